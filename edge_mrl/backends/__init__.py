@@ -1,0 +1,89 @@
+"""Inference engines, one file each behind one Protocol. An engine is imported when a variant of its
+format is opened."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_mrl.backends.protocol import Backend
+from edge_mrl.bundle.manifest import Variant, VariantFormat
+from edge_mrl.errors import BackendMissingError
+
+__all__ = ["BACKENDS", "Backend", "BackendEntry", "available", "open_backend"]
+
+BackendOpener = Callable[[Variant, Sequence[Path], int, int], Backend]
+
+
+@dataclass(frozen=True, slots=True)
+class BackendEntry:
+    """How one format is run.
+
+    Args:
+        modules: import names of which any one is enough; none for what numpy alone can do.
+        install: the pip command that brings them.
+        opener: opens a variant from its files; the further arguments are the padding id and the
+            thread count.
+    """
+
+    modules: tuple[str, ...]
+    install: str
+    opener: BackendOpener
+
+    @property
+    def installed(self) -> bool:
+        """Whether the engine can be imported here; nothing is imported to find out."""
+        return not self.modules or any(
+            importlib.util.find_spec(name) is not None for name in self.modules
+        )
+
+
+def _open_table(variant: Variant, files: Sequence[Path], pad_id: int, threads: int) -> Backend:
+    from edge_mrl.backends.table import TableBackend
+
+    return TableBackend.open(variant, files)
+
+
+def _open_onnx(variant: Variant, files: Sequence[Path], pad_id: int, threads: int) -> Backend:
+    from edge_mrl.backends.onnx import OnnxBackend
+
+    return OnnxBackend.open(variant, files, pad_id=pad_id, threads=threads)
+
+
+BACKENDS: dict[VariantFormat, BackendEntry] = {
+    "table": BackendEntry((), "pip install edge-mrl", _open_table),
+    "onnx": BackendEntry(("onnxruntime",), "pip install 'edge-mrl[onnx]'", _open_onnx),
+}
+
+
+def available(variant: Variant) -> bool:
+    """Whether this variant's engine is installed here."""
+    entry = BACKENDS.get(variant.format)
+    return entry is not None and entry.installed
+
+
+def open_backend(variant: Variant, files: Sequence[Path], *, pad_id: int, threads: int) -> Backend:
+    """Open a variant with its engine.
+
+    Args:
+        variant: what to open.
+        files: its files in the manifest's order, already checked.
+        pad_id: the token id that fills short rows of a batch.
+        threads: how many threads the engine may use.
+
+    Raises:
+        BackendMissingError: the engine is not installed; names the pip command.
+        BundleError: the engine does not accept a file.
+    """
+    entry = BACKENDS.get(variant.format)
+    if entry is None:
+        raise BackendMissingError(
+            f"this version of edge-mrl cannot run {variant.format} files: choose another "
+            f"variant than {variant.name!r}"
+        )
+    if not entry.installed:
+        names = " or ".join(entry.modules)
+        raise BackendMissingError(f"variant {variant.name!r} needs {names}: run `{entry.install}`")
+    return entry.opener(variant, files, pad_id, threads)

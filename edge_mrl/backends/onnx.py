@@ -1,0 +1,119 @@
+"""ONNX Runtime, set up for small machines: no growing arena, stated threads, no telemetry, bounded
+batches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_mrl.bundle.manifest import Variant
+from edge_mrl.errors import BackendError, BundleError
+from edge_mrl.slices import FloatArray
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+MAX_BATCH_TOKENS = 2048
+"""Padded tokens in one run. Activations grow with it: 2048 keeps a MiniLM's below 30 MB at full
+speed."""
+
+FATAL_ONLY = 4
+
+
+class OnnxBackend:
+    """One ONNX Runtime session.
+
+    The graph takes input_ids and attention_mask, (batch, sequence) int64, perhaps token_type_ids,
+    and `dim`, (1,) int64; it gives unit vectors (batch, dim). It does not check `dim`: the encoder
+    has."""
+
+    def __init__(
+        self, session: onnxruntime.InferenceSession, *, pad_id: int, batched: bool
+    ) -> None:
+        self._session = session
+        self._inputs = {entry.name for entry in session.get_inputs()}
+        self._pad_id = pad_id
+        self._batched = batched
+
+    @classmethod
+    def open(
+        cls, variant: Variant, files: Sequence[Path], *, pad_id: int, threads: int
+    ) -> OnnxBackend:
+        """Start a session on a variant's one file.
+
+        Raises:
+            BundleError: ONNX Runtime does not accept the file.
+        """
+        # From 1.32 on a session writes telemetry below the user's cache directory unless this was
+        # set before.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # The arena keeps the largest batch's memory for good, and grows in powers of two.
+        options.enable_cpu_mem_arena = False
+        options.log_severity_level = FATAL_ONLY
+        for key, value in variant.session_options.items():
+            options.add_session_config_entry(key, value)
+        if len(files) != 1:
+            raise BundleError(f"variant {variant.name!r} must have one file")
+        try:
+            session = ort.InferenceSession(
+                str(files[0]), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise BundleError(
+                f"ONNX Runtime {ort.__version__} cannot load {files[0]}: {error}"
+            ) from error
+        return cls(session, pad_id=pad_id, batched=variant.pad_invariant)
+
+    def embed(self, token_ids: Sequence[Sequence[int]], dim: int) -> FloatArray:
+        """See `Backend.embed`.
+
+        Texts are run longest first, in batches of similar length. A variant whose vectors depend on
+        the batch (dynamic quantisation takes one scale per tensor) runs every text alone, so that
+        they do not."""
+        vectors = np.zeros((len(token_ids), dim), dtype=np.float32)
+        order = sorted(range(len(token_ids)), key=lambda row: len(token_ids[row]), reverse=True)
+        order = [row for row in order if len(token_ids[row])]
+        for batch in self._batches(order, token_ids):
+            vectors[batch] = self._run([token_ids[row] for row in batch], dim)
+        return vectors
+
+    def _batches(
+        self, order: Sequence[int], token_ids: Sequence[Sequence[int]]
+    ) -> Iterator[list[int]]:
+        start = 0
+        while start < len(order):
+            longest = len(token_ids[order[start]])
+            count = max(1, MAX_BATCH_TOKENS // longest) if self._batched else 1
+            yield list(order[start : start + count])
+            start += count
+
+    def _run(self, batch: Sequence[Sequence[int]], dim: int) -> FloatArray:
+        shape = len(batch), len(batch[0])
+        ids = np.full(shape, self._pad_id, dtype=np.int64)
+        mask = np.zeros(shape, dtype=np.int64)
+        for row, tokens in enumerate(batch):
+            ids[row, : len(tokens)] = tokens
+            mask[row, : len(tokens)] = 1
+        feeds: dict[str, Any] = {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "dim": np.array([dim], dtype=np.int64),
+        }
+        if "token_type_ids" in self._inputs:
+            feeds["token_type_ids"] = np.zeros(shape, dtype=np.int64)
+        try:
+            (output,) = self._session.run(["sentence_embedding"], feeds)
+        except Exception as error:
+            raise BackendError(
+                f"ONNX Runtime failed on a batch of {shape[0]} x {shape[1]} tokens: {error}"
+            ) from error
+        return np.asarray(output, dtype=np.float32)

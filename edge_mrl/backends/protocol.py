@@ -1,0 +1,25 @@
+"""What the encoder asks of an inference engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from edge_mrl.slices import FloatArray
+
+
+class Backend(Protocol):
+    """Token ids in, unit vectors out. One instance holds one variant's weights."""
+
+    def embed(self, token_ids: Sequence[Sequence[int]], dim: int) -> FloatArray:
+        """Embed tokenised texts.
+
+        Args:
+            token_ids: one list of ids per text, special tokens included, possibly empty.
+            dim: a size that the variant gives.
+
+        Returns:
+            (n, dim) float32, rows of unit length; zero rows for texts without tokens where the
+            model has no vector for them.
+        """
+        ...

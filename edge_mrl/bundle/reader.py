@@ -1,0 +1,98 @@
+"""Opening a bundle folder: nothing in it is trusted before its size and hash were checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_mrl.bundle import manifest as manifest_format
+from edge_mrl.bundle.golden import Golden, parse_golden
+from edge_mrl.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest, Variant
+from edge_mrl.errors import BundleError
+
+_CHUNK = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle folder whose manifest was read. Files are checked when they are asked for."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Bundle:
+        """Read the manifest of a bundle folder.
+
+        Raises:
+            BundleError: there is no such folder, it is no bundle, or its manifest is wrong.
+        """
+        folder = Path(path)
+        if not folder.is_dir():
+            raise BundleError(f"there is no bundle at {folder}: make one with `edge-mrl export`")
+        file = folder / MANIFEST_NAME
+        if not file.is_file():
+            raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}")
+        if file.stat().st_size > MAX_MANIFEST_BYTES:
+            raise BundleError(
+                f"{file} is larger than {MAX_MANIFEST_BYTES} bytes: it cannot be genuine"
+            )
+        return cls(folder, manifest_format.parse(file.read_bytes()))
+
+    def checked(self, path: str) -> Path:
+        """The place of a listed file, after its type, size and SHA-256 were found to be as the
+        manifest says.
+
+        Raises:
+            BundleError: the file is missing, a link, shorter, longer, or has other content.
+        """
+        entry = self.manifest.file(path)
+        place = self.path / entry.path
+        self._check_plain(entry, place)
+        digest = hashlib.sha256()
+        with place.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+        if digest.hexdigest() != entry.sha256:
+            raise BundleError(
+                f"{place} is damaged: its SHA-256 is not what the manifest says; copy the "
+                "bundle again"
+            )
+        return place
+
+    def check_all(self) -> None:
+        """Check every listed file.
+
+        Raises:
+            BundleError: names the first file that is not as the manifest says.
+        """
+        for entry in self.manifest.files:
+            self.checked(entry.path)
+
+    def golden(self) -> Golden:
+        """The golden texts and their reference vectors."""
+        return parse_golden(
+            self.checked(self.manifest.golden).read_bytes(), self.manifest.embedding.dim
+        )
+
+    def size(self, variant: Variant) -> int:
+        """Bytes of the files a variant needs, tokenizer included."""
+        return sum(
+            self.manifest.file(path).size for path in (*variant.files, self.manifest.tokenizer.path)
+        )
+
+    def _check_plain(self, entry: FileEntry, place: Path) -> None:
+        root = self.path.resolve()
+        if not place.exists() or place.resolve() != root / entry.path:
+            raise BundleError(f"{place} is missing or a link: copy the bundle again")
+        status = place.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise BundleError(f"{place} is not a plain file: copy the bundle again")
+        if status.st_size != entry.size:
+            raise BundleError(
+                f"{place} has {status.st_size} bytes where the manifest says {entry.size}: "
+                "the file is truncated or another one; copy the bundle again"
+            )

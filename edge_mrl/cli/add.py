@@ -1,0 +1,67 @@
+"""`edge-mrl add`: more documents for an index, each batch durable when it is reported."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for
+from edge_mrl.cli.output import Progress, print_json
+from edge_mrl.corpus import Corpus
+from edge_mrl.errors import CorpusError
+from edge_mrl.index import Index, Record
+
+_IDS_AT_ONCE = 1000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See `edge_mrl.cli.registry`."""
+    parser.add_argument("index", type=Path, help="the index file")
+    parser.add_argument(
+        "--input",
+        type=Path,
+        required=True,
+        help="a corpus: JSON lines with _id, text, title, metadata",
+    )
+    add_encoder_arguments(parser, optional_bundle=True)
+    parser.add_argument(
+        "--upsert", action="store_true", help="replace documents whose _id is taken"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """See `edge_mrl.cli.registry`."""
+    corpus = Corpus.check(arguments.input)
+    encoder = load_encoder_for(arguments.index, arguments)
+    progress = Progress("adding", corpus.count, "documents")
+    with Index.open(arguments.index, encoder) as index:
+        if not arguments.upsert:
+            _refuse_taken_ids(index, corpus)
+        index.add_stream(corpus.records(), upsert=arguments.upsert, on_progress=progress.update)
+        progress.finish()
+        count = index.count()
+    if arguments.json:
+        print_json({"index": str(arguments.index), "added": corpus.count, "documents": count})
+    else:
+        print(f"{arguments.index}: {corpus.count} documents added, {count} in all")
+    return 0
+
+
+def _refuse_taken_ids(index: Index, corpus: Corpus) -> None:
+    """Find a taken id before the first batch, so that nothing is half added."""
+    for records in _batches(corpus.records()):
+        taken = index.get([record.id for record in records if record.id is not None])
+        if taken:
+            raise CorpusError(
+                f"{corpus.path}: the _id {taken[0].id!r} is in the index already: "
+                "give --upsert to replace such documents"
+            )
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    source = iter(records)
+    while batch := list(islice(source, _IDS_AT_ONCE)):
+        yield batch

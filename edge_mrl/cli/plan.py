@@ -1,0 +1,78 @@
+"""`edge-mrl plan`: which slice a device affords for so many documents, what that costs, and why."""
+
+from __future__ import annotations
+
+import argparse
+
+from edge_mrl.bundle import Bundle
+from edge_mrl.cli.output import print_json
+from edge_mrl.cli.plan_table import plan_rows, render_plans
+from edge_mrl.errors import ProfileError
+from edge_mrl.planning import BundleFacts, list_profiles, load_profile
+from edge_mrl.planning.cost import DEFAULT_TEXT_BYTES
+
+NOTHING_FITS = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser this command's arguments."""
+    parser.add_argument("bundle", help="the bundle folder")
+    parser.add_argument(
+        "--profile",
+        action="append",
+        default=[],
+        metavar="P",
+        help="a device's name or a .toml file; may be given several times",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="plan for every device that is described"
+    )
+    parser.add_argument(
+        "--docs",
+        action="append",
+        required=True,
+        type=_count,
+        metavar="N",
+        help="how many documents; may be given several times",
+    )
+    parser.add_argument(
+        "--text-bytes",
+        type=_count,
+        default=DEFAULT_TEXT_BYTES,
+        metavar="N",
+        help="mean bytes of text of a document (default %(default)s)",
+    )
+    parser.add_argument("--why", action="store_true", help="give every reason of every plan")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the plans. Exit code 2 where the only plan asked for does not fit."""
+    profiles = [load_profile(name) for name in arguments.profile]
+    if arguments.all:
+        named = {profile.name for profile in profiles}
+        profiles += [profile for profile in list_profiles() if profile.name not in named]
+    if not profiles:
+        raise ProfileError("no device was named: give --profile NAME, or --all for every one")
+    facts = BundleFacts.from_manifest(Bundle.open(arguments.bundle).manifest)
+    rows = plan_rows(facts, profiles, arguments.docs, text_bytes_per_document=arguments.text_bytes)
+    if arguments.json:
+        print_json({"plans": [row.to_json() for row in rows]})
+    else:
+        print(render_plans(rows, every_reason=arguments.why))
+    return NOTHING_FITS if len(rows) == 1 and rows[0].plan is None else 0
+
+
+def _count(text: str) -> int:
+    """A number of documents as people write it: ``100000``, ``100_000``.
+
+    Raises:
+        argparse.ArgumentTypeError: not a whole number from 0 on.
+    """
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return value

@@ -1,0 +1,117 @@
+"""Plans as a table for people; the demo prints the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from edge_mrl.cli.output import format_table
+from edge_mrl.errors import PlanError
+from edge_mrl.planning.cost import DEFAULT_TEXT_BYTES
+from edge_mrl.planning.facts import BundleFacts
+from edge_mrl.planning.plan import Plan
+from edge_mrl.planning.planner import plan
+from edge_mrl.planning.profile import DeviceProfile
+from edge_mrl.planning.words import mebibytes, milliseconds, number, percent
+
+PLAN_HEADER = (
+    "device",
+    "documents",
+    "variant",
+    "stored",
+    "scan",
+    "memory",
+    "index file",
+    "search",
+    "kept",
+    "bound by",
+)
+PLAN_LEFT = (0, 2, 9)
+"""Columns set flush left."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One device and number of documents: the plan, or the reason why there is none."""
+
+    device: str
+    documents: int
+    plan: Plan | None
+    refusal: str | None
+
+    def cells(self) -> tuple[str, ...]:
+        """The row under `PLAN_HEADER`."""
+        start = (self.device, number(self.documents))
+        if self.plan is None:
+            return (*start, "does not fit", *["-"] * (len(PLAN_HEADER) - 3))
+        made = self.plan
+        return (
+            *start,
+            made.variant,
+            str(made.layout.stored),
+            str(made.layout.scan),
+            mebibytes(made.memory_bytes),
+            mebibytes(made.index_file_bytes),
+            milliseconds(made.query_latency_ms),
+            percent(made.quality_kept),
+            made.bound_by or "-",
+        )
+
+    def reasons(self, *, every: bool) -> tuple[str, ...]:
+        """Why: the first reason, or all of them."""
+        if self.plan is None:
+            return (self.refusal or "",)
+        return self.plan.because if every else self.plan.because[:1]
+
+    def to_json(self) -> dict[str, object]:
+        """The row as plain values for a JSON document; ``fits`` tells the two cases apart."""
+        if self.plan is not None:
+            return self.plan.to_json()
+        return {
+            "device": self.device,
+            "documents": self.documents,
+            "fits": False,
+            "error": self.refusal,
+        }
+
+
+def plan_rows(
+    facts: BundleFacts,
+    profiles: Iterable[DeviceProfile],
+    documents: Sequence[int],
+    *,
+    text_bytes_per_document: int = DEFAULT_TEXT_BYTES,
+) -> tuple[PlanRow, ...]:
+    """Plan for each profile and number of documents; what does not fit is a row with its reason."""
+    return tuple(
+        _row(facts, profile, count, text_bytes_per_document)
+        for profile in profiles
+        for count in documents
+    )
+
+
+def render_plans(rows: Sequence[PlanRow], *, every_reason: bool = False) -> str:
+    """The table, and under it why each row is as it is.
+
+    Args:
+        rows: from `plan_rows`, at least one.
+        every_reason: list all reasons of a plan, not only the first.
+    """
+    lines = [format_table(PLAN_HEADER, [row.cells() for row in rows], left=PLAN_LEFT)]
+    lines += ["", "why"]
+    for row in rows:
+        reasons = row.reasons(every=every_reason)
+        if len(reasons) == 1:
+            lines.append(f"  {row.device}, {number(row.documents)}: {reasons[0]}")
+        else:
+            lines.append(f"  {row.device}, {number(row.documents)}:")
+            lines.extend(f"    - {reason}" for reason in reasons)
+    return "\n".join(lines)
+
+
+def _row(facts: BundleFacts, profile: DeviceProfile, documents: int, text_bytes: int) -> PlanRow:
+    try:
+        made = plan(facts, profile, documents, text_bytes_per_document=text_bytes)
+    except PlanError as error:
+        return PlanRow(profile.name, documents, None, str(error))
+    return PlanRow(profile.name, documents, made, None)

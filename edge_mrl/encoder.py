@@ -1,0 +1,271 @@
+"""Text to vectors with one variant of a bundle. Never touches the network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+
+from edge_mrl.backends import Backend, available, open_backend
+from edge_mrl.bundle.manifest import Variant
+from edge_mrl.bundle.reader import Bundle
+from edge_mrl.errors import BackendMissingError, InputError, SelfTestError
+from edge_mrl.index.layout import IndexLayout
+from edge_mrl.planning import BundleFacts, DeviceProfile, Plan, load_profile, plan
+from edge_mrl.slices import FloatArray, check_trained
+from edge_mrl.tokenization import TextTokenizer
+
+DEFAULT_DOCUMENTS = 10_000
+"""How many documents a plan is made for where nobody says: a notebook, a manual, a product list."""
+
+SELF_TEST_TEXTS = 2
+"""Golden texts run at load. They are sorted short first, so that this costs little on a slow
+board."""
+
+BATCH_TEXTS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    bundle: Bundle
+    variant: Variant
+    tokenizer: TextTokenizer
+    backend: Backend
+
+
+class Encoder:
+    """Gives unit vectors of one trained size.
+
+    Make one with `Encoder.load`. Not for use from several threads at once.
+    """
+
+    def __init__(self, loaded: _Loaded, dim: int, plan_: Plan | None) -> None:
+        self._loaded = loaded
+        self._dim = dim
+        self._plan = plan_
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        profile: str | os.PathLike[str] | DeviceProfile | None = None,
+        documents: int = DEFAULT_DOCUMENTS,
+        truncate_dim: int | None = None,
+        variant: str | None = None,
+        threads: int | None = None,
+        self_test: bool = True,
+    ) -> Encoder:
+        """Load a bundle.
+
+        Args:
+            path: the bundle folder.
+            profile: a device's name, a profile file, or a `DeviceProfile`; the planner then chooses
+                variant, size and threads for it.
+            documents: how many documents the plan is for.
+            truncate_dim: the size of the vectors, one of the trained ones; it overrides the plan's.
+            variant: the variant's name; it overrides the plan's. Without it and without a profile:
+                the first in the bundle whose engine is installed and which gives `truncate_dim`.
+            threads: threads of the engine, default the plan's or 1 (more make a single short text
+                slower).
+            self_test: compare a few golden texts before the encoder is handed out.
+
+        Raises:
+            BundleError: the bundle is missing, damaged or too new.
+            UntrainedDimError: `truncate_dim` is not a trained size.
+            BackendMissingError: the engine is not installed.
+            SelfTestError: the engine loads the variant but gives other vectors than at export.
+            ProfileError: the profile is unknown or wrong.
+            PlanError: nothing fits the profile's budgets.
+        """
+        bundle = Bundle.open(path)
+        manifest = bundle.manifest
+        if truncate_dim is not None:
+            check_trained(truncate_dim, manifest.embedding.matryoshka_dims)
+        made: Plan | None = None
+        if profile is not None:
+            device = profile if isinstance(profile, DeviceProfile) else load_profile(profile)
+            made = plan(BundleFacts.from_manifest(manifest), device, documents)
+        if made is not None:
+            truncate_dim = truncate_dim or made.layout.stored.dim
+            variant = variant or made.variant
+            threads = threads or made.threads
+        chosen = manifest.variant(variant) if variant else _first_runnable(bundle, truncate_dim)
+        dim = check_trained(truncate_dim or max(chosen.dims), chosen.dims)
+        encoder = cls(
+            _Loaded(
+                bundle,
+                chosen,
+                TextTokenizer(bundle.checked(manifest.tokenizer.path), manifest.tokenizer),
+                open_backend(
+                    chosen,
+                    [bundle.checked(file) for file in chosen.files],
+                    pad_id=manifest.tokenizer.pad_id,
+                    threads=threads or 1,
+                ),
+            ),
+            dim,
+            made,
+        )
+        if self_test:
+            encoder._self_test(SELF_TEST_TEXTS)
+        return encoder
+
+    @property
+    def dim(self) -> int:
+        """Width of the vectors."""
+        return self._dim
+
+    @property
+    def matryoshka_dims(self) -> tuple[int, ...]:
+        """All trained sizes of the model."""
+        return self._loaded.bundle.manifest.embedding.matryoshka_dims
+
+    @property
+    def identity(self) -> str:
+        """The vector space, 64 hex digits: equal for every variant of a bundle, and for no other
+        model."""
+        return self._loaded.bundle.manifest.model.identity
+
+    @property
+    def model_name(self) -> str:
+        """The model's name, for messages."""
+        return self._loaded.bundle.manifest.model.name
+
+    @property
+    def variant(self) -> Variant:
+        """The variant that runs."""
+        return self._loaded.variant
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle it came from."""
+        return self._loaded.bundle
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan that chose variant and slices, if a profile was given."""
+        return self._plan
+
+    @property
+    def index_layout(self) -> IndexLayout | None:
+        """The slices that an index made with this encoder keeps, where a plan says."""
+        if self._plan is None or self._plan.layout.stored.dim != self._dim:
+            return None
+        return self._plan.layout
+
+    @overload
+    def encode(
+        self, texts: str, *, prompt_name: str | None = None, prompt: str | None = None
+    ) -> FloatArray: ...
+    @overload
+    def encode(
+        self, texts: Sequence[str], *, prompt_name: str | None = None, prompt: str | None = None
+    ) -> FloatArray: ...
+    def encode(
+        self,
+        texts: str | Sequence[str],
+        *,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+    ) -> FloatArray:
+        """Embed texts.
+
+        Args:
+            texts: one text or several. A text longer than the model reads is cut, as in training.
+            prompt_name: one of the bundle's prompts to put before each text; default the model's
+                own default.
+            prompt: the words themselves, instead of a name.
+
+        Returns:
+            (n, dim) float32, rows of unit length; (dim,) for a single text. A text without a single
+            token (the empty text, for a static model) has no direction and gives zeros.
+
+        Raises:
+            InputError: an item is not text, or the prompt is unknown.
+        """
+        single = isinstance(texts, str)
+        items: Sequence[str] = [texts] if isinstance(texts, str) else texts
+        words = self._prompt(prompt_name, prompt)
+        if words:
+            items = [words + item for item in items]
+        vectors = np.empty((len(items), self._dim), dtype=np.float32)
+        for start in range(0, len(items), BATCH_TEXTS):
+            tokens = self._loaded.tokenizer.encode(items[start : start + BATCH_TEXTS])
+            vectors[start : start + len(tokens)] = self._loaded.backend.embed(tokens, self._dim)
+        return vectors[0] if single else vectors
+
+    def encode_query(self, texts: str | Sequence[str]) -> FloatArray:
+        """Embed queries, with the model's "query" prompt if it has one. See `encode`."""
+        return self.encode(texts, prompt_name=self._first_prompt("query"))
+
+    def encode_document(self, texts: str | Sequence[str]) -> FloatArray:
+        """Embed documents, with the model's "document" (or "passage", "corpus") prompt if any. See
+        `encode`."""
+        return self.encode(texts, prompt_name=self._first_prompt("document", "passage", "corpus"))
+
+    def verify(self) -> float:
+        """Run every golden text.
+
+        Returns:
+            The mean cosine with the reference vectors at this encoder's size.
+
+        Raises:
+            SelfTestError: it is below what the variant reached at export.
+        """
+        return self._self_test(None)
+
+    def _prompt(self, name: str | None, prompt: str | None) -> str:
+        embedding = self._loaded.bundle.manifest.embedding
+        if prompt is not None:
+            return prompt
+        name = name or embedding.default_prompt_name
+        if name is None:
+            return ""
+        if name not in embedding.prompts:
+            known = ", ".join(embedding.prompts) or "none"
+            raise InputError(f"this model has no prompt {name!r}: it has {known}")
+        return embedding.prompts[name]
+
+    def _first_prompt(self, *names: str) -> str | None:
+        prompts = self._loaded.bundle.manifest.embedding.prompts
+        return next((name for name in names if name in prompts), None)
+
+    def _self_test(self, count: int | None) -> float:
+        golden = self._loaded.bundle.golden()
+        reference = golden.vectors[:count, : self._dim]
+        vectors = self.encode(golden.texts[:count], prompt="")
+        norms = np.linalg.norm(reference, axis=1)
+        cosines = np.sum(vectors * reference, axis=1) / np.where(norms == 0, 1, norms)
+        # A text without direction has none in the reference either.
+        cosines[(norms == 0) & ~vectors.any(axis=1)] = 1
+        mean, lowest = float(cosines.mean()), float(cosines.min())
+        gate = self._loaded.variant.gate
+        # The slack is for another CPU's rounding; a broken engine is far below it.
+        if not (np.isfinite(lowest) and lowest >= gate.cosine_min - SELF_TEST_SLACK):
+            raise SelfTestError(
+                f"variant {self._loaded.variant.name!r} gives wrong vectors here: cosine "
+                f"{lowest:.4f} with the "
+                ""
+                f"exported ones, where {gate.cosine_min:.4f} was measured; choose another "
+                "variant or update the engine"
+            )
+        return mean
+
+
+SELF_TEST_SLACK = 0.01
+
+
+def _first_runnable(bundle: Bundle, dim: int | None) -> Variant:
+    fitting = [v for v in bundle.manifest.variants if dim is None or dim in v.dims]
+    for variant in fitting:
+        if available(variant):
+            return variant
+    formats = ", ".join(sorted({variant.format for variant in fitting}))
+    raise BackendMissingError(
+        f"no engine for this bundle's variants ({formats}) is installed: run `pip install "
+        "'edge-mrl[onnx]'`"
+    )

@@ -1,0 +1,142 @@
+"""Vectors to packed codes of a slice and back. Pure numpy; docs/index-format.md is the
+specification.
+
+1-, 2- and 4-bit codes are taken after a rotation of the slice's own prefix and keep a scale for
+each vector that makes the dot product of a vector with its own decoded form exactly 1, which leaves
+estimated dot products without bias (J. Gao and C. Long, "RaBitQ", SIGMOD 2024, section 3.2). 8-bit
+codes are rounded multiples of max |x| / 127.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.index.rotation import rotate_columns, unrotate_columns
+from edge_mrl.kernel.quantizer import LEVELS, THRESHOLDS
+from edge_mrl.slices import FloatArray, Slice, prefix
+
+ByteArray = npt.NDArray[np.uint8]
+
+_CHUNK_VALUES = 1 << 18
+"""Coordinates encoded at once: temporaries of about a megabyte stay in cache."""
+_GAIN_UNIT_TABLE = 1024
+_GAIN_UNIT_INT8 = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """Packed vectors of one slice.
+
+    Attributes:
+        packed: (n, code_bytes) uint8.
+        scales: (n,) float32; 1 where the slice holds floats, 0 where the prefix is all zero.
+    """
+
+    packed: ByteArray
+    scales: FloatArray
+
+
+def encode(vectors: FloatArray, slice_: Slice) -> Codes:
+    """Cut vectors to the slice's prefix, renormalise, and pack.
+
+    Args:
+        vectors: (n, D) float32, finite, D >= slice_.dim, of any length.
+        slice_: dimensions and bits.
+    """
+    count = vectors.shape[0]
+    packed = np.empty((count, slice_.code_bytes), dtype=np.uint8)
+    scales = np.ones(count, dtype=np.float32)
+    step = max(1, _CHUNK_VALUES // slice_.dim)
+    for start in range(0, count, step):
+        part = slice(start, start + step)
+        packed[part], scales[part] = _encode_chunk(prefix(vectors[part], slice_.dim), slice_)
+    return Codes(packed, scales)
+
+
+def _encode_chunk(unit: FloatArray, slice_: Slice) -> tuple[ByteArray, FloatArray]:
+    count, dim = unit.shape
+    if slice_.bits in (16, 32):
+        floats = unit.astype("<f2" if slice_.bits == 16 else "<f4")
+        return floats.view(np.uint8).reshape(count, slice_.code_bytes), np.ones(
+            count, dtype=np.float32
+        )
+    if slice_.bits == 8:
+        scales = np.max(np.abs(unit), axis=1) / np.float32(127)
+        steps = np.where(scales == 0, np.float32(1), scales)
+        codes = np.rint(unit / steps[:, None]).astype(np.int8)
+        return codes.view(np.uint8), scales
+    rotated = rotate_columns(np.ascontiguousarray(unit.T))
+    spread = rotated * np.float32(np.sqrt(dim))
+    numbers = np.zeros((dim, count), dtype=np.uint8)
+    for threshold in THRESHOLDS[slice_.bits]:
+        numbers += spread >= threshold
+    levels = LEVELS[slice_.bits][numbers]
+    overlap = np.einsum("ij,ij->j", levels, rotated, dtype=np.float64)
+    zero = ~unit.any(axis=1)
+    scales = np.where(zero, 0.0, 1.0 / np.where(zero, 1.0, overlap)).astype(np.float32)
+    return _pack(numbers, slice_.bits), scales
+
+
+def _pack(numbers: ByteArray, bits: int) -> ByteArray:
+    """(dim, n) code numbers to (n, code_bytes), the first coordinate in the lowest bits of a
+    byte."""
+    dim, count = numbers.shape
+    per_byte = 8 // bits
+    padded = np.zeros((-(-dim // per_byte) * per_byte, count), dtype=np.uint8)
+    padded[:dim] = numbers
+    columns = padded.reshape(-1, per_byte, count)
+    packed = columns[:, 0].copy()
+    for place in range(1, per_byte):
+        packed |= columns[:, place] << np.uint8(place * bits)
+    return np.ascontiguousarray(packed.T)
+
+
+def decode(codes: Codes, slice_: Slice) -> FloatArray:
+    """Unpack codes to vectors.
+
+    Returns:
+        (n, slice_.dim) float32. Of unit length only as far as the precision allows: renormalise
+        before comparing.
+    """
+    packed = np.ascontiguousarray(codes.packed)
+    if slice_.bits in (16, 32):
+        return packed.view("<f2" if slice_.bits == 16 else "<f4").astype(np.float32)
+    if slice_.bits == 8:
+        return packed.view(np.int8) * codes.scales[:, None]
+    per_byte = 8 // slice_.bits
+    shifts = np.arange(per_byte, dtype=np.uint8) * np.uint8(slice_.bits)
+    numbers = (packed[:, :, None] >> shifts) & np.uint8((1 << slice_.bits) - 1)
+    flat = numbers.reshape(packed.shape[0], slice_.code_bytes * per_byte)
+    levels = LEVELS[slice_.bits][flat[:, : slice_.dim]]
+    columns = unrotate_columns(np.ascontiguousarray((levels * codes.scales[:, None]).T))
+    return np.ascontiguousarray(columns.T)
+
+
+def gains(scales: FloatArray, slice_: Slice) -> npt.NDArray[np.uint16]:
+    """A scan slice's scales as the whole numbers that the kernel multiplies by.
+
+    round(scale * sqrt(dim) * unit), at most 65535, where unit is 65536 for 8 bits and 1024 below.
+
+    Returns:
+        (n,) uint16.
+    """
+    unit = _GAIN_UNIT_INT8 if slice_.bits == 8 else _GAIN_UNIT_TABLE
+    whole = np.rint(scales.astype(np.float64) * (np.sqrt(slice_.dim) * unit))
+    return np.asarray(np.clip(whole, 0, 65_535), dtype=np.uint16)
+
+
+def rotate_query(query: FloatArray, slice_: Slice) -> FloatArray:
+    """A query's unit prefix, turned as the codes of this slice are.
+
+    Args:
+        query: (D,) float32, D >= slice_.dim.
+        slice_: a scan slice.
+
+    Returns:
+        (slice_.dim,) float32.
+    """
+    unit = prefix(query[None, :], slice_.dim)[0]
+    return unit if slice_.bits == 8 else rotate_columns(unit[:, None])[:, 0]

@@ -1,0 +1,162 @@
+"""How many candidates the scan must hand on. Pure arithmetic.
+
+The scan orders rows by coarse codes; the best of them, the shortlist, are read again at the stored
+precision. How long it must be depends on the model and the texts, so it is measured on the index's
+own vectors: documents stand in as queries, and the depth at which the scan has all but 1 % of their
+true neighbours is the shortlist.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.errors import IndexFileError
+from edge_mrl.kernel import top_positions
+from edge_mrl.schema import Table
+from edge_mrl.slices import FloatArray
+
+IntArray = npt.NDArray[np.int64]
+
+WANTED_RECALL = 0.99
+"""Share of the exact top 10 that a search shall find."""
+
+MEASURED_K = 10
+
+UNMEASURED_SHORTLIST = 1000
+"""Until the first measurement: five times what 1 bit at 256 dimensions needed among 100 000 texts
+(192)."""
+
+GROWTH_EXPONENT = 0.25
+"""The shortlist is taken to grow with this power of the documents beyond those measured. From 6250
+to 100 000 texts it grew with the power 0.14 to 0.18 (wordllama; 256x1, 128x2, 64x4), so this errs
+towards more."""
+
+_LARGEST = 2**40
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The shortlist that an index's own vectors asked for.
+
+    Attributes:
+        shortlist: candidates needed for `WANTED_RECALL` of the top 10.
+        recall: the share found at that length on the sample, at least `WANTED_RECALL`.
+        documents: how many documents the index held.
+        sampled: how many of them were searched.
+        queries: how many of them stood in as queries.
+    """
+
+    shortlist: int
+    recall: float
+    documents: int
+    sampled: int
+    queries: int
+
+    def to_json(self) -> str:
+        """The JSON text that is stored."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> Measurement:
+        """Read it back.
+
+        Raises:
+            IndexFileError: it is not what `to_json` writes.
+        """
+        try:
+            table = Table(json.loads(text), where, IndexFileError)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise IndexFileError(
+                f"{where} is damaged ({error}): optimise the index or build it again"
+            ) from error
+        return cls(
+            shortlist=table.integer("shortlist", 1, _LARGEST),
+            recall=table.number("recall", 0, 1),
+            documents=table.integer("documents", 1, _LARGEST),
+            sampled=table.integer("sampled", 1, _LARGEST),
+            queries=table.integer("queries", 1, _LARGEST),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One document as a query.
+
+    Attributes:
+        own: its own position, which is left out.
+        exact: (n,) float32 cosines at the stored precision.
+        scan: (n,) int64 scores of the scan.
+    """
+
+    own: int
+    exact: FloatArray
+    scan: IntArray
+
+
+def depths(trial: Trial, k: int = MEASURED_K) -> IntArray:
+    """How long the shortlist must be to hold each of the true top k.
+
+    Among equal scan scores the worst place is taken.
+
+    Returns:
+        (min(k, n - 1),) int64, each 1 or more.
+    """
+    exact = trial.exact.copy()
+    exact[trial.own] = -np.inf
+    nearest = top_positions(exact, min(k, exact.size - 1))
+    reached = trial.scan[nearest]
+    # The document itself is not a rival, so it is not counted.
+    own = trial.scan[trial.own]
+    counts = [np.count_nonzero(trial.scan >= score) - int(own >= score) for score in reached]
+    return np.array(counts, dtype=np.int64)
+
+
+def measure_shortlist(
+    trials: Iterable[Trial], documents: int, wanted: float = WANTED_RECALL
+) -> Measurement:
+    """The shortest list that holds the wanted share of the true neighbours of all trials.
+
+    Args:
+        trials: one or more, each over the same n >= 2 rows.
+        documents: how many documents the whole index holds.
+        wanted: share, above 0 and at most 1.
+    """
+    found: list[IntArray] = []
+    sampled = 0
+    for trial in trials:
+        found.append(depths(trial))
+        sampled = trial.exact.size
+    rising = np.sort(np.concatenate(found))
+    shortlist = int(rising[max(0, math.ceil(wanted * rising.size) - 1)])
+    recall = float(np.count_nonzero(rising <= shortlist) / rising.size)
+    return Measurement(shortlist, recall, documents, sampled, len(found))
+
+
+def shortlist_for(measurement: Measurement | None, documents: int, k: int) -> int:
+    """How many candidates to reread.
+
+    Args:
+        measurement: None before the first.
+        documents: how many documents the index holds now.
+        k: hits wanted; a list for more than 10 grows in proportion.
+
+    Returns:
+        From min(k, documents) to `documents`.
+    """
+    if measurement is None:
+        base = float(UNMEASURED_SHORTLIST)
+    else:
+        base = measurement.shortlist * max(1.0, documents / measurement.sampled) ** GROWTH_EXPONENT
+    return min(documents, max(k, math.ceil(base * max(1.0, k / MEASURED_K))))
+
+
+def is_due(measurement: Measurement | None, documents: int, *, least: int) -> bool:
+    """Whether to measure again: the index has doubled, or has reached `least` without a
+    measurement."""
+    return documents >= (least if measurement is None else 2 * measurement.documents)

@@ -1,0 +1,297 @@
+"""The index: documents and their vectors in one file, searched through a funnel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy.typing as npt
+
+from edge_mrl.errors import IndexFileError, InputError
+from edge_mrl.index import batch, bundle_place, opening, segment_store
+from edge_mrl.index.hit import Hit
+from edge_mrl.index.ingest import Incoming, prepare_batch, query_vector, write_batch
+from edge_mrl.index.layout import IndexLayout, default_layout
+from edge_mrl.index.meta import IndexMeta
+from edge_mrl.index.records import Document, DocumentId, Record
+from edge_mrl.index.searcher import Searcher
+from edge_mrl.index.stats import IndexStats, gather
+from edge_mrl.index.store import Store
+from edge_mrl.index.text_encoder import TextEncoder
+
+_Path = str | os.PathLike[str]
+
+
+class Index:
+    """Documents, searchable by meaning, in one file.
+
+    Make one with `Index.open` or `Index.create`, and close it or use it in a ``with`` statement.
+    Whatever `add`, `upsert` and `delete` acknowledged is on the disk when they return. One process
+    writes at a time; any number of others read beside it and see new documents at their next
+    search. An `Index` belongs to the thread that opened it; each thread opens its own.
+    """
+
+    def __init__(self, store: Store, meta: IndexMeta, encoder: TextEncoder | None) -> None:
+        self._store = store
+        self._meta = meta
+        self._encoder = encoder
+        self._searcher = Searcher(store, meta.layout)
+
+    @classmethod
+    def open(
+        cls, path: _Path, encoder: TextEncoder | None = None, *, layout: IndexLayout | None = None
+    ) -> Self:
+        """Open an index; make it where it is missing and an encoder is given.
+
+        Args:
+            path: the file.
+            encoder: needed to add or search texts. Without it: vectors only.
+            layout: for a new index; default the encoder's plan, then `default_layout`.
+
+        Raises:
+            IndexFileError: missing without an encoder, damaged, not an index, or of a newer schema.
+            IndexMismatchError: the index belongs to another model.
+            SliceError: the encoder's vectors are narrower than the stored ones, or the file has
+                another layout.
+        """
+        opened = opening.open_or_make(Path(path), encoder, layout)
+        return cls(opened.store, opened.meta, encoder)
+
+    @classmethod
+    def create(
+        cls,
+        path: _Path,
+        *,
+        dim: int,
+        matryoshka_dims: Sequence[int],
+        identity: str,
+        model_name: str,
+        layout: IndexLayout | None = None,
+    ) -> Self:
+        """Make an index for vectors that come from elsewhere.
+
+        Args:
+            path: a file that does not exist.
+            dim: width of the vectors, a trained size.
+            matryoshka_dims: the sizes that the model was trained for.
+            identity: names the vector space; any text that you keep the same for the same model.
+            model_name: for people.
+            layout: default `default_layout`.
+
+        Raises:
+            IndexFileError: the file exists or cannot be made.
+            UntrainedDimError: `dim` or the layout is not a trained size.
+            SliceError: the layout is wider than `dim`.
+            InputError: the sizes or names cannot be used.
+        """
+        file = Path(path)
+        if file.exists():
+            raise IndexFileError(f"{file} exists: open it, or give another path")
+        chosen = layout or default_layout(dim, matryoshka_dims)
+        meta = IndexMeta.checked(dim, matryoshka_dims, identity, model_name, chosen)
+        return cls(opening.make(file, meta).store, meta, None)
+
+    def close(self) -> None:
+        """Close the file. Closing twice does nothing."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def layout(self) -> IndexLayout:
+        """The slices that the file keeps."""
+        return self._meta.layout
+
+    @property
+    def bundle(self) -> Path | None:
+        """The bundle's folder as `remember_bundle` left it; None where it was not called.
+
+        A folder that was moved together with the index is found at its new place.
+        """
+        with self._store.read():
+            return bundle_place.recall(self._store)
+
+    def remember_bundle(self, bundle: _Path, place: _Path | None = None) -> None:
+        """Write down where the model is, so that a later search can find it.
+
+        Args:
+            bundle: the bundle's folder.
+            place: where the index file will be moved to; default where it is.
+
+        Raises:
+            IndexFileError: the file cannot be written.
+        """
+        with self._store.write():
+            bundle_place.remember(self._store, Path(bundle), Path(place or self._store.path))
+
+    def check_model(self, identity: str, model_name: str) -> None:
+        """Check that the index belongs to a model, before its encoder is loaded.
+
+        Raises:
+            IndexMismatchError: it belongs to another; names both.
+        """
+        opening.check_model(self._store.path, self._meta, identity, model_name)
+
+    def count(self) -> int:
+        """How many documents the index holds."""
+        with self._store.read():
+            return self._store.count()
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def add(
+        self,
+        texts: Sequence[str] | None = None,
+        *,
+        ids: Sequence[DocumentId] | None = None,
+        metadata: Sequence[dict[str, object] | None] | None = None,
+        vectors: npt.ArrayLike | None = None,
+    ) -> list[DocumentId]:
+        """Add documents, all or none; they are on the disk when this returns.
+
+        Args:
+            texts: n texts. Without `vectors` they are embedded; with them they are only stored.
+            ids: n ids, int or str, not in the index yet. Default: the next whole numbers, from 1.
+            metadata: n JSON objects.
+            vectors: (n, d) numbers, d the width of the index or a trained size not below the stored
+                one.
+
+        Returns:
+            The n ids.
+
+        Raises:
+            InputError: anything above does not hold, or an id is taken. Nothing was added.
+            IndexFileError: the file cannot be written, or another process keeps writing.
+        """
+        return self._put(Incoming(texts, ids, metadata, vectors), replace=False)
+
+    def upsert(
+        self,
+        texts: Sequence[str] | None = None,
+        *,
+        ids: Sequence[DocumentId] | None = None,
+        metadata: Sequence[dict[str, object] | None] | None = None,
+        vectors: npt.ArrayLike | None = None,
+    ) -> list[DocumentId]:
+        """As `add`, but a document whose id is taken is replaced."""
+        return self._put(Incoming(texts, ids, metadata, vectors), replace=True)
+
+    def add_stream(
+        self,
+        records: Iterable[Record],
+        *,
+        batch_size: int = 1000,
+        upsert: bool = False,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Add any number of records in bounded memory. Each batch is durable before the next one is
+        read.
+
+        Args:
+            records: texts with ids and metadata; read as they are needed.
+            batch_size: records in one transaction, 1 or more.
+            upsert: replace documents whose id is taken, instead of refusing them.
+            on_progress: called after each batch with how many were added so far.
+
+        Returns:
+            How many were added.
+
+        Raises:
+            InputError: as `add`; the batches before the faulty one stay.
+            IndexFileError: as `add`.
+        """
+        if batch_size < 1:
+            raise InputError(f"a batch of {batch_size} records cannot be: give 1 or more")
+        done = 0
+        source = iter(records)
+        while part := list(islice(source, batch_size)):
+            self._put(Incoming.of(part), replace=upsert)
+            done += len(part)
+            if on_progress is not None:
+                on_progress(done)
+        return done
+
+    def delete(self, ids: Sequence[DocumentId]) -> int:
+        """Remove documents; ids that are not there are passed over.
+
+        Returns:
+            How many were removed.
+
+        Raises:
+            InputError: something is not an id.
+            IndexFileError: the file cannot be written.
+        """
+        wanted = list(dict.fromkeys(batch.check_id(id_) for id_ in batch.as_list(ids, "ids")))
+        with self._store.write():
+            return self._store.delete(wanted)
+
+    def get(self, ids: Sequence[DocumentId]) -> list[Document]:
+        """Documents by id, in the order of the ids; ids that are not there are left out.
+
+        Raises:
+            InputError: something is not an id.
+        """
+        wanted = [batch.check_id(id_) for id_ in batch.as_list(ids, "ids")]
+        with self._store.read():
+            found = self._store.documents_by_id(wanted)
+        return [found[id_] for id_ in wanted if id_ in found]
+
+    def search(self, query: str | npt.ArrayLike, k: int = 10, *, exact: bool = False) -> list[Hit]:
+        """The documents most like a query, best first; equal scores by the order of adding.
+
+        Args:
+            query: a text (needs the encoder), or a vector of the width of the index.
+            k: hits wanted, 1 or more; fewer come back from a smaller index.
+            exact: compare with every stored vector, not only with a shortlist.
+
+        Raises:
+            InputError: `k` or the query cannot be used.
+            IndexFileError: the file is damaged; names the document where it is one.
+        """
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+            raise InputError(f"k must be a whole number of 1 or more, not {k!r}")
+        vector = query_vector(query, self._encoder, self._meta)
+        with self._store.read():
+            found = self._searcher.exact(vector, k) if exact else self._searcher.funnel(vector, k)
+            documents = self._store.documents_by_row([item.row for item in found])
+        self._searcher.keep_repairs()
+        pairs = [(documents[item.row], item.score) for item in found]
+        return [
+            Hit(document.id, score, document.text, document.metadata) for document, score in pairs
+        ]
+
+    def optimize(self) -> None:
+        """Free the space of deleted documents, repack the scan codes, and measure the shortlist
+        again.
+
+        Raises:
+            IndexFileError: the file cannot be written, or a stored vector is damaged.
+        """
+        with self._store.write():
+            segment_store.rebuild(self._store, self.layout)
+        self._store.shrink()
+        self._searcher.measure()
+
+    def stats(self) -> IndexStats:
+        """The index in figures."""
+        return gather(self._store, self._searcher, self._meta)
+
+    def _put(self, incoming: Incoming, *, replace: bool) -> list[DocumentId]:
+        prepared = prepare_batch(incoming, self._encoder, self._meta)
+        ids = write_batch(self._store, prepared, self._meta, replace=replace)
+        self._searcher.measure_if_due()
+        return ids

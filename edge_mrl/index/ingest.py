@@ -1,0 +1,201 @@
+"""From what a caller hands in to rows in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Sized
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.errors import InputError
+from edge_mrl.index import batch, segment_store
+from edge_mrl.index.codes import Codes, encode
+from edge_mrl.index.meta import IndexMeta
+from edge_mrl.index.records import DocumentId, Record
+from edge_mrl.index.store import NewDocument, Store
+from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.index.vector_rows import pack_records
+from edge_mrl.slices import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Documents as a caller gives them; see `Index.add`."""
+
+    texts: Sequence[str] | None
+    ids: Sequence[DocumentId | None] | None
+    metadata: Sequence[dict[str, object] | None] | None
+    vectors: npt.ArrayLike | None
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Incoming:
+        """Records as one batch of texts."""
+        return cls(
+            [record.text for record in records],
+            [record.id for record in records],
+            [record.metadata for record in records],
+            None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Documents checked and encoded.
+
+    Attributes:
+        ids: n ids; None for the next number.
+        texts: n texts.
+        metadata: n JSON texts.
+        codes: n vectors at the stored slice.
+    """
+
+    ids: list[DocumentId | None]
+    texts: list[str]
+    metadata: list[str]
+    codes: Codes
+
+
+def prepare_batch(incoming: Incoming, encoder: TextEncoder | None, meta: IndexMeta) -> Batch:
+    """Check everything and embed the texts; nothing is written.
+
+    Raises:
+        InputError: something cannot be used; see `Index.add`.
+    """
+    texts = _texts(incoming)
+    count = len(texts)
+    ids = [None] * count if incoming.ids is None else batch.as_list(incoming.ids, "ids")
+    objects = (
+        [None] * count
+        if incoming.metadata is None
+        else batch.as_list(incoming.metadata, "metadata")
+    )
+    for what, number in (("ids", len(ids)), ("metadata", len(objects))):
+        if number != count:
+            raise InputError(f"{number} {what} for {count} documents: give one for each")
+    metadata = [batch.metadata_json(item, number) for number, item in enumerate(objects)]
+    checked = batch.check_ids(ids)
+    units = _units(incoming, texts, encoder, meta)
+    return Batch(checked, texts, metadata, encode(units, meta.layout.stored))
+
+
+def _texts(incoming: Incoming) -> list[str]:
+    if incoming.texts is not None:
+        listed = batch.as_list(incoming.texts, "texts")
+        return [batch.check_text(text, f"text {number}") for number, text in enumerate(listed)]
+    if incoming.vectors is None:
+        raise InputError("nothing to add: give texts or vectors")
+    if not isinstance(incoming.vectors, Sized):
+        raise InputError("vectors must be a table of numbers of shape (n, dimensions)")
+    return [""] * len(incoming.vectors)
+
+
+def _units(
+    incoming: Incoming, texts: list[str], encoder: TextEncoder | None, meta: IndexMeta
+) -> FloatArray:
+    count = len(texts)
+    if not count and (incoming.vectors is None or np.size(incoming.vectors) == 0):
+        return np.empty((0, meta.layout.stored.dim), dtype=np.float32)
+    if incoming.vectors is not None:
+        units = batch.refuse_zeros(batch.unit_rows(incoming.vectors, meta, "vector"))
+        if units.shape[0] != count:
+            raise InputError(f"{count} texts for {units.shape[0]} vectors: give one for each")
+        return units
+    if encoder is None:
+        raise InputError(
+            "this index was opened without an encoder: give vectors, or open it with one"
+        )
+    # A text without a word that the model knows has no direction. It is kept: it scores 0.
+    units = batch.unit_rows(encoder.encode_document(texts), meta, "text")
+    if units.shape[0] != count:
+        raise InputError(
+            f"the encoder gave {units.shape[0]} vectors for {count} texts: it is broken"
+        )
+    return units
+
+
+def query_vector(
+    query: str | npt.ArrayLike, encoder: TextEncoder | None, meta: IndexMeta
+) -> FloatArray:
+    """A query at the stored width.
+
+    Args:
+        query: a text, or a vector of a width that the index takes.
+        encoder: embeds a text.
+        meta: the index.
+
+    Returns:
+        (stored dim,) float32 of unit length.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    if isinstance(query, str):
+        batch.check_text(query, "the query")
+        if encoder is None:
+            raise InputError(
+                "this index was opened without an encoder: "
+                "search with a vector, or open it with one"
+            )
+        units = batch.unit_rows(encoder.encode_query([query]), meta, "query")
+    else:
+        units = batch.unit_rows([query], meta, "query")
+    vector: FloatArray = units[0]
+    if not vector.any():
+        raise InputError(
+            "the query has no direction (its vector is all zeros), so nothing is like it: "
+            "ask with words that the model knows"
+        )
+    return vector
+
+
+def write_batch(
+    store: Store, prepared: Batch, meta: IndexMeta, *, replace: bool
+) -> list[DocumentId]:
+    """Write a batch in one transaction.
+
+    Args:
+        store: an open store.
+        prepared: from `prepare_batch`.
+        meta: the index.
+        replace: whether documents whose ids are taken are replaced or refused.
+
+    Returns:
+        The ids.
+
+    Raises:
+        InputError: an id is taken and may not be replaced; nothing was written.
+        IndexFileError: the file cannot be written.
+    """
+    if not prepared.ids:
+        return []
+    with store.write():
+        ids = _final_ids(store, prepared.ids)
+        taken = store.present(ids)
+        if taken and not replace:
+            first = next(id_ for id_ in ids if id_ in taken)
+            raise InputError(f"the id {first!r} is in the index already: use upsert to replace it")
+        store.delete(list(taken))
+        row = store.next_row()
+        documents = [
+            NewDocument(*parts)
+            for parts in zip(ids, prepared.texts, prepared.metadata, strict=True)
+        ]
+        store.insert(documents, pack_records(prepared.codes, meta.layout.stored, row), row)
+        segment_store.pack_tail(store, meta.layout)
+    return ids
+
+
+def _final_ids(store: Store, given: Sequence[DocumentId | None]) -> list[DocumentId]:
+    """Numbers for documents without an id: above every number the index has ever held."""
+    numbers = [id_ + 1 for id_ in given if isinstance(id_, int)]
+    following = max([store.whole_number("next_id"), *numbers])
+    result: list[DocumentId] = []
+    for id_ in given:
+        if id_ is None:
+            result.append(batch.check_id(following))
+            following += 1
+        else:
+            result.append(id_)
+    store.set_fact("next_id", str(following))
+    return result

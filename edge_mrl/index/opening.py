@@ -1,0 +1,131 @@
+"""How an index file is made, and when it may be used with an encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_mrl.errors import EdgeMrlError, IndexFileError, IndexMismatchError, SliceError
+from edge_mrl.index.layout import IndexLayout, default_layout
+from edge_mrl.index.meta import IndexMeta
+from edge_mrl.index.store import Store
+from edge_mrl.index.text_encoder import TextEncoder
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open file and what it says about itself."""
+
+    store: Store
+    meta: IndexMeta
+
+
+def open_or_make(file: Path, encoder: TextEncoder | None, layout: IndexLayout | None) -> Opened:
+    """Open an index, or make it where there is none and an encoder is given; see `Index.open`."""
+    new = None
+    if not file.exists():
+        if encoder is None:
+            raise IndexFileError(
+                f"there is no index {file}: check the path, or give an encoder to make one"
+            )
+        # Before the file is made, so that a layout that cannot be leaves nothing behind.
+        new = meta_for(encoder, layout)
+    store = Store(file)
+    try:
+        if store.version == 0:
+            if encoder is None:
+                raise IndexFileError(f"{file} is empty: give an encoder to make an index of it")
+            meta = initialise(store, new or meta_for(encoder, layout))
+        else:
+            meta = read_meta(store)
+        check_fit(file, meta, encoder, layout)
+    except EdgeMrlError:
+        store.close()
+        raise
+    return Opened(store, meta)
+
+
+def make(file: Path, meta: IndexMeta) -> Opened:
+    """Make an index in a file that does not exist."""
+    store = Store(file)
+    try:
+        return Opened(store, initialise(store, meta))
+    except EdgeMrlError:
+        store.close()
+        raise
+
+
+def meta_for(encoder: TextEncoder, layout: IndexLayout | None) -> IndexMeta:
+    """The facts of a new index for an encoder.
+
+    Raises:
+        SliceError: the layout does not fit the encoder.
+    """
+    chosen = layout or encoder.index_layout or default_layout(encoder.dim, encoder.matryoshka_dims)
+    return IndexMeta.checked(
+        encoder.dim, encoder.matryoshka_dims, encoder.identity, encoder.model_name, chosen
+    )
+
+
+def initialise(store: Store, meta: IndexMeta) -> IndexMeta:
+    """Make the tables and write the facts; returns the facts that stand in the file."""
+    with store.write():
+        store.migrate()
+        if store.fact("index") is None:
+            store.set_fact("index", meta.to_json())
+            store.set_fact("epoch", "0")
+            store.set_fact("next_id", "1")
+    # Another process may have been first: what stands in the file counts.
+    return read_meta(store)
+
+
+def read_meta(store: Store) -> IndexMeta:
+    """The facts of an index.
+
+    Raises:
+        IndexFileError: they are missing or damaged.
+    """
+    with store.read():
+        text = store.fact("index")
+    if text is None:
+        raise IndexFileError(
+            f"{store.path} does not say which model it belongs to: build the index again"
+        )
+    return IndexMeta.from_json(text, f"{store.path}: the description of the index")
+
+
+def check_fit(
+    path: Path, meta: IndexMeta, encoder: TextEncoder | None, layout: IndexLayout | None
+) -> None:
+    """Whether an index may be used with this encoder and layout.
+
+    Raises:
+        IndexMismatchError: it belongs to another model.
+        SliceError: it has another layout, or is wider than the encoder's vectors.
+    """
+    if layout is not None and layout != meta.layout:
+        raise SliceError(
+            f"{path} is kept as {meta.layout}, not as {layout}: leave the layout out, or build anew"
+        )
+    if encoder is None:
+        return
+    check_model(path, meta, encoder.identity, encoder.model_name)
+    needed = meta.layout.stored.dim
+    if encoder.dim < needed:
+        raise SliceError(
+            f"{path} stores {needed} dimensions but the encoder gives {encoder.dim}: "
+            f"load the encoder with truncate_dim={needed}"
+        )
+
+
+def check_model(path: Path, meta: IndexMeta, identity: str, model_name: str) -> None:
+    """Whether an index belongs to a model.
+
+    Raises:
+        IndexMismatchError: it belongs to another; names both.
+    """
+    if identity != meta.identity:
+        raise IndexMismatchError(
+            f"{path} belongs to the model {meta.model_name} ({meta.short_identity}), not to "
+            f"{model_name} ({identity[:12]}): open it with that model, or build a new index"
+        )

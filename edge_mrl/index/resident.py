@@ -1,0 +1,124 @@
+"""What of an index is held in memory: the packed codes of all rows, kept in step with the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.index import segment_store, segments
+from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.segment_store import SegmentHead
+from edge_mrl.index.segments import Segment
+from edge_mrl.index.store import LARGEST_ROW, Store
+from edge_mrl.kernel import PreparedQuery, scan
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A segment that had to be made again and is not in the file yet."""
+
+    head: SegmentHead
+    made: list[Segment]
+
+
+class Resident:
+    """The scan codes in memory: the file's segments, and a tail of rows that are in none yet."""
+
+    def __init__(self, layout: IndexLayout) -> None:
+        self._layout = layout
+        self._stamp: tuple[int, int] | None = None
+        self.repairs: list[Repair] = []
+        self._forget(epoch=-1)
+
+    def _forget(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._loaded: dict[SegmentHead, list[Segment]] = {}
+        self._tail: Segment | None = None
+        self._dead = np.empty(0, dtype=np.int64)
+        self._last_deletion = 0
+        self._segments: list[Segment] = []
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held for codes, gains and row numbers."""
+        return sum(segment.nbytes for segment in self._segments)
+
+    @property
+    def alive(self) -> int:
+        """Rows that a scan can return."""
+        blocks = [segment.block for segment in self._segments]
+        return sum(
+            b.gains.size if b.alive is None else int(np.count_nonzero(b.alive)) for b in blocks
+        )
+
+    def sync(self, store: Store) -> None:
+        """Load what has changed in the file. Call inside `store.read()`.
+
+        Raises:
+            IndexFileError: a stored vector that is needed is damaged; names the document.
+        """
+        stamp = store.change_stamp()
+        if stamp == self._stamp:
+            return
+        epoch = store.whole_number("epoch")
+        if epoch != self._epoch:
+            self._forget(epoch)
+        fresh = self._read_deletions(store)
+        heads = segment_store.heads(store)
+        self._loaded = {head: self._kept_or_loaded(store, head, fresh) for head in heads}
+        self._extend_tail(store, max((head.last_row for head in heads), default=0), fresh)
+        self._segments = [segment for made in self._loaded.values() for segment in made]
+        if self._tail is not None:
+            self._segments.append(self._tail)
+        self._stamp = stamp
+
+    def _read_deletions(self, store: Store) -> IntArray:
+        found = store.connection.execute(
+            "SELECT number, row FROM deletions WHERE number > ? ORDER BY number",
+            (self._last_deletion,),
+        ).fetchall()
+        fresh = np.array([row for _, row in found], dtype=np.int64)
+        if found:
+            self._last_deletion = found[-1][0]
+            self._dead = np.concatenate([self._dead, fresh])
+        return fresh
+
+    def _kept_or_loaded(self, store: Store, head: SegmentHead, fresh: IntArray) -> list[Segment]:
+        if head in self._loaded:
+            return [segments.without(segment, fresh) for segment in self._loaded[head]]
+        segment = segment_store.load(store, head, self._layout)
+        if segment is not None:
+            return [segments.without(segment, self._dead)]
+        made = segment_store.derive(store, head.first_row, head.last_row, self._layout)
+        self.repairs.append(Repair(head, made))
+        return made
+
+    def _extend_tail(self, store: Store, packed: int, fresh: IntArray) -> None:
+        tail = self._tail
+        if tail is not None and tail.first_row != packed + 1:
+            tail = None
+        after = packed if tail is None else tail.last_row
+        new = store.vectors_after(after, LARGEST_ROW, segments.MAX_ROWS, self._layout.stored)
+        if tail is not None:
+            tail = segments.without(tail, fresh)
+        while new.rows.size:
+            last = int(new.rows[-1])
+            made = segments.build(packed + 1, last, new.rows, new.units, self._layout.scan)
+            tail = made if tail is None else segments.joined(tail, made)
+            new = store.vectors_after(last, LARGEST_ROW, segments.MAX_ROWS, self._layout.stored)
+        self._tail = tail
+
+    def nearest(self, query: PreparedQuery, keep: int) -> IntArray:
+        """Row numbers of the `keep` best rows by their codes, best first."""
+        found = scan(query, [segment.block for segment in self._segments], keep)
+        starts = np.cumsum([0, *(segment.rows.size for segment in self._segments)])
+        rows = np.empty_like(found.positions)
+        owner = np.searchsorted(starts, found.positions, side="right") - 1
+        for number in np.unique(owner):
+            mine = owner == number
+            rows[mine] = self._segments[number].rows[found.positions[mine] - starts[number]]
+        return rows

@@ -1,0 +1,96 @@
+"""A fixed rotation that spreads a vector's energy evenly over its coordinates. Pure arithmetic.
+
+Few-bit codes lose least on coordinates that are alike and roughly normal; multiplying by random
+signs and a Walsh-Hadamard matrix makes them so, and keeps every dot product (N. Ailon and B.
+Chazelle, "The Fast Johnson-Lindenstrauss Transform", SIAM J. Comput. 39, 2009).
+docs/index-format.md specifies it to the last bit: float32 additions in a fixed order, so that any
+implementation gives the same codes.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from edge_mrl.slices import FloatArray
+
+_SEED = 0x656467656D726C31
+"""The bytes of "edgemrl1"."""
+_GOLDEN = 0x9E3779B97F4A7C15
+_MASK = (1 << 64) - 1
+_WORDS_PER_PASS = 1024
+"""65536 coordinates, the widest vector, at 64 signs a word."""
+
+
+def splitmix64(number: int) -> int:
+    """Output `number` (0, 1, ...) of the generator splitmix64 started at the seed of this file
+    format.
+
+    Source: G. Steele, D. Lea, C. Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA
+    2014.
+    """
+    z = (_SEED + (number + 1) * _GOLDEN) & _MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    return z ^ (z >> 31)
+
+
+@lru_cache(maxsize=64)
+def _signs(pass_number: int, size: int) -> FloatArray:
+    words = [splitmix64(pass_number * _WORDS_PER_PASS + word) for word in range((size + 63) // 64)]
+    raw = np.array(words, dtype="<u8").view(np.uint8)
+    bits = np.unpackbits(raw, bitorder="little")[:size]
+    signs = np.where(bits, np.float32(-1), np.float32(1)).astype(np.float32)
+    signs.flags.writeable = False
+    return signs
+
+
+def _passes(dim: int) -> tuple[tuple[int, int], ...]:
+    size = 1 << (dim.bit_length() - 1)
+    if size == dim:
+        return ((0, dim),)
+    # Two overlapping blocks, twice: each coordinate then holds a share of every other.
+    return ((0, size), (dim - size, dim)) * 2
+
+
+def _hadamard(columns: FloatArray) -> FloatArray:
+    """Walsh-Hadamard transform along axis 0 of (power of two, n), in the order of butterflies 1, 2,
+    4, ..."""
+    size, count = columns.shape
+    current, other = columns, np.empty_like(columns)
+    half = 1
+    while half < size:
+        source = current.reshape(size // (2 * half), 2, half, count)
+        target = other.reshape(size // (2 * half), 2, half, count)
+        np.add(source[:, 0], source[:, 1], out=target[:, 0])
+        np.subtract(source[:, 0], source[:, 1], out=target[:, 1])
+        current, other = other, current
+        half *= 2
+    return current
+
+
+def rotate_columns(columns: FloatArray) -> FloatArray:
+    """Rotate vectors that stand as columns.
+
+    Args:
+        columns: (dim, n) float32.
+
+    Returns:
+        (dim, n) float32, a new array; lengths and dot products are kept.
+    """
+    result = columns.copy()
+    for number, (start, stop) in enumerate(_passes(columns.shape[0])):
+        block = result[start:stop] * _signs(number, stop - start)[:, None]
+        result[start:stop] = _hadamard(block) * np.float32(1 / np.sqrt(stop - start))
+    return result
+
+
+def unrotate_columns(columns: FloatArray) -> FloatArray:
+    """Undo `rotate_columns`: (dim, n) float32 to (dim, n) float32."""
+    result = columns.copy()
+    passes = list(enumerate(_passes(columns.shape[0])))
+    for number, (start, stop) in reversed(passes):
+        block = _hadamard(result[start:stop].copy()) * np.float32(1 / np.sqrt(stop - start))
+        result[start:stop] = block * _signs(number, stop - start)[:, None]
+    return result

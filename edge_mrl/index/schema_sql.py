@@ -1,0 +1,89 @@
+"""The tables of an index file and how an older file becomes a newer one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_mrl.errors import IndexFileError
+
+APPLICATION_ID = 0x454D524C
+"""The bytes "EMRL" in the file's header, offset 68."""
+
+_VERSION_1 = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE documents (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        id NOT NULL UNIQUE CHECK (typeof(id) IN ('integer', 'text')),
+        text TEXT NOT NULL,
+        metadata TEXT NOT NULL
+    )""",
+    "CREATE TABLE vectors (row INTEGER PRIMARY KEY, record BLOB NOT NULL)",
+    """CREATE TABLE segments (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        first_row INTEGER NOT NULL,
+        last_row INTEGER NOT NULL,
+        slice TEXT NOT NULL,
+        format INTEGER NOT NULL,
+        row_numbers BLOB NOT NULL,
+        gains BLOB NOT NULL,
+        codes BLOB NOT NULL,
+        crc32 INTEGER NOT NULL
+    )""",
+    """CREATE TABLE deletions (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        row INTEGER NOT NULL
+    )""",
+)
+
+
+def _to_version_1(connection: sqlite3.Connection) -> None:
+    """From an empty file to the first schema."""
+    for statement in _VERSION_1:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _to_version_1}
+"""Schema version -> what turns the version before it into this one, inside one transaction."""
+
+SCHEMA_VERSION = max(MIGRATIONS)
+
+_TABLES = frozenset({"meta", "documents", "vectors", "segments", "deletions"})
+
+
+def version_of(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema version of an open file; 0 for an empty one.
+
+    Raises:
+        IndexFileError: the file is another program's database, or of a newer schema, or holds
+            things (triggers, views, missing tables) that no index has.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    objects = connection.execute("SELECT type, name FROM sqlite_schema").fetchall()
+    if not objects and version == 0:
+        return 0
+    if application != APPLICATION_ID:
+        raise IndexFileError(
+            f"{path} is a SQLite database but not an edge_mrl index: give another path"
+        )
+    if not 1 <= version <= SCHEMA_VERSION:
+        raise IndexFileError(
+            f"{path} has index schema {version}, this edge_mrl reads up to {SCHEMA_VERSION}: "
+            "install a newer edge_mrl"
+        )
+    tables = {name for kind, name in objects if kind == "table"}
+    if not tables >= _TABLES or any(kind in ("trigger", "view") for kind, _ in objects):
+        raise IndexFileError(
+            f"{path} does not have the tables of an index: restore it from a backup"
+        )
+    return int(version)
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring a file of schema `version` to the current one; call inside a transaction."""
+    for target in range(version + 1, SCHEMA_VERSION + 1):
+        MIGRATIONS[target](connection)
+        connection.execute(f"PRAGMA user_version = {target}")

@@ -1,0 +1,124 @@
+"""The funnel at work: scan the codes in memory, reread the shortlist at the stored precision, keep
+the best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl import kernel
+from edge_mrl.errors import IndexFileError
+from edge_mrl.index import segment_store
+from edge_mrl.index.codes import rotate_query
+from edge_mrl.index.funnel import Measurement, is_due, shortlist_for
+from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.measuring import LEAST_DOCUMENTS, measure
+from edge_mrl.index.resident import Resident
+from edge_mrl.index.store import LARGEST_ROW, Store
+from edge_mrl.index.vector_rows import cosines
+from edge_mrl.slices import FloatArray
+
+_EXACT_ROWS = 8192
+"""Rows read at once by an exact search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row that answers a query."""
+
+    row: int
+    score: float
+
+
+class Searcher:
+    """Searches one store; holds the scan codes in memory."""
+
+    def __init__(self, store: Store, layout: IndexLayout) -> None:
+        self._store = store
+        self._layout = layout
+        self._resident = Resident(layout)
+
+    def funnel(self, vector: FloatArray, k: int) -> list[Found]:
+        """The best k of the shortlist. Call inside `store.read()`.
+
+        Args:
+            vector: (stored dim,) float32 of unit length.
+            k: 1 or more.
+        """
+        self._resident.sync(self._store)
+        keep = shortlist_for(self.measurement(), self._resident.alive, k)
+        if not keep:
+            return []
+        scan = self._layout.scan
+        query = kernel.prepare(rotate_query(vector, scan), scan.bits)
+        rows = self._resident.nearest(query, keep)
+        found = self._store.vectors(rows.tolist(), self._layout.stored)
+        return _best(found.rows, cosines(found.units, vector), k)
+
+    def exact(self, vector: FloatArray, k: int) -> list[Found]:
+        """The best k of all stored vectors. Call inside `store.read()`."""
+        rows = np.empty(0, dtype=np.int64)
+        scores = np.empty(0, dtype=np.float32)
+        last = 0
+        while True:
+            found = self._store.vectors_after(last, LARGEST_ROW, _EXACT_ROWS, self._layout.stored)
+            if not found.rows.size:
+                return _best(rows, scores, k)
+            last = int(found.rows[-1])
+            rows = np.concatenate([rows, found.rows])
+            scores = np.concatenate([scores, cosines(found.units, vector)])
+            kept = kernel.top_positions(scores, k)
+            rows, scores = rows[kept], scores[kept]
+
+    def measurement(self) -> Measurement | None:
+        """The measured shortlist in the file. Call inside `store.read()`."""
+        text = self._store.fact("shortlist")
+        if text is None:
+            return None
+        return Measurement.from_json(text, f"{self._store.path}: the measured shortlist")
+
+    def measure(self) -> None:
+        """Measure the shortlist and write it."""
+        with self._store.read():
+            measured = measure(self._store, self._layout)
+        if measured is not None:
+            with self._store.write():
+                self._store.set_fact("shortlist", measured.to_json())
+
+    def measure_if_due(self) -> None:
+        """Measure where the index has grown so far that the last measurement says little."""
+        with self._store.read():
+            due = is_due(self.measurement(), self._store.count(), least=LEAST_DOCUMENTS)
+        if due:
+            self.measure()
+
+    def resident_bytes(self) -> int:
+        """Bytes that a search holds in memory. Call inside `store.read()`."""
+        self._resident.sync(self._store)
+        return self._resident.nbytes
+
+    def keep_repairs(self) -> None:
+        """Write segments that had to be made again. They are derived, so a busy or full disk only
+        delays it."""
+        repairs, self._resident.repairs = self._resident.repairs, []
+        if not repairs or not self._store.writable:
+            return
+        try:
+            with self._store.write(wait=False):
+                current = segment_store.heads(self._store)
+                for repair in repairs:
+                    if repair.head in current:
+                        segment_store.replace(self._store, repair.head, repair.made, self._layout)
+        except IndexFileError:
+            self._resident.repairs = repairs
+
+
+def _best(rows: npt.NDArray[np.int64], scores: FloatArray, k: int) -> list[Found]:
+    """The k best of rows that stand in rising order; equal scores keep that order."""
+    kept = kernel.top_positions(scores, k)
+    order = kept[np.argsort(-scores[kept], kind="stable")]
+    return [
+        Found(int(row), float(score)) for row, score in zip(rows[order], scores[order], strict=True)
+    ]

@@ -1,0 +1,129 @@
+"""Segments in the file: listing, loading, repairing, building."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_mrl.index import segments
+from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.segments import Segment, SegmentBlobs
+from edge_mrl.index.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentHead:
+    """A range of rows that is packed together.
+
+    Attributes:
+        number: the segment's number in the file; None where a segment is missing and must be made
+            again.
+        first_row: start of the range.
+        last_row: end of it.
+    """
+
+    number: int | None
+    first_row: int
+    last_row: int
+
+
+def heads(store: Store) -> list[SegmentHead]:
+    """Ranges that follow one another from row 1 without a gap; segments that overlap others are
+    left out."""
+    found = store.connection.execute(
+        "SELECT number, first_row, last_row FROM segments ORDER BY first_row, number"
+    ).fetchall()
+    result: list[SegmentHead] = []
+    expected, newest = 1, store.next_row() - 1
+    for number, first, last in found:
+        if not (isinstance(first, int) and isinstance(last, int)):
+            continue
+        if not expected <= first <= last <= newest:
+            continue
+        if first > expected:
+            result.append(SegmentHead(None, expected, first - 1))
+        result.append(SegmentHead(number, first, last))
+        expected = last + 1
+    return result
+
+
+def load(store: Store, head: SegmentHead, layout: IndexLayout) -> Segment | None:
+    """Read a segment; None where it is missing, damaged, stale, or of an unknown format."""
+    if head.number is None:
+        return None
+    found = store.connection.execute(
+        "SELECT slice, format, row_numbers, gains, codes, crc32 FROM segments WHERE number = ?",
+        (head.number,),
+    ).fetchone()
+    slice_, format_, row_numbers, gains, codes, crc = found
+    if slice_ != str(layout.scan) or format_ != segments.FORMAT:
+        return None
+    if not all(isinstance(part, bytes) for part in (row_numbers, gains, codes)):
+        return None
+    blobs = SegmentBlobs(row_numbers, gains, codes, crc)
+    return segments.from_blobs(head.first_row, head.last_row, blobs, layout.scan)
+
+
+def derive(store: Store, first_row: int, last_row: int, layout: IndexLayout) -> list[Segment]:
+    """Pack a range of rows again from the stored vectors; several segments where it holds more than
+    one may."""
+    result: list[Segment] = []
+    start = first_row
+    while True:
+        vectors = store.vectors_after(start - 1, last_row, segments.MAX_ROWS, layout.stored)
+        full = vectors.rows.size == segments.MAX_ROWS
+        stop = int(vectors.rows[-1]) if full else last_row
+        result.append(segments.build(start, stop, vectors.rows, vectors.units, layout.scan))
+        if stop >= last_row:
+            return result
+        start = stop + 1
+
+
+def replace(store: Store, head: SegmentHead, made: list[Segment], layout: IndexLayout) -> None:
+    """Write segments in the place of one. Call inside `store.write()`."""
+    if head.number is not None:
+        store.connection.execute("DELETE FROM segments WHERE number = ?", (head.number,))
+    for segment in made:
+        blobs = segments.to_blobs(segment)
+        store.connection.execute(
+            "INSERT INTO segments "
+            "(first_row, last_row, slice, format, row_numbers, gains, codes, crc32) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                segment.first_row,
+                segment.last_row,
+                str(layout.scan),
+                segments.FORMAT,
+                blobs.row_numbers,
+                blobs.gains,
+                blobs.codes,
+                blobs.crc32,
+            ),
+        )
+
+
+def pack_tail(store: Store, layout: IndexLayout) -> None:
+    """Make segments of the rows after the last one, if they are enough. Call inside
+    `store.write()`."""
+    last = max((head.last_row for head in heads(store)), default=0)
+    if store.vectors_waiting(last) >= segments.MIN_ROWS:
+        _pack_after(store, last, layout)
+
+
+def rebuild(store: Store, layout: IndexLayout) -> None:
+    """Make all segments anew and forget deletions. Call inside `store.write()`."""
+    store.connection.execute("DELETE FROM segments")
+    store.connection.execute("DELETE FROM deletions")
+    store.set_fact("epoch", str(store.whole_number("epoch") + 1))
+    if store.count():
+        _pack_after(store, 0, layout)
+
+
+def _pack_after(store: Store, after: int, layout: IndexLayout) -> None:
+    # One segment at a time is in memory, however many documents there are.
+    last = store.next_row() - 1
+    while after < last:
+        vectors = store.vectors_after(after, last, segments.MAX_ROWS, layout.stored)
+        stop = int(vectors.rows[-1]) if vectors.rows.size == segments.MAX_ROWS else last
+        made = segments.build(after + 1, stop, vectors.rows, vectors.units, layout.scan)
+        replace(store, SegmentHead(None, after + 1, stop), [made], layout)
+        after = stop

@@ -1,0 +1,65 @@
+"""An index in figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_mrl import kernel
+from edge_mrl.index.funnel import MEASURED_K, shortlist_for
+from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.meta import IndexMeta
+from edge_mrl.index.searcher import Searcher
+from edge_mrl.index.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStats:
+    """An index in figures.
+
+    Attributes:
+        documents: how many it holds.
+        file_bytes: the file and its write-ahead log.
+        resident_bytes: packed codes held in memory for the scan.
+        layout: its slices.
+        dim: width of the vectors it was made for.
+        matryoshka_dims: the trained sizes of the model.
+        identity: the vector space it belongs to.
+        model_name: the model's name.
+        shortlist: candidates that a search for 10 hits rereads at the stored precision.
+        expected_recall: the share of the exact top 10 that such a search finds, measured on the
+            index's own vectors; None before the first measurement.
+        kernel: which scan runs.
+    """
+
+    documents: int
+    file_bytes: int
+    resident_bytes: int
+    layout: IndexLayout
+    dim: int
+    matryoshka_dims: tuple[int, ...]
+    identity: str
+    model_name: str
+    shortlist: int
+    expected_recall: float | None
+    kernel: str
+
+
+def gather(store: Store, searcher: Searcher, meta: IndexMeta) -> IndexStats:
+    """Read the figures of an open index."""
+    with store.read():
+        resident_bytes = searcher.resident_bytes()
+        count = store.count()
+        measured = searcher.measurement()
+    return IndexStats(
+        documents=count,
+        file_bytes=store.file_bytes(),
+        resident_bytes=resident_bytes,
+        layout=meta.layout,
+        dim=meta.dim,
+        matryoshka_dims=meta.matryoshka_dims,
+        identity=meta.identity,
+        model_name=meta.model_name,
+        shortlist=shortlist_for(measured, count, MEASURED_K),
+        expected_recall=None if measured is None else measured.recall,
+        kernel=kernel.info().name,
+    )

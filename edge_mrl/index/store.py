@@ -1,0 +1,274 @@
+"""The index file: documents, vectors and facts, read and written with SQL. Knows nothing of
+scanning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.errors import IndexFileError
+from edge_mrl.index.connection import BUSY_SECONDS, connect, explained, make_durable, transaction
+from edge_mrl.index.records import Document, DocumentId
+from edge_mrl.index.schema_sql import migrate, version_of
+from edge_mrl.index.vector_rows import unit_vectors, unpack_records
+from edge_mrl.slices import FloatArray, Slice
+
+IntArray = npt.NDArray[np.int64]
+
+LARGEST_ROW = 2**62
+"""No index gets here; a larger row number in a file is damage."""
+
+_CHUNK = 500
+"""Values bound in one statement; SQLite's own limit was 999 for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document ready to be written."""
+
+    id: DocumentId
+    text: str
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Stored vectors.
+
+    Attributes:
+        rows: (n,) int64, rising.
+        units: (n, dim) float32 of unit length.
+    """
+
+    rows: IntArray
+    units: FloatArray
+
+
+class Store:
+    """One open index file. Methods that write must run inside `write()`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.connection, self.writable = connect(path)
+        self.writes = 0
+        try:
+            with explained(path):
+                self.version = version_of(self.connection, path)
+                if self.writable:
+                    make_durable(self.connection)
+        except IndexFileError:
+            self.connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; the last to close folds the write-ahead log into it."""
+        with explained(self.path):
+            self.connection.close()
+
+    def read(self) -> AbstractContextManager[None]:
+        """One consistent view of the file."""
+        return transaction(self.connection, self.path, "DEFERRED")
+
+    @contextmanager
+    def write(self, *, wait: bool = True) -> Iterator[None]:
+        """All or nothing, durable at the end.
+
+        Raises:
+            IndexFileError: another process is writing, the file is read-only, the disk is full.
+        """
+        if not self.writable:
+            raise IndexFileError(
+                f"the index {self.path} cannot be written: make the file and its folder writable"
+            )
+        with explained(self.path):
+            milliseconds = int(BUSY_SECONDS * 1000) if wait else 0
+            self.connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+        with transaction(self.connection, self.path, "IMMEDIATE"):
+            yield
+        self.writes += 1
+
+    def migrate(self) -> None:
+        """Create the tables, or bring an older file up to date."""
+        with explained(self.path):
+            self.version = version_of(self.connection, self.path)
+            migrate(self.connection, self.version)
+
+    def change_stamp(self) -> tuple[int, int]:
+        """A value that differs once anyone has changed the file. Call inside `read()`."""
+        (version,) = self.connection.execute("PRAGMA data_version").fetchone()
+        return int(version), self.writes
+
+    def file_bytes(self) -> int:
+        """Size of the file and its write-ahead log."""
+        log = self.path.with_name(self.path.name + "-wal")
+        return self.path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+
+    def shrink(self) -> None:
+        """Rewrite the file without its free pages. Not inside a transaction."""
+        with explained(self.path):
+            self.connection.execute("VACUUM")
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.writes += 1
+
+    def fact(self, key: str) -> str | None:
+        """A value of the table `meta`."""
+        found = self.connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def whole_number(self, key: str) -> int:
+        """A counter of the table `meta`.
+
+        Raises:
+            IndexFileError: it is missing or not a number.
+        """
+        text = self.fact(key) or ""
+        if not (text.isascii() and text.isdigit() and len(text) <= 20):
+            raise IndexFileError(
+                f"{self.path}: the counter {key} is damaged: build the index again"
+            )
+        return int(text)
+
+    def set_fact(self, key: str, value: str) -> None:
+        """Write a value of the table `meta`."""
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def count(self) -> int:
+        """How many documents."""
+        (count,) = self.connection.execute("SELECT count(*) FROM documents").fetchone()
+        return int(count)
+
+    def next_row(self) -> int:
+        """The row number that the next document gets; numbers are never used again."""
+        found = self.connection.execute(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'documents'"
+        ).fetchone()
+        return 1 if found is None else int(found[0]) + 1
+
+    def insert(
+        self, documents: Sequence[NewDocument], records: Sequence[bytes], first_row: int
+    ) -> None:
+        """Write documents and their vector records as rows first_row, first_row + 1, ..."""
+        self.connection.executemany(
+            "INSERT INTO documents VALUES (?, ?, ?, ?)",
+            ((row, d.id, d.text, d.metadata) for row, d in enumerate(documents, first_row)),
+        )
+        self.connection.executemany(
+            "INSERT INTO vectors VALUES (?, ?)", enumerate(records, first_row)
+        )
+
+    def delete(self, ids: Sequence[DocumentId]) -> int:
+        """Remove documents; ids that are not there are passed over. Returns how many were
+        removed."""
+        rows = [
+            (row,) for (row,) in self._select("SELECT row FROM documents WHERE id IN ({})", ids)
+        ]
+        for statement in (
+            "DELETE FROM documents WHERE row = ?",
+            "DELETE FROM vectors WHERE row = ?",
+            "INSERT INTO deletions (row) VALUES (?)",
+        ):
+            self.connection.executemany(statement, rows)
+        return len(rows)
+
+    def present(self, ids: Sequence[DocumentId]) -> set[DocumentId]:
+        """Those of the ids that have a document."""
+        return {
+            found for (found,) in self._select("SELECT id FROM documents WHERE id IN ({})", ids)
+        }
+
+    def documents_by_id(self, ids: Sequence[DocumentId]) -> dict[DocumentId, Document]:
+        """Documents by id; ids that are not there are left out."""
+        found = self._select("SELECT id, text, metadata FROM documents WHERE id IN ({})", ids)
+        return {id_: self._document(id_, text, metadata) for id_, text, metadata in found}
+
+    def documents_by_row(self, rows: Sequence[int]) -> dict[int, Document]:
+        """Documents by row number.
+
+        Raises:
+            IndexFileError: a row has a vector but no document.
+        """
+        found = self._select(
+            "SELECT row, id, text, metadata FROM documents WHERE row IN ({})", rows
+        )
+        documents = {row: self._document(id_, *rest) for row, id_, *rest in found}
+        for row in rows:
+            if row not in documents:
+                raise IndexFileError(
+                    f"{self.path} is damaged, row {row} has no document: build the index again"
+                )
+        return documents
+
+    def vectors(self, rows: Sequence[int], stored: Slice) -> Vectors:
+        """Vectors of some rows.
+
+        Raises:
+            IndexFileError: one of them is missing or damaged; names the document.
+        """
+        found = sorted(self._select("SELECT row, record FROM vectors WHERE row IN ({})", rows))
+        if len(found) != len(set(rows)):
+            self._refuse_damaged(min(set(rows) - {row for row, _ in found}))
+        return self._unpack(found, stored)
+
+    def vectors_after(self, row: int, last: int, limit: int, stored: Slice) -> Vectors:
+        """At most `limit` vectors of rows row + 1 .. last, in order.
+
+        Raises:
+            IndexFileError: one of them is damaged; names the document.
+        """
+        found = self.connection.execute(
+            "SELECT row, record FROM vectors WHERE row > ? AND row <= ? ORDER BY row LIMIT ?",
+            (row, last, limit),
+        ).fetchall()
+        return self._unpack(found, stored)
+
+    def rows(self) -> IntArray:
+        """The row numbers of all documents, rising."""
+        found = self.connection.execute("SELECT row FROM documents ORDER BY row")
+        return np.fromiter((row for (row,) in found), dtype=np.int64)
+
+    def vectors_waiting(self, after: int) -> int:
+        """How many vectors have a higher row number."""
+        (count,) = self.connection.execute(
+            "SELECT count(*) FROM vectors WHERE row > ?", (after,)
+        ).fetchone()
+        return int(count)
+
+    def _unpack(self, found: list[tuple[Any, ...]], stored: Slice) -> Vectors:
+        rows = [row for row, _ in found]
+        unpacked = unpack_records(rows, [record for _, record in found], stored)
+        if unpacked.damaged:
+            self._refuse_damaged(unpacked.damaged[0])
+        return Vectors(np.array(rows, dtype=np.int64), unit_vectors(unpacked.codes, stored))
+
+    def _refuse_damaged(self, row: int) -> None:
+        found = self.connection.execute("SELECT id FROM documents WHERE row = ?", (row,)).fetchone()
+        name = f"row {row}" if found is None else f"document {found[0]!r}"
+        raise IndexFileError(
+            f"{self.path}: the vector of {name} is damaged: delete that document and add it again"
+        )
+
+    def _document(self, id_: DocumentId, text: str, metadata: str) -> Document:
+        try:
+            parsed = json.loads(metadata) if isinstance(metadata, str) else None
+        except (json.JSONDecodeError, RecursionError):
+            parsed = None
+        if not isinstance(parsed, dict) or not isinstance(text, str):
+            raise IndexFileError(
+                f"{self.path}: document {id_!r} is damaged: delete it and add it again"
+            )
+        return Document(id_, text, parsed)
+
+    def _select(self, sql: str, values: Sequence[DocumentId]) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        for start in range(0, len(values), _CHUNK):
+            chunk = values[start : start + _CHUNK]
+            marks = ",".join("?" * len(chunk))
+            found += self.connection.execute(sql.format(marks), tuple(chunk)).fetchall()
+        return found

@@ -1,0 +1,110 @@
+"""The stored row of a vector as bytes: scale, codes, checksum. Pure; docs/index-format.md specifies
+it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.index.codes import ByteArray, Codes, decode
+from edge_mrl.slices import FloatArray, Slice, prefix
+
+_CRC_BYTES = 4
+_CRC_RESIDUE = 0x2144DF1C
+"""CRC-32 of any bytes followed by their own CRC-32, little-endian."""
+
+
+def record_bytes(slice_: Slice) -> int:
+    """Length of a record: the scale (integer codes only), the codes, four bytes of CRC-32."""
+    return slice_.nbytes + _CRC_BYTES
+
+
+def _crc(row: int, body: bytes | memoryview) -> int:
+    # The row number is covered too, so that a record under another row is noticed.
+    return zlib.crc32(body, zlib.crc32(row.to_bytes(8, "little")))
+
+
+def pack_records(codes: Codes, slice_: Slice, first_row: int) -> list[bytes]:
+    """Records of rows first_row, first_row + 1, ... in order."""
+    bodies: ByteArray = codes.packed
+    if slice_.bits <= 8:
+        scales = codes.scales.astype("<f4").view(np.uint8).reshape(-1, 4)
+        bodies = np.concatenate([scales, codes.packed], axis=1)
+    view = memoryview(np.ascontiguousarray(bodies).tobytes())
+    size = slice_.nbytes
+    records = []
+    for number in range(bodies.shape[0]):
+        body = view[number * size : (number + 1) * size]
+        records.append(bytes(body) + _crc(first_row + number, body).to_bytes(4, "little"))
+    return records
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """Records read back.
+
+    Attributes:
+        codes: scales and codes of the sound records, in order.
+        damaged: row numbers whose record has the wrong length or checksum.
+    """
+
+    codes: Codes
+    damaged: tuple[int, ...]
+
+
+def unpack_records(rows: Sequence[int], records: Sequence[bytes], slice_: Slice) -> Unpacked:
+    """Check and split records.
+
+    Args:
+        rows: (n,) row numbers.
+        records: (n,) what `pack_records` made for them.
+        slice_: the stored slice.
+    """
+    size = record_bytes(slice_)
+    sound: list[bytes] = []
+    damaged: list[int] = []
+    for row, record in zip(rows, records, strict=True):
+        if (
+            isinstance(record, bytes)
+            and len(record) == size
+            and zlib.crc32(record, zlib.crc32(row.to_bytes(8, "little"))) == _CRC_RESIDUE
+        ):
+            sound.append(record)
+        else:
+            damaged.append(row)
+    # A bytearray, because old numpy refuses to look at an empty bytes object.
+    table = np.array(bytearray(b"".join(sound)), dtype=np.uint8).reshape(len(sound), size)
+    head = slice_.nbytes - slice_.code_bytes
+    scales: FloatArray = np.ones(len(sound), dtype=np.float32)
+    if head:
+        scales = np.ascontiguousarray(table[:, :head]).view("<f4")[:, 0].astype(np.float32)
+    return Unpacked(Codes(table[:, head:-_CRC_BYTES], scales), tuple(damaged))
+
+
+def unit_vectors(codes: Codes, slice_: Slice) -> FloatArray:
+    """Stored codes as (n, dim) float32 of unit length. The scale cancels, so 8-bit codes are used
+    as they are."""
+    if slice_.bits == 8:
+        return prefix(np.ascontiguousarray(codes.packed).view(np.int8), slice_.dim)
+    return prefix(decode(codes, slice_), slice_.dim)
+
+
+def cosines(units: FloatArray, query: FloatArray) -> FloatArray:
+    """Dot products that do not depend on which other rows are asked for.
+
+    A matrix product may sum in another order for another number of rows; a sum along each row may
+    not.
+
+    Args:
+        units: (n, dim) float32.
+        query: (dim,) float32.
+
+    Returns:
+        (n,) float32.
+    """
+    products: npt.NDArray[np.float32] = units * query
+    return np.asarray(products.sum(axis=1), dtype=np.float32)

@@ -1,0 +1,105 @@
+"""The levels that a 1-, 2- or 4-bit code stands for, and how a query becomes integers. Pure
+arithmetic.
+
+The levels are the least-squares quantiser of a normal variable with variance 1: J. Max, "Quantizing
+for Minimum Distortion", IRE Transactions on Information Theory 6 (1960), table I, for 2, 4 and 16
+levels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.slices import FloatArray
+
+ByteArray = npt.NDArray[np.uint8]
+Int8Array = npt.NDArray[np.int8]
+
+_HALF_LEVELS: dict[int, tuple[float, ...]] = {
+    1: (0.7980,),
+    2: (0.4528, 1.510),
+    4: (0.1284, 0.3881, 0.6568, 0.9424, 1.256, 1.618, 2.069, 2.733),
+}
+_HALF_THRESHOLDS: dict[int, tuple[float, ...]] = {
+    1: (),
+    2: (0.9816,),
+    4: (0.2582, 0.5224, 0.7996, 1.099, 1.437, 1.844, 2.401),
+}
+
+
+def _mirrored(half: tuple[float, ...], middle: tuple[float, ...]) -> FloatArray:
+    return np.array([*(-x for x in reversed(half)), *middle, *half], dtype=np.float32)
+
+
+LEVELS: dict[int, FloatArray] = {b: _mirrored(half, ()) for b, half in _HALF_LEVELS.items()}
+"""bits -> (2**bits,) float32, ascending: what code number c stands for."""
+
+THRESHOLDS: dict[int, FloatArray] = {b: _mirrored(h, (0.0,)) for b, h in _HALF_THRESHOLDS.items()}
+"""bits -> (2**bits - 1,) float32, ascending: the code of t is the number of thresholds <= t."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableQuery:
+    """A query for 1-, 2- and 4-bit codes: one 16-entry table for each nibble of a row.
+
+    Attributes:
+        entries: (2 * code_bytes, 16) uint8; row 2j is for the low nibble of byte j, row 2j + 1 for
+            its high nibble.
+        offset: what to add to a row's sum of entries, so that the sum is proportional to the dot
+            product.
+    """
+
+    entries: ByteArray
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class IntQuery:
+    """A query for 8-bit codes.
+
+    Attributes:
+        weights: (dim,) int8.
+    """
+
+    weights: Int8Array
+
+
+PreparedQuery = TableQuery | IntQuery
+
+
+def prepare(query: FloatArray, bits: int) -> PreparedQuery:
+    """Turn a query into the integers that the scan adds up.
+
+    Let t[j][v] be what nibble value v at nibble position j adds to the dot product of the query and
+    a row's levels, and step = max over j of (max t[j] - min t[j]), divided by 255. The entries are
+    round((t[j][v] - min t[j]) / step) and the offset is round(sum of min t[j] / step), in float64,
+    halves to even. For 8 bits the weights are round(query * 127 / max |query|).
+
+    Args:
+        query: (dim,) float32, rotated as the codes are.
+        bits: 1, 2, 4 or 8.
+    """
+    values = query.astype(np.float64)
+    if bits == 8:
+        top = float(np.max(np.abs(values)))
+        return IntQuery(np.rint(values * (127.0 / top if top else 0.0)).astype(np.int8))
+    per_nibble = 4 // bits
+    nibbles = 2 * ((values.size * bits + 7) // 8)
+    padded = np.zeros(nibbles * per_nibble)
+    padded[: values.size] = values
+    coordinates = padded.reshape(nibbles, per_nibble)
+    levels = LEVELS[bits].astype(np.float64)
+    nibble = np.arange(16)
+    table = np.zeros((nibbles, 16))
+    for place in range(per_nibble):
+        code = (nibble >> (place * bits)) & ((1 << bits) - 1)
+        table += coordinates[:, place, None] * levels[code]
+    low = table.min(axis=1)
+    step = float((table.max(axis=1) - low).max()) / 255.0
+    if step == 0.0:
+        return TableQuery(np.zeros((nibbles, 16), dtype=np.uint8), 0)
+    entries = np.rint((table - low[:, None]) / step).astype(np.uint8)
+    return TableQuery(entries, int(np.rint(low.sum() / step)))

@@ -1,0 +1,138 @@
+"""Every choice that a bundle leaves open, each with its cost and its worth. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from edge_mrl.index.layout import IndexLayout
+from edge_mrl.planning import cost
+from edge_mrl.planning.cost import Cost
+from edge_mrl.planning.facts import BundleFacts, VariantFacts
+from edge_mrl.planning.profile import Budgets, DeviceProfile
+from edge_mrl.slices import Slice
+
+_STORED_LEAST_BITS = 8
+_SCAN_MOST_BITS = 8
+"""An index stores 8 bits or more and scans 8 or fewer; see `IndexLayout`."""
+
+QUALITY_STEP = 0.005
+"""Smaller differences in quality are noise: a table is measured on some hundred queries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be planned."""
+
+    bundle: BundleFacts
+    profile: DeviceProfile
+    documents: int
+    text_bytes: int
+    recall: float
+
+    def at(self, documents: int) -> Request:
+        """The same for another number of documents."""
+        return replace(self, documents=documents)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One choice of variant and layout, and what it comes to."""
+
+    variant: VariantFacts
+    layout: IndexLayout
+    shortlist: int
+    cost: Cost
+    recall: float
+    quality_kept: float
+
+    @property
+    def step(self) -> int:
+        """Quality on a grid of `QUALITY_STEP`.
+
+        Quality is compared on this grid and not by differences, because "nearly equal" is not
+        transitive: on the grid a larger budget can never lose a step.
+        """
+        return round(self.quality_kept / QUALITY_STEP)
+
+    def overruns(self, budgets: Budgets) -> dict[str, float]:
+        """Budget -> how many times over it this is, for those that are exceeded."""
+        shares = {
+            "memory": self.cost.memory_bytes / budgets.memory_bytes,
+            "storage": self.cost.storage_bytes / budgets.storage_bytes,
+            "latency": self.cost.latency / budgets.query_latency,
+        }
+        # A missed floor counts as a shortfall, so that all four compare as "times too much".
+        if self.quality_kept < budgets.quality_kept:
+            shares["quality"] = budgets.quality_kept / max(self.quality_kept, 1e-6)
+        return {budget: share for budget, share in shares.items() if share > 1}
+
+    def budget_share(self, budgets: Budgets) -> float:
+        """How much of the memory and latency budgets this uses, added up: what "cheap" means here.
+
+        Memory alone would be a bad measure: it would save two megabytes of a gigabyte by making a
+        search ten times slower.
+        """
+        share = self.cost.memory_bytes / budgets.memory_bytes
+        return round(share + self.cost.latency / budgets.query_latency, 9)
+
+
+def candidates(request: Request) -> tuple[Candidate, ...]:
+    """All that the device has an engine for and the quality table covers, fitting or not."""
+    return tuple(
+        candidate
+        for variant in request.bundle.variants
+        if variant.format in request.profile.facts.backends
+        for layout in _layouts(request.bundle, variant.dims)
+        if (candidate := evaluate(request, variant, layout)) is not None
+    )
+
+
+def evaluate(request: Request, variant: VariantFacts, layout: IndexLayout) -> Candidate | None:
+    """Cost and worth of one choice; None where the quality table lacks one of its slices."""
+    documents = request.documents
+    stored = request.bundle.quality_of(layout.stored)
+    rows = cost.shortlist_rows(request.bundle, layout, documents, request.recall)
+    if stored is None or rows is None:
+        return None
+    recall = 1.0 if rows >= documents else request.recall
+    return Candidate(
+        variant=variant,
+        layout=layout,
+        shortlist=rows,
+        cost=Cost(
+            encoder_bytes=cost.encoder_memory(variant),
+            index_bytes=cost.index_memory(layout, documents, rows),
+            bundle_bytes=variant.disk_bytes,
+            file_bytes=cost.index_file(layout, documents, request.text_bytes),
+            latency=cost.query_latency(request.profile.facts, layout, documents, rows),
+        ),
+        recall=recall,
+        quality_kept=stored.kept * recall,
+    )
+
+
+def needless_bits(bundle: BundleFacts, stored: Slice) -> bool:
+    """Whether fewer stored bits at the same dimensions keep as much, within `QUALITY_STEP`.
+
+    Such slices are no candidates: on the grid a difference of a thousandth can fall across an
+    edge, and would then be bought with a file four times the size.
+    """
+    row = bundle.quality_of(stored)
+    return row is not None and any(
+        other.slice.dim == stored.dim
+        and _STORED_LEAST_BITS <= other.slice.bits < stored.bits
+        and row.kept - other.kept < QUALITY_STEP
+        for other in bundle.quality.slices
+    )
+
+
+def _layouts(bundle: BundleFacts, dims: tuple[int, ...]) -> Iterator[IndexLayout]:
+    """Every pair of measured slices that an index can keep and the variant can give."""
+    measured = sorted(row.slice for row in bundle.quality.slices if row.slice.dim in dims)
+    for stored in measured:
+        if stored.bits < _STORED_LEAST_BITS or needless_bits(bundle, stored):
+            continue
+        for scan in measured:
+            if scan.dim <= stored.dim and scan.bits <= _SCAN_MOST_BITS:
+                yield IndexLayout(stored, scan)

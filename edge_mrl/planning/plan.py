@@ -1,0 +1,70 @@
+"""The result of planning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_mrl.index.layout import IndexLayout
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a device runs for so many documents, what that is predicted to cost and to keep, and
+    why.
+
+    Attributes:
+        device: the profile's name.
+        documents: for how many documents this holds.
+        variant: the name of the bundle's variant.
+        threads: threads of the engine.
+        layout: the stored slice in the file, and the scan slice in memory.
+        shortlist: rows that a search re-reads from storage at the stored slice.
+        memory_bytes: resident memory of the process: base, encoder, scan codes and row numbers,
+            working buffers.
+        encoder_bytes: the part of it that does not grow with the documents.
+        index_file_bytes: size of the index file.
+        query_latency_ms: one search without the encoder, 95th percentile.
+        recall: expected share of the stored slice's top 10 that the scan's shortlist holds.
+        quality_kept: expected nDCG@10 as a fraction of the full fp32 vector's: the stored slice's,
+            times `recall`.
+        bound_by: the budget that keeps a better slice out: memory, storage or latency; None where
+            none does.
+        because: one reason for each choice; the first says what is over the budget `bound_by`, in
+            numbers.
+    """
+
+    device: str
+    documents: int
+    variant: str
+    threads: int
+    layout: IndexLayout
+    shortlist: int
+    memory_bytes: int
+    encoder_bytes: int
+    index_file_bytes: int
+    query_latency_ms: float
+    recall: float
+    quality_kept: float
+    bound_by: str | None
+    because: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The plan as plain values for a JSON document."""
+        return {
+            "device": self.device,
+            "documents": self.documents,
+            "fits": True,
+            "variant": self.variant,
+            "threads": self.threads,
+            "stored": str(self.layout.stored),
+            "scan": str(self.layout.scan),
+            "shortlist": self.shortlist,
+            "memory_bytes": self.memory_bytes,
+            "encoder_bytes": self.encoder_bytes,
+            "index_file_bytes": self.index_file_bytes,
+            "query_latency_ms": round(self.query_latency_ms, 3),
+            "recall": self.recall,
+            "quality_kept": round(self.quality_kept, 4),
+            "bound_by": self.bound_by,
+            "because": list(self.because),
+        }

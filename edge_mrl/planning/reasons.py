@@ -1,0 +1,199 @@
+"""Why a choice was made, in words: for each part of a plan the budget that decided it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge_mrl.planning import cost
+from edge_mrl.planning.candidates import Candidate, Request, needless_bits
+from edge_mrl.planning.words import mebibytes, milliseconds, number, percent
+
+
+def reasons(
+    request: Request, known: Sequence[Candidate], chosen: Candidate, missed: Candidate | None
+) -> tuple[str, ...]:
+    """One sentence for each choice.
+
+    The budget that binds comes first; where none does, what decided the scan slice.
+
+    Args:
+        request: what was planned.
+        known: all candidates, `chosen` among them.
+        chosen: the one that was taken.
+        missed: from `best_missed`.
+    """
+    found = [
+        "" if missed is None else _binding(request, chosen, missed),
+        _scan(request, known, chosen),
+        _stored(request, known, chosen),
+        _shortlist(request, chosen),
+        _encoder(request, known, chosen),
+        "threads: 1, because several made a single short text slower where it was measured",
+    ]
+    return tuple(reason for reason in found if reason)
+
+
+def excess(request: Request, one: Candidate) -> str:
+    """Which budget a candidate breaks most, and by how much.
+
+    Returns:
+        E.g. ``"memory: 256x2 would need 61.0 MiB of the 48.0 MiB left after the encoder"``.
+    """
+    budgets = request.profile.budgets
+    worst = worst_budget(request, one)
+    stored, scan = one.layout.stored, one.layout.scan
+    if worst == "memory":
+        left = budgets.memory_bytes - one.cost.encoder_bytes
+        if left < 0:
+            return (
+                f"memory: {one.variant.name} needs {mebibytes(one.cost.encoder_bytes)} "
+                f"before any document, of {mebibytes(budgets.memory_bytes)}"
+            )
+        return (
+            f"memory: {scan} would need {mebibytes(one.cost.index_bytes)} "
+            f"of the {mebibytes(left)} left after the encoder"
+        )
+    if worst == "storage":
+        left = max(0, budgets.storage_bytes - one.cost.bundle_bytes)
+        return (
+            f"storage: {stored} would need {mebibytes(one.cost.file_bytes)} "
+            f"of the {mebibytes(left)} left after the bundle"
+        )
+    if worst == "latency":
+        return (
+            f"latency: {scan} with {number(one.shortlist)} rows re-read would take "
+            f"{milliseconds(1e3 * one.cost.latency)} of {milliseconds(1e3 * budgets.query_latency)}"
+        )
+    return (
+        f"quality: {stored} would keep {percent(one.quality_kept)}, "
+        f"less than the {percent(budgets.quality_kept)} asked for"
+    )
+
+
+def closest(request: Request, choices: Sequence[Candidate]) -> Candidate:
+    """The candidate that misses the budgets by the smallest factor, always the same one."""
+    budgets = request.profile.budgets
+    return min(
+        choices,
+        key=lambda one: (
+            max(one.overruns(budgets).values(), default=0.0),
+            one.budget_share(budgets),
+            one.cost.file_bytes,
+            one.variant.name,
+            str(one.layout),
+        ),
+    )
+
+
+def best_missed(
+    request: Request, known: Sequence[Candidate], chosen: Candidate
+) -> Candidate | None:
+    """The nearest to fitting of those that would keep the most; None where `chosen` keeps it."""
+    best = max(one.step for one in known)
+    if best == chosen.step:
+        return None
+    return closest(request, [one for one in known if one.step == best])
+
+
+def worst_budget(request: Request, one: Candidate) -> str:
+    """The budget that a candidate exceeds by the largest factor."""
+    over = one.overruns(request.profile.budgets)
+    return max(over, key=lambda budget: over[budget])
+
+
+def _binding(request: Request, chosen: Candidate, missed: Candidate) -> str:
+    if missed.layout.stored == chosen.layout.stored:
+        return excess(request, missed)
+    kept = percent(missed.quality_kept)
+    return f"{excess(request, missed)} ({missed.layout.stored} would keep {kept})"
+
+
+def _scan(request: Request, known: Sequence[Candidate], chosen: Candidate) -> str:
+    """Why not fewer bytes a row, and why not more."""
+    peers = [
+        one
+        for one in known
+        if one.variant == chosen.variant
+        and one.layout.stored == chosen.layout.stored
+        and one.step == chosen.step
+    ]
+    size = chosen.layout.scan.code_bytes
+    less = [one for one in peers if one.layout.scan.code_bytes < size]
+    more = [one for one in peers if one.layout.scan.code_bytes > size]
+    parts = []
+    if less:
+        parts.append(_instead(request, chosen, closest(request, less)))
+    if more:
+        parts.append(_instead(request, chosen, closest(request, more)))
+    if not parts:
+        return f"scan: {chosen.layout.scan} is the only scan slice in the quality table"
+    return f"scan: {chosen.layout.scan}, because " + "; ".join(parts)
+
+
+def _instead(request: Request, chosen: Candidate, other: Candidate) -> str:
+    if other.overruns(request.profile.budgets):
+        return excess(request, other)
+    memory = other.cost.memory_bytes - chosen.cost.memory_bytes
+    milli = 1e3 * (other.cost.latency - chosen.cost.latency)
+    space = f"{mebibytes(abs(memory))} {'more' if memory > 0 else 'less'} memory"
+    time = f"{milliseconds(abs(milli))} {'more' if milli > 0 else 'less'} a search"
+    return f"{other.layout.scan} would take {space} and {time}"
+
+
+def _stored(request: Request, known: Sequence[Candidate], chosen: Candidate) -> str:
+    """Why not more bits or dimensions, where they are simply not worth it."""
+    stored = chosen.layout.stored
+    larger = sorted(
+        row.slice.bits
+        for row in request.bundle.quality.slices
+        if row.slice.dim == stored.dim
+        and row.slice.bits > stored.bits
+        and needless_bits(request.bundle, row.slice)
+    )
+    wider = sorted(
+        {
+            one.layout.stored.dim
+            for one in known
+            if one.layout.stored.dim > stored.dim and one.step == chosen.step
+        }
+    )
+    parts = []
+    if larger:
+        parts.append(f"{' or '.join(map(str, larger))} bits")
+    if wider:
+        parts.append(f"{' or '.join(map(str, wider))} dimensions")
+    if not parts:
+        return ""
+    return f"stored: {stored}, because {' and '.join(parts)} would gain less than half a point"
+
+
+def _shortlist(request: Request, chosen: Candidate) -> str:
+    if chosen.shortlist >= request.documents:
+        return "shortlist: every document, there are so few"
+    return (
+        f"shortlist: {number(chosen.shortlist)} of {number(request.documents)} rows hold "
+        f"{percent(chosen.recall)} of the top {cost.TOP_K}, by the bundle's quality table"
+    )
+
+
+def _encoder(request: Request, known: Sequence[Candidate], chosen: Candidate) -> str:
+    variant = chosen.variant
+    backends = request.profile.facts.backends
+    parts = [f"encoder: {variant.name}"]
+    if variant.format == "table":
+        parts.append(f"the cheapest table that serves {chosen.layout.stored.dim} dimensions")
+    else:
+        parts.append("the fastest that fits")
+    faster = [
+        other
+        for other in request.bundle.variants
+        if cost.encode_time(other) < cost.encode_time(variant)
+    ]
+    without_engine = sorted({other.format for other in faster if other.format not in backends})
+    if without_engine:
+        parts.append(f"there is no engine for {' or '.join(without_engine)} here")
+    for other in faster:
+        fits = [one for one in known if one.variant == other and one.step == chosen.step]
+        if fits:
+            parts.append(f"{other.name} is faster, but {excess(request, closest(request, fits))}")
+    return ", ".join(parts)

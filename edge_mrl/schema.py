@@ -1,0 +1,130 @@
+"""Strict reading of parsed JSON and TOML: each value is fetched with the type and range it must
+have.
+
+One reader serves bundle manifests and device profiles, so that every wrong field is reported in the
+same way: where it stands, what was found, what is expected. Nothing here touches a file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import NoReturn
+
+from edge_mrl.errors import EdgeMrlError
+
+
+class Table:
+    """A mapping that came from outside, read field by field.
+
+    Args:
+        data: the parsed value; anything but a mapping with string keys is refused.
+        where: how a message names this place, e.g. ``"manifest.json: variants[2]"``.
+        error: the class of error to raise.
+    """
+
+    def __init__(self, data: object, where: str, error: type[EdgeMrlError]) -> None:
+        self._where = where
+        self._error = error
+        if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
+            raise error(f"{where} must be a table of named fields, not {_describe(data)}")
+        self._data: Mapping[str, object] = data
+
+    def fail(self, message: str) -> NoReturn:
+        """Raise this table's error for the table as a whole."""
+        raise self._error(f"{self._where}: {message}")
+
+    def _bad(self, key: str, expected: str) -> NoReturn:
+        if key not in self._data:
+            raise self._error(f"{self._where}: the field {key!r} is missing; it must be {expected}")
+        found = _describe(self._data[key])
+        raise self._error(f"{self._where}: the field {key!r} must be {expected}, not {found}")
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._data
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def only(self, *known: str) -> None:
+        """Refuse fields that are not in `known`."""
+        unknown = sorted(set(self._data) - set(known))
+        if unknown:
+            self.fail(f"unknown field {unknown[0]!r}; known fields are {', '.join(known)}")
+
+    def text(self, key: str, *, max_length: int = 10_000) -> str:
+        """A string of at most `max_length` characters."""
+        value = self._data.get(key)
+        if not isinstance(value, str) or len(value) > max_length:
+            self._bad(key, f"text of at most {max_length} characters")
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        """A string, or None where the field is absent or null."""
+        return None if self._data.get(key) is None else self.text(key)
+
+    def flag(self, key: str) -> bool:
+        """True or false."""
+        value = self._data.get(key)
+        if not isinstance(value, bool):
+            self._bad(key, "true or false")
+        return value
+
+    def integer(self, key: str, low: int, high: int) -> int:
+        """A whole number in low..high."""
+        value = self._data.get(key)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            self._bad(key, f"a whole number from {low} to {high}")
+        return value
+
+    def optional_integer(self, key: str, low: int, high: int) -> int | None:
+        """A whole number in low..high, or None where the field is absent or null."""
+        return None if self._data.get(key) is None else self.integer(key, low, high)
+
+    def number(self, key: str, low: float, high: float) -> float:
+        """A finite number in low..high."""
+        value = self._data.get(key)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            self._bad(key, f"a number from {low:g} to {high:g}")
+        if not math.isfinite(value) or not low <= value <= high:
+            self._bad(key, f"a number from {low:g} to {high:g}")
+        return float(value)
+
+    def integers(self, key: str, low: int, high: int) -> tuple[int, ...]:
+        """A list of whole numbers, each in low..high."""
+        value = self._data.get(key)
+        if not isinstance(value, list) or not all(
+            isinstance(item, int) and not isinstance(item, bool) and low <= item <= high
+            for item in value
+        ):
+            self._bad(key, f"a list of whole numbers from {low} to {high}")
+        return tuple(value)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of strings."""
+        value = self._data.get(key)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self._bad(key, "a list of texts")
+        return tuple(value)
+
+    def table(self, key: str) -> Table:
+        """A nested table."""
+        if key not in self._data:
+            self._bad(key, "a table of named fields")
+        return Table(self._data[key], f"{self._where}: {key}", self._error)
+
+    def tables(self, key: str, *, max_items: int = 10_000) -> tuple[Table, ...]:
+        """A list of nested tables."""
+        value = self._data.get(key)
+        if not isinstance(value, list) or len(value) > max_items:
+            self._bad(key, f"a list of at most {max_items} tables")
+        return tuple(
+            Table(item, f"{self._where}: {key}[{number}]", self._error)
+            for number, item in enumerate(value)
+        )
+
+
+def _describe(value: object) -> str:
+    shown = repr(value)
+    if len(shown) > 60:
+        shown = shown[:57] + "..."
+    return shown

@@ -1,0 +1,125 @@
+"""Slices: the prefix of a Matryoshka vector, and how many bits each coordinate gets. Pure
+arithmetic.
+
+A Matryoshka model (Kusupati et al. 2022, "Matryoshka Representation Learning", arXiv:2205.13147) is
+trained so that the first d coordinates are a good embedding for each d of a *trained* list. A
+`Slice` is one way to keep such a vector: the first `dim` coordinates at `bits` bits each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.errors import InputError, SliceError, UntrainedDimError
+
+CODE_BITS = (1, 2, 4, 8, 16, 32)
+"""Bits per coordinate that an index can keep: 1 to 8 are integer codes, 16 and 32 are IEEE
+floats."""
+
+MAX_DIM = 65_536
+"""No embedding is wider; a larger number in a file is damage or malice."""
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Slice:
+    """The first `dim` coordinates at `bits` bits each, e.g. ``Slice(128, 4)``, written ``128x4``.
+
+    Raises:
+        SliceError: `dim` is not in 1..65536, or `bits` is not one of 1, 2, 4, 8, 16, 32.
+    """
+
+    dim: int
+    bits: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.dim <= MAX_DIM:
+            raise SliceError(f"a slice of {self.dim} dimensions cannot be: give 1 to {MAX_DIM}")
+        if self.bits not in CODE_BITS:
+            raise SliceError(
+                f"a slice of {self.bits} bits cannot be: give one of "
+                f"{', '.join(map(str, CODE_BITS))}"
+            )
+
+    def __str__(self) -> str:
+        return f"{self.dim}x{self.bits}"
+
+    @classmethod
+    def parse(cls, text: str) -> Slice:
+        """Read ``"128x4"``.
+
+        Raises:
+            SliceError: the text is not of that form.
+        """
+        match = re.fullmatch(r"(\d{1,6})x(\d{1,3})", text.strip())
+        if match is None:
+            raise SliceError(
+                f"cannot read the slice {text!r}: write dimensions x bits, as in 128x4"
+            )
+        return cls(int(match[1]), int(match[2]))
+
+    @property
+    def code_bytes(self) -> int:
+        """Bytes of one vector's codes, without its scale."""
+        return (self.dim * self.bits + 7) // 8
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of one stored vector: the codes, and a float32 scale where they are integers."""
+        return self.code_bytes + (4 if self.bits <= 8 else 0)
+
+
+def check_trained(dim: int, trained: Sequence[int]) -> int:
+    """Return `dim` if the model was trained for it.
+
+    Raises:
+        UntrainedDimError: it was not; the message names the trained sizes.
+    """
+    if dim not in trained:
+        sizes = ", ".join(map(str, trained))
+        raise UntrainedDimError(
+            f"this model was not trained for {dim} dimensions: choose one of the trained sizes "
+            f"{sizes}"
+        )
+    return dim
+
+
+def normalize(vectors: FloatArray) -> FloatArray:
+    """Scale each row to unit length. A row of zeros stays zero.
+
+    The lengths are summed in float64, so that every machine gives the same rows.
+
+    Args:
+        vectors: (n, d) float32.
+
+    Returns:
+        (n, d) float32, a new array.
+    """
+    wide = vectors.astype(np.float64)
+    lengths = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    lengths[lengths == 0] = 1
+    unit: FloatArray = (wide / lengths[:, None]).astype(np.float32)
+    return unit
+
+
+def prefix(vectors: FloatArray, dim: int) -> FloatArray:
+    """Keep the first `dim` coordinates and renormalise, as MRL and OpenAI's `dimensions` do.
+
+    Args:
+        vectors: (n, d) float32, d >= dim.
+        dim: how many coordinates to keep.
+
+    Returns:
+        (n, dim) float32, rows of unit length (or zero where the prefix is all zero).
+
+    Raises:
+        InputError: the vectors are narrower than `dim`.
+    """
+    if vectors.ndim != 2 or vectors.shape[1] < dim:
+        raise InputError(f"cannot take {dim} dimensions from vectors of shape {vectors.shape}")
+    return normalize(vectors[:, :dim])

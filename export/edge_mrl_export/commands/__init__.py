@@ -1,0 +1,1 @@
+"""Commands of the exporter; edge_mrl.cli.registry names them."""

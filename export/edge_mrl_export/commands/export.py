@@ -1,0 +1,159 @@
+"""`edge-mrl export`: a trained Matryoshka model in, a verified bundle out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import get_args
+
+from edge_mrl.bundle import Bundle
+from edge_mrl.bundle.manifest import Precision, VariantFormat
+from edge_mrl.cli.inspect import describe, slice_table
+from edge_mrl.cli.output import format_bytes, format_table, print_json
+from edge_mrl.errors import ExportError
+from edge_mrl_export.options import ExportOptions
+from edge_mrl_export.pipeline import export
+from edge_mrl_export.report import ExportReport, VariantReport
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See `edge_mrl.cli.registry`."""
+    parser.add_argument("source", help="`wordllama`, or a sentence-transformers folder")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, help="where the bundle is to stand"
+    )
+    parser.add_argument(
+        "--formats",
+        nargs="+",
+        choices=get_args(VariantFormat),
+        help="default: what a Pi user wants",
+    )
+    parser.add_argument(
+        "--precision", nargs="+", choices=get_args(Precision), help="default: what a Pi user wants"
+    )
+    parser.add_argument(
+        "--dims",
+        metavar="D,D,...",
+        help="the trained sizes, where the model's files do not record them",
+    )
+    parser.add_argument("--licence", help="the model's licence, where its files do not say")
+    parser.add_argument(
+        "--texts",
+        type=Path,
+        help="your own texts (JSONL corpus or a text a line) to measure slices on",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a bundle that stands there"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """See `edge_mrl.cli.registry`."""
+    options = ExportOptions(
+        formats=tuple(arguments.formats) if arguments.formats else None,
+        precisions=tuple(arguments.precision) if arguments.precision else None,
+        dims=_dims(arguments.dims),
+        licence=arguments.licence,
+        texts=arguments.texts,
+        overwrite=arguments.overwrite,
+    )
+    report = export(arguments.source, arguments.output, options, on_step=StepPrinter())
+    if arguments.json:
+        print_json(report_as_json(report))
+    else:
+        print(describe(report.manifest))
+        print()
+        print(report_table(report))
+        print()
+        print(slice_table(report.manifest))
+        size = sum(entry.size for entry in report.manifest.files)
+        print(
+            f"\n{report.path}: {format_bytes(size)} in {len(report.manifest.files)} files, "
+            f"{report.seconds:.1f} s"
+        )
+    return 0
+
+
+class StepPrinter:
+    """Names each step on standard error with the time since the start."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def __call__(self, step: str) -> None:
+        """Print one step."""
+        print(f"[{time.monotonic() - self._start:5.1f} s] {step}", file=sys.stderr, flush=True)
+
+
+def report_table(report: ExportReport) -> str:
+    """One row a variant: size, cosine and neighbour overlap at the smallest and largest slice, and
+    the verdict."""
+    rows = []
+    for variant in report.variants:
+        small, large = min(variant.cosine), max(variant.cosine)
+        rows.append(
+            [
+                variant.name,
+                format_bytes(variant.size),
+                f"{variant.cosine[small]:.5f}",
+                f"{variant.cosine[large]:.5f}",
+                f"{variant.overlap_at_10[large]:.3f}",
+                f"{variant.gate:g}",
+                "written" if variant.passed else "refused",
+            ]
+        )
+    header = [
+        "variant",
+        "with tokenizer",
+        "cosine, smallest",
+        "largest slice",
+        "overlap@10",
+        "gate",
+        "",
+    ]
+    return (
+        f"{format_table(header, rows, left=(0, 6))}\ncompared with {report.reference}, through the "
+        "device runtime"
+    )
+
+
+def report_as_json(report: ExportReport) -> dict[str, object]:
+    """The report as one JSON object."""
+    return {
+        "bundle": str(report.path),
+        "seconds": round(report.seconds, 2),
+        "bytes": sum(entry.size for entry in Bundle.open(report.path).manifest.files),
+        "model": report.manifest.model.name,
+        "identity": report.manifest.model.identity,
+        "matryoshka_dims": list(report.manifest.embedding.matryoshka_dims),
+        "reference": report.reference,
+        "variants": [_variant_as_json(variant) for variant in report.variants],
+    }
+
+
+def _variant_as_json(variant: VariantReport) -> dict[str, object]:
+    return {
+        "name": variant.name,
+        "format": variant.format,
+        "precision": variant.precision,
+        "bytes": variant.size,
+        "cosine": {str(dim): value for dim, value in variant.cosine.items()},
+        "cosine_min": variant.cosine_min,
+        "overlap@10": {str(dim): value for dim, value in variant.overlap_at_10.items()},
+        "batch_difference": variant.batch_difference,
+        "gate": variant.gate,
+        "reason": variant.reason,
+        "passed": variant.passed,
+    }
+
+
+def _dims(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ExportError(f"cannot read the sizes {text!r}: write them as 64,128,256") from None

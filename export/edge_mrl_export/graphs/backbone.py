@@ -1,0 +1,104 @@
+"""The transformer itself, exported to ONNX by Optimum."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import onnx
+
+from edge_mrl.errors import ExportError
+from edge_mrl_export.graphs.head import OPSET
+from edge_mrl_export.sources.safetensors_file import list_tensors
+
+HIDDEN = "last_hidden_state"
+MAX_ONNX_BYTES = 2**31
+"""A protobuf file cannot be larger."""
+
+_GRAPH_BYTES = 2**24
+"""Room for the nodes: a hundred layers take about four megabytes."""
+
+
+def check_size(weights: Sequence[Path]) -> None:
+    """Refuse a model whose float32 weights do not fit one ONNX file.
+
+    Raises:
+        ExportError: they do not.
+    """
+    count = sum(tensor.count for path in weights for tensor in list_tensors(path))
+    if 4 * count + _GRAPH_BYTES > MAX_ONNX_BYTES:
+        raise ExportError(
+            f"the model has {count / 1e6:.0f} million weights, more than one ONNX file "
+            "of 2 GB holds in float32: choose a model of at most 530 million"
+        )
+
+
+def export_backbone(folder: Path) -> onnx.ModelProto:
+    """Export a transformers folder.
+
+    Args:
+        folder: holds config.json and model.safetensors.
+
+    Returns:
+        A model with the output `HIDDEN`, float32 [batch, sequence, hidden]. Nothing is left on
+        disk.
+
+    Raises:
+        ExportError: Optimum does not know the architecture, or could not trace it.
+    """
+    with _silence(), tempfile.TemporaryDirectory(prefix="edge-mrl-") as scratch:
+        from optimum.exporters.onnx import main_export
+
+        try:
+            main_export(
+                str(folder),
+                output=scratch,
+                task="feature-extraction",
+                library_name="transformers",
+                framework="pt",
+                dtype="fp32",
+                opset=OPSET,
+                monolith=True,
+                local_files_only=True,
+                # Our gates compare the finished variants, on more than one dummy input.
+                do_validation=False,
+            )
+        except (ValueError, KeyError, NotImplementedError, RuntimeError, OSError) as error:
+            raise ExportError(
+                f"Optimum cannot export the model in {folder}: {_first_line(error)}"
+            ) from error
+        found = sorted(Path(scratch).glob("*.onnx"))
+        if len(found) != 1:
+            raise ExportError(
+                f"Optimum did not export the model in {folder} as one encoder: it cannot be used"
+            )
+        model = onnx.load(found[0])
+    if HIDDEN not in {output.name for output in model.graph.output}:
+        raise ExportError(f"the model in {folder} gives no {HIDDEN}: it is not a text encoder")
+    return model
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Hold back what torch's tracer, transformers and Optimum say to their own developers."""
+    from optimum.utils import logging as optimum_logging
+    from transformers.utils import logging as transformers_logging
+
+    loggers = (optimum_logging, transformers_logging)
+    before = [logger.get_verbosity() for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.set_verbosity_error()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.set_verbosity(level)

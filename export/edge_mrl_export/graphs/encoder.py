@@ -1,0 +1,105 @@
+"""The whole encoder as one graph: backbone, pooling, the modules after it, the Matryoshka head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx
+
+from edge_mrl.errors import ExportError
+from edge_mrl_export.graphs.backbone import HIDDEN
+from edge_mrl_export.graphs.builder import GraphBuilder
+from edge_mrl_export.graphs.head import OUTPUT, append_matryoshka_head
+from edge_mrl_export.graphs.pooling import append_pooling
+from edge_mrl_export.graphs.prune import prune
+from edge_mrl_export.graphs.tail import append_tail_module
+from edge_mrl_export.sources.modules_json import ModelLayout
+
+TOKEN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def build_encoder(backbone: onnx.ModelProto, layout: ModelLayout) -> onnx.ModelProto:
+    """Append everything after the backbone.
+
+    Args:
+        backbone: a model with the output `HIDDEN`.
+        layout: the modules; their weights are read from their folders.
+
+    Returns:
+        A new model, checked. Inputs, all int64: `input_ids` and `attention_mask`
+        [batch, sequence], `token_type_ids` likewise if the backbone uses it, and `dim` [1].
+        Output: `sentence_embedding`, float32 [batch, dim], rows of unit length.
+
+    Raises:
+        ExportError: the backbone wants another input, a module's weights do not fit, or the result
+            is not valid.
+    """
+    _check_width(backbone, layout.pooling.dim)
+    tail = GraphBuilder("tail")
+    vectors = append_pooling(tail, layout.pooling, HIDDEN, "attention_mask")
+    for module in layout.tail:
+        vectors = append_tail_module(tail, module, vectors)
+    nodes, initializers, used = prune(
+        [*backbone.graph.node, *tail.nodes],
+        [*backbone.graph.initializer, *tail.initializers],
+        (vectors,),
+    )
+    for value in backbone.graph.input:
+        if value.name in used and value.name not in TOKEN_INPUTS:
+            raise ExportError(
+                f"the backbone asks for the input {value.name!r}, which a text encoder is not given"
+            )
+    inputs = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.INT64, ["batch", "sequence"])
+        for name in TOKEN_INPUTS
+        if name in used
+    ]
+    graph = onnx.helper.make_graph(nodes, "encoder", inputs, [], initializers)
+    model = onnx.helper.make_model(
+        graph, opset_imports=list(backbone.opset_import), ir_version=backbone.ir_version
+    )
+    append_matryoshka_head(model, vectors)
+    check(model)
+    return model
+
+
+def _check_width(backbone: onnx.ModelProto, expected: int) -> None:
+    (hidden,) = (value for value in backbone.graph.output if value.name == HIDDEN)
+    # 0 where the exporter left the width open.
+    width = hidden.type.tensor_type.shape.dim[2].dim_value
+    if width not in (0, expected):
+        raise ExportError(
+            f"the backbone's token vectors have {width} numbers but the Pooling config says "
+            f"{expected}: the configs are of different models"
+        )
+
+
+def with_nodes(
+    model: onnx.ModelProto,
+    nodes: Sequence[onnx.NodeProto],
+    initializers: Sequence[onnx.TensorProto],
+) -> onnx.ModelProto:
+    """A checked copy of a finished model with other nodes and constants; unread ones go."""
+    kept, constants, _ = prune(nodes, initializers, (OUTPUT,))
+    graph = onnx.helper.make_graph(
+        kept, model.graph.name, list(model.graph.input), list(model.graph.output), constants
+    )
+    result = onnx.helper.make_model(
+        graph, opset_imports=list(model.opset_import), ir_version=model.ir_version
+    )
+    check(result)
+    return result
+
+
+def check(model: onnx.ModelProto) -> None:
+    """Check a model with its types and shapes.
+
+    Raises:
+        ExportError: it is not valid.
+    """
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportError(
+            f"the exported graph is not valid ONNX ({str(error).splitlines()[0]})"
+        ) from error

@@ -1,0 +1,70 @@
+"""The Matryoshka head that ends every graph: keep the first `dim` coordinates, scale to unit
+length."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+OPSET = 18
+IR_VERSION = 10
+"""What ONNX Runtime has read since 1.18; newer tools write newer versions that older boards
+refuse."""
+
+OUTPUT = "sentence_embedding"
+SMALLEST_NORM = 1e-12
+"""Divides a zero vector without making NaN, and is far below the norm of any real one."""
+
+
+def append_matryoshka_head(model: ModelProto, vectors: str) -> None:
+    """Add the input `dim`, (1,) int64, and the output sentence_embedding, (batch, dim) float32 of
+    unit length.
+
+    Args:
+        model: changed in place; its other outputs are dropped.
+        vectors: name of a (batch, full width) float32 tensor in the graph.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = model.graph
+    graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array([0], dtype=np.int64), "head/start"),
+            numpy_helper.from_array(np.array([1], dtype=np.int64), "head/axis"),
+            numpy_helper.from_array(
+                np.array(SMALLEST_NORM, dtype=np.float32), "head/smallest_norm"
+            ),
+        ]
+    )
+    graph.node.extend(
+        [
+            helper.make_node("Slice", [vectors, "head/start", "dim", "head/axis"], ["head/prefix"]),
+            helper.make_node("ReduceL2", ["head/prefix", "head/axis"], ["head/norm"], keepdims=1),
+            helper.make_node("Max", ["head/norm", "head/smallest_norm"], ["head/divisor"]),
+            helper.make_node("Div", ["head/prefix", "head/divisor"], [OUTPUT]),
+        ]
+    )
+    graph.input.append(helper.make_tensor_value_info("dim", TensorProto.INT64, [1]))
+    del graph.output[:]
+    graph.output.append(
+        helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", "dim_kept"])
+    )
+
+
+def finish(model: ModelProto) -> bytes:
+    """Check a model and serialise it, without anything that differs from run to run."""
+    import onnx
+
+    model.ir_version = min(model.ir_version, IR_VERSION)
+    model.producer_name, model.producer_version, model.doc_string = "edge-mrl", "", ""
+    for node in model.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    del model.metadata_props[:]
+    del model.graph.value_info[:]
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))

@@ -1,0 +1,48 @@
+"""The ONNX graph of a static model: gather int8 rows, scale, masked sum, Matryoshka head."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+
+def static_graph(codes: npt.NDArray[np.int8], scales: npt.NDArray[np.float32]) -> bytes:
+    """Build the graph; the table stays int8 in the file and in memory.
+
+    Args:
+        codes: (vocabulary, dim) int8.
+        scales: (vocabulary,) float32.
+
+    Returns:
+        A serialised model with inputs input_ids and attention_mask, (batch, sequence) int64, and
+        dim, (1,) int64; output sentence_embedding, (batch, dim) float32 of unit length.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    from edge_mrl_export.graphs.head import OPSET, append_matryoshka_head, finish
+
+    nodes = [
+        helper.make_node("Gather", ["codes", "input_ids"], ["row_codes"], axis=0),
+        helper.make_node("Gather", ["scales", "input_ids"], ["row_scales"], axis=0),
+        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["row_scales", "mask"], ["weights"]),
+        helper.make_node("Unsqueeze", ["weights", "row_axis"], ["weights_row"]),
+        helper.make_node("Cast", ["row_codes"], ["row_values"], to=TensorProto.FLOAT),
+        # (batch, 1, sequence) x (batch, sequence, dim): the weighted sum of rows; its length does
+        # not matter.
+        helper.make_node("MatMul", ["weights_row", "row_values"], ["sums"]),
+        helper.make_node("Squeeze", ["sums", "row_axis"], ["sentence"]),
+    ]
+    initializers = [
+        numpy_helper.from_array(codes, "codes"),
+        numpy_helper.from_array(scales, "scales"),
+        numpy_helper.from_array(np.array([1], dtype=np.int64), "row_axis"),
+    ]
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"])
+        for name in ("input_ids", "attention_mask")
+    ]
+    graph = helper.make_graph(nodes, "static_table", inputs, [], initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
+    append_matryoshka_head(model, "sentence")
+    return finish(model)

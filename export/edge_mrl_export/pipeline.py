@@ -1,0 +1,232 @@
+"""The export, step by step: source, variants, verification, quality, bundle."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from itertools import product
+from pathlib import Path
+
+from edge_mrl.bundle.golden import Golden, dump_golden
+from edge_mrl.bundle.manifest import (
+    EmbeddingInfo,
+    GateResult,
+    Manifest,
+    ModelInfo,
+    Quality,
+    TokenizerInfo,
+    Variant,
+)
+from edge_mrl.encoder import Encoder
+from edge_mrl.errors import ExportError
+from edge_mrl.version import __version__
+from edge_mrl_export.golden_texts import GOLDEN_TEXTS
+from edge_mrl_export.model import BuiltVariant, ModelDescription, Source, VariantRequest
+from edge_mrl_export.options import ExportOptions
+from edge_mrl_export.quality import measure_quality
+from edge_mrl_export.report import ExportReport, VariantReport
+from edge_mrl_export.sample import Sample, default_sample, sample_from_file
+from edge_mrl_export.sources import open_source
+from edge_mrl_export.verify import Checkup, verify_variant
+from edge_mrl_export.writer import list_files, staged, write_manifest
+
+TOKENIZER_FILE = "tokenizer.json"
+GOLDEN_FILE = "golden.json"
+CHECKUP_TEXTS = 100
+TOOLS = ("numpy", "tokenizers")
+"""Packages that every export uses; a source names its own."""
+
+Step = Callable[[str], None]
+
+
+def export(
+    source: str,
+    destination: Path,
+    options: ExportOptions | None = None,
+    *,
+    on_step: Step = lambda _: None,
+) -> ExportReport:
+    """Export a trained Matryoshka model to a bundle.
+
+    Args:
+        source: ``wordllama`` or a sentence-transformers folder.
+        destination: where the bundle is to stand.
+        options: what the user asks for.
+        on_step: called with a few words before each step.
+
+    Returns:
+        What was written and how it compared.
+
+    Raises:
+        ExportError: the model cannot be exported, or no variant passed its gate. Nothing is left
+            behind.
+    """
+    options = options or ExportOptions()
+    start = time.monotonic()
+    on_step(f"reading {source}")
+    model = open_source(source, options)
+    description = model.describe()
+    requests = _requests(model, options)
+    with staged(destination, overwrite=options.overwrite) as folder:
+        sample = sample_from_file(options.texts) if options.texts else default_sample()
+        on_step(f"reference vectors by {model.reference_name()}")
+        checkup = _checkup(model, sample)
+        golden = Golden(checkup.texts[: checkup.golden], checkup.reference[: checkup.golden])
+        (folder / TOKENIZER_FILE).write_bytes(description.tokenizer.json)
+        (folder / GOLDEN_FILE).write_bytes(dump_golden(golden))
+        built: list[BuiltVariant] = []
+        for request in requests:
+            on_step(f"building {request.format} {request.precision}")
+            built.extend(model.build(request, folder))
+        reports = _verify(folder, description, built, checkup, on_step)
+        passed = [variant for variant, report in zip(built, reports, strict=True) if report.passed]
+        if not passed:
+            raise ExportError(f"no variant passed its gate: {_worst(reports)}")
+        for variant in built:
+            if variant not in passed:
+                for file in variant.files:
+                    (folder / file).unlink()
+        on_step(f"measuring what every slice keeps on {len(sample.documents)} texts")
+        manifest = _manifest(folder, description, passed, reports, _EMPTY_QUALITY)
+        write_manifest(folder, manifest)
+        manifest = _manifest(
+            folder, description, passed, reports, _quality(folder, passed, sample, description)
+        )
+        write_manifest(folder, manifest)
+        on_step("writing the bundle")
+    return ExportReport(
+        destination, time.monotonic() - start, model.reference_name(), manifest, reports
+    )
+
+
+_EMPTY_QUALITY = Quality("not measured", 0, 0, 0.0, 1.0, ())
+
+
+def _requests(model: Source, options: ExportOptions) -> tuple[VariantRequest, ...]:
+    defaults = model.default_requests()
+    if options.formats is None and options.precisions is None:
+        return defaults
+    formats = options.formats or tuple(dict.fromkeys(request.format for request in defaults))
+    precisions = options.precisions or tuple(
+        dict.fromkeys(request.precision for request in defaults)
+    )
+    return tuple(
+        VariantRequest(format_, precision) for format_, precision in product(formats, precisions)
+    )
+
+
+def _checkup(model: Source, sample: Sample) -> Checkup:
+    step = max(1, len(sample.documents) // CHECKUP_TEXTS)
+    texts = (*GOLDEN_TEXTS, *sample.documents[::step][:CHECKUP_TEXTS])
+    return Checkup(texts, model.reference(texts), len(GOLDEN_TEXTS))
+
+
+def _verify(
+    folder: Path,
+    description: ModelDescription,
+    built: Sequence[BuiltVariant],
+    checkup: Checkup,
+    on_step: Step,
+) -> tuple[VariantReport, ...]:
+    # The runtime opens bundles, so it is given one whose gates are still open.
+    write_manifest(folder, _manifest(folder, description, built, (), _EMPTY_QUALITY))
+    reports = []
+    for variant in built:
+        on_step(f"verifying {variant.name} through the device runtime")
+        reports.append(verify_variant(folder, variant, checkup))
+    return tuple(reports)
+
+
+def _worst(reports: Sequence[VariantReport]) -> str:
+    return "; ".join(
+        f"{report.name} has mean cosine {min(report.cosine.values()):.5f} where {report.gate} "
+        "is needed, and a text's "
+        f"vector changes by {report.batch_difference:.1e} with its batch"
+        for report in reports
+    )
+
+
+def _quality(
+    folder: Path, variants: Sequence[BuiltVariant], sample: Sample, description: ModelDescription
+) -> Quality:
+    # The variant that is nearest to fp32 states what slices keep; the gates state what variants
+    # lose.
+    best = max(variants, key=lambda variant: (max(variant.dims), variant.min_cosine))
+    encoder = Encoder.load(
+        folder,
+        variant=best.name,
+        truncate_dim=max(description.matryoshka_dims),
+        self_test=False,
+        threads=os.cpu_count(),
+    )
+    return measure_quality(
+        encoder.encode_query(sample.queries),
+        encoder.encode_document(sample.documents),
+        sample.answers,
+        description.matryoshka_dims,
+        "self-labelled: first sentence as query, the rest as its document, from "
+        f"{sample.origin}; {best.name}",
+    )
+
+
+def _manifest(
+    folder: Path,
+    description: ModelDescription,
+    variants: Sequence[BuiltVariant],
+    reports: Sequence[VariantReport],
+    quality: Quality,
+) -> Manifest:
+    measured = {report.name: report for report in reports}
+    return Manifest(
+        model=ModelInfo(
+            name=description.name,
+            architecture=description.architecture,
+            source=description.source,
+            licence=description.licence,
+            identity=description.identity,
+        ),
+        embedding=EmbeddingInfo(
+            dim=description.dim,
+            matryoshka_dims=description.matryoshka_dims,
+            similarity=description.similarity,
+            prompts=description.prompts,
+            default_prompt_name=description.default_prompt_name,
+        ),
+        tokenizer=TokenizerInfo(
+            path=TOKENIZER_FILE,
+            add_special_tokens=description.tokenizer.add_special_tokens,
+            max_tokens=description.tokenizer.max_tokens,
+            pad_id=description.tokenizer.pad_id,
+        ),
+        variants=tuple(_variant(variant, measured.get(variant.name)) for variant in variants),
+        quality=quality,
+        golden=GOLDEN_FILE,
+        files=list_files(folder),
+        tools=_tools(description.tools),
+    )
+
+
+def _variant(built: BuiltVariant, report: VariantReport | None) -> Variant:
+    gate = GateResult(-1.0, -1.0, built.min_cosine)
+    if report is not None:
+        mean = min(report.cosine.values())
+        gate = GateResult(round(mean, 6), round(report.cosine_min, 6), built.min_cosine)
+    return Variant(
+        name=built.name,
+        format=built.format,
+        precision=built.precision,
+        dims=built.dims,
+        files=built.files,
+        pad_invariant=built.pad_invariant,
+        session_options=built.session_options,
+        gate=gate,
+    )
+
+
+def _tools(packages: Sequence[str]) -> dict[str, str]:
+    """Versions of what decides the bytes of a bundle."""
+    versions = {package: version(package) for package in (*TOOLS, *packages)}
+    return {"edge-mrl": __version__, "python": platform.python_version()} | versions

@@ -1,0 +1,39 @@
+"""Symmetric 8-bit quantisation of a matrix, with one scale per row or column. Pure arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.slices import FloatArray
+
+LEVELS = 127
+"""Codes run from -127 to 127: without -128 the grid is symmetric and no zero point is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedMatrix:
+    """value = code * scale: `codes` (r, c) int8, `scales` (r,) or (c,) float32."""
+
+    codes: npt.NDArray[np.int8]
+    scales: FloatArray
+
+
+def quantize(matrix: FloatArray, axis: int) -> QuantizedMatrix:
+    """Quantise with one scale for each place along `axis`.
+
+    Args:
+        matrix: (r, c) float32, finite.
+        axis: 0 for a scale per row, 1 for a scale per column.
+
+    Returns:
+        Codes of the same shape, and r or c scales; rows or columns of zeros, or of numbers too
+        small for a scale that is a normal float32, get codes 0 and the scale 1.
+    """
+    peaks = np.abs(matrix).max(axis=1 - axis, keepdims=True)
+    vanishing = peaks < LEVELS * np.finfo(np.float32).tiny
+    scales = np.where(vanishing, 1, peaks / LEVELS).astype(np.float32)
+    codes = np.clip(np.rint(matrix / scales), -LEVELS, LEVELS).astype(np.int8)
+    return QuantizedMatrix(codes, scales.reshape(-1))

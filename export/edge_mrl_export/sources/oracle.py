@@ -1,0 +1,126 @@
+"""The model's own vectors, from sentence-transformers itself: the measure of every variant."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_mrl.slices import FloatArray, normalize
+from edge_mrl_export.sources.modules_json import (
+    LEGACY_POOLING,
+    MODULES_JSON,
+    DenseModule,
+    LayerNormModule,
+    ModelLayout,
+    TailModule,
+)
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+_BATCH = 16
+_CLASSES = "sentence_transformers.models."
+
+
+class Oracle:
+    """A loaded sentence-transformers model, in float32 on the CPU.
+
+    Args:
+        folder: the model folder.
+        layout: its parsed modules. An installed version 5 cannot load what version 6 saved; the
+            folder is then rewritten for it, with the same weights.
+    """
+
+    def __init__(self, folder: Path, layout: ModelLayout) -> None:
+        try:
+            self._model = _load(folder)
+        except ImportError:
+            # A class path of a newer layout.
+            with tempfile.TemporaryDirectory(prefix="edge-mrl-") as scratch:
+                copy = Path(scratch) / folder.resolve().name
+                write_style_5(folder, layout, copy)
+                self._model = _load(copy)
+        # Only the whole vector without a prompt is compared.
+        self._model.truncate_dim = None
+        self._model.default_prompt_name = None
+
+    def embed(self, texts: Sequence[str]) -> FloatArray:
+        """The vectors of texts without a prompt: (n, dim) float32, unit length."""
+        vectors = self._model.encode(
+            list(texts), batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True
+        )
+        return normalize(np.asarray(vectors, dtype=np.float32))
+
+
+def _load(folder: Path) -> SentenceTransformer:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    with warnings.catch_warnings():
+        # Deprecations between sentence-transformers and transformers are not the user's business.
+        warnings.simplefilter("ignore")
+        return SentenceTransformer(
+            str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float32}
+        )
+
+
+def write_style_5(folder: Path, layout: ModelLayout, out: Path) -> None:
+    """Write a model folder as sentence-transformers 5 does, with links to the large files."""
+    out.mkdir()
+    backbone = layout.transformer.folder
+    for path in sorted(backbone.iterdir()):
+        if path.is_file() and path.name != MODULES_JSON and not path.name.startswith("sentence_"):
+            (out / path.name).symlink_to(path.resolve())
+    settings = folder / "config_sentence_transformers.json"
+    if settings.is_file() and backbone != folder:
+        shutil.copyfile(settings, out / settings.name)
+    transformer = {
+        "max_seq_length": layout.transformer.max_seq_length,
+        "do_lower_case": layout.transformer.do_lower_case,
+    }
+    pooling = layout.pooling
+    flags = {flag: mode in pooling.modes for flag, mode in LEGACY_POOLING.items()}
+    _write(out / "sentence_bert_config.json", transformer)
+    _write(out / "1_Pooling" / "config.json", {"word_embedding_dimension": pooling.dim} | flags)
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    for number, module in enumerate(layout.tail, start=2):
+        kind = type(module).__name__.removesuffix("Module")
+        place = out / f"{number}_{kind}"
+        _write(place / "config.json", _config_5(module))
+        if isinstance(module, (DenseModule, LayerNormModule)):
+            weights = module.folder / "model.safetensors"
+            (place / weights.name).symlink_to(weights.resolve())
+        modules.append((place.name, kind))
+    _write(
+        out / MODULES_JSON,
+        [
+            {"idx": number, "name": str(number), "path": path, "type": _CLASSES + kind}
+            for number, (path, kind) in enumerate(modules)
+        ],
+    )
+
+
+def _config_5(module: TailModule) -> dict[str, object]:
+    if isinstance(module, DenseModule):
+        place = "linear" if module.activation == "Identity" else "activation"
+        return {
+            "in_features": module.in_features,
+            "out_features": module.out_features,
+            "bias": module.bias,
+            "activation_function": f"torch.nn.modules.{place}.{module.activation}",
+        }
+    if isinstance(module, LayerNormModule):
+        return {"dimension": module.dim}
+    return {}
+
+
+def _write(path: Path, value: object) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

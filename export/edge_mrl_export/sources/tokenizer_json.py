@@ -1,0 +1,119 @@
+"""A model folder's tokenizer as the bundle stores it: without truncation and padding."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from edge_mrl.errors import ExportError
+from edge_mrl.schema import Table
+from edge_mrl_export.model import TokenizerSource
+from edge_mrl_export.sources.model_files import read_object, read_optional_object
+from edge_mrl_export.sources.modules_json import TransformerModule
+
+_ENDLESS = 10**6
+"""transformers writes 10^30 for a tokenizer without a limit; no model reads a million tokens."""
+
+_OFFSET_POSITIONS = frozenset(
+    {
+        "camembert",
+        "data2vec-text",
+        "mpnet",
+        "roberta",
+        "roberta-prelayernorm",
+        "xlm-roberta",
+        "xlm-roberta-xl",
+    }
+)
+"""Architectures that number positions from pad_token_id + 1: so many rows stay unused."""
+
+
+def read_tokenizer(module: TransformerModule) -> TokenizerSource:
+    """The tokenizer beside the backbone, and the settings around it.
+
+    Raises:
+        ExportError: there is no tokenizer.json, it cannot be read, or there is no padding token.
+    """
+    folder = module.folder
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        raise ExportError(
+            f"{path} is missing: load the tokenizer with transformers.AutoTokenizer and save it "
+            "into the folder, which writes the file"
+        )
+    document = read_object(path) | {"truncation": None, "padding": None}
+    if module.do_lower_case:
+        document["normalizer"] = _lowercased(document.get("normalizer"))
+    text, pad_id = _canonical(path, document, _pad_token(folder))
+    return TokenizerSource(
+        json=text.encode(), add_special_tokens=True, max_tokens=max_tokens(module), pad_id=pad_id
+    )
+
+
+def max_tokens(module: TransformerModule) -> int | None:
+    """The longest input in tokens, special tokens counted, by sentence-transformers' own rules.
+
+    That is max_seq_length, else the tokenizer's model_max_length; and never beyond the positions
+    that the backbone has.
+    """
+    config_path = module.folder / "config.json"
+    config = Table(read_object(config_path), str(config_path), ExportError)
+    limits = []
+    tokenizer_limit = read_optional_object(module.folder / "tokenizer_config.json").get(
+        "model_max_length"
+    )
+    if module.max_seq_length is not None:
+        limits.append(module.max_seq_length)
+    elif isinstance(tokenizer_limit, int) and 0 < tokenizer_limit <= _ENDLESS:
+        limits.append(tokenizer_limit)
+    # XLNet writes -1 for no limit.
+    positions = config.optional_integer("max_position_embeddings", -1, 10**9)
+    if positions is not None and positions > 0:
+        unused = 0
+        if config.optional_text("model_type") in _OFFSET_POSITIONS:
+            unused = (config.optional_integer("pad_token_id", 0, 2**31 - 1) or 0) + 1
+        if positions <= unused:
+            config.fail(f"max_position_embeddings {positions} leaves no position for a token")
+        if positions - unused <= _ENDLESS:
+            limits.append(positions - unused)
+    return min(limits, default=None)
+
+
+def _lowercased(normalizer: object) -> dict[str, object]:
+    lower = {"type": "Lowercase"}
+    parts: list[object] = []
+    if isinstance(normalizer, dict) and normalizer.get("type") == "Sequence":
+        parts = list(normalizer.get("normalizers", []))
+    elif normalizer is not None:
+        parts = [normalizer]
+    return {"type": "Sequence", "normalizers": parts if lower in parts else [lower, *parts]}
+
+
+def _pad_token(folder: Path) -> str:
+    """The padding token's text, from either file in which transformers writes it."""
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        token = read_optional_object(folder / name).get("pad_token")
+        if isinstance(token, dict):
+            token = token.get("content")
+        if isinstance(token, str) and token:
+            return token
+    raise ExportError(
+        f"the tokenizer in {folder} has no padding token: set pad_token with "
+        "transformers.AutoTokenizer and save it"
+    )
+
+
+def _canonical(path: Path, document: dict[str, object], pad_token: str) -> tuple[str, int]:
+    """The file as `tokenizers` itself writes it, and the padding token's id."""
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_str(json.dumps(document))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise ExportError(f"{path} cannot be read ({error}): save the tokenizer again") from error
+    pad_id = tokenizer.token_to_id(pad_token)
+    if pad_id is None:
+        raise ExportError(
+            f"{path} does not know the padding token {pad_token!r}: save the tokenizer again"
+        )
+    return tokenizer.to_str(), pad_id

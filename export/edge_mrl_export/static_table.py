@@ -1,0 +1,103 @@
+"""Variants of a static model: int8 rows with one scale each, as .npy files for numpy and inside an
+ONNX graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.errors import ExportError
+from edge_mrl_export.graphs.static import static_graph
+from edge_mrl_export.model import BuiltVariant, VariantRequest
+
+MIN_COSINE = 0.9999
+REASON = (
+    "int8 rows with a scale each lose less than one part in ten thousand; more would be a fault"
+)
+
+
+def quantize_rows(
+    table: npt.NDArray[np.floating],
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """Symmetric int8 with one scale a row: ``row = scale * codes``, ``scale = max|row| / 127``.
+
+    Args:
+        table: (vocabulary, dim), any float type.
+
+    Returns:
+        codes (vocabulary, dim) int8 in -127..127, and scales (vocabulary,) float32. A row of zeros
+        has scale 0.
+    """
+    rows = np.asarray(table, dtype=np.float32)
+    scales = np.abs(rows).max(axis=1) / np.float32(127)
+    codes = np.rint(rows / np.where(scales == 0, 1, scales)[:, None])
+    return codes.astype(np.int8), scales.astype(np.float32)
+
+
+def build_static_variants(
+    table: npt.NDArray[np.floating], dims: tuple[int, ...], request: VariantRequest, folder: Path
+) -> tuple[BuiltVariant, ...]:
+    """Write one format of a static model.
+
+    A table is written for each trained size, largest first: the device then loads no column it does
+    not need. The ONNX graph holds the largest and cuts inside.
+
+    Args:
+        table: (vocabulary, dim) the model.
+        dims: trained sizes in rising order, the last equal to dim.
+        request: the format and precision.
+        folder: the bundle's folder.
+
+    Raises:
+        ExportError: a static model has no such format or precision.
+    """
+    if request.precision != "int8-portable" or request.format not in ("table", "onnx"):
+        raise ExportError(
+            f"a static model has no {request.format} at {request.precision}: it can give table "
+            "and onnx at int8-portable"
+        )
+    if request.format == "onnx":
+        return (_onnx(table, dims, folder),)
+    return tuple(
+        _table(table[:, :dim], [size for size in dims if size <= dim], folder)
+        for dim in reversed(dims)
+    )
+
+
+def _table(table: npt.NDArray[np.floating], dims: list[int], folder: Path) -> BuiltVariant:
+    codes, scales = quantize_rows(table)
+    (folder / "table").mkdir(exist_ok=True)
+    files = (f"table/int8-{dims[-1]}.rows.npy", f"table/int8-{dims[-1]}.scales.npy")
+    for file, array in zip(files, (codes, scales.astype("<f4")), strict=True):
+        np.save(folder / file, np.ascontiguousarray(array), allow_pickle=False)
+    return BuiltVariant(
+        name=f"table-int8-{dims[-1]}",
+        format="table",
+        precision="int8-portable",
+        dims=tuple(dims),
+        files=files,
+        pad_invariant=True,
+        session_options={},
+        min_cosine=MIN_COSINE,
+        reason=REASON,
+    )
+
+
+def _onnx(table: npt.NDArray[np.floating], dims: tuple[int, ...], folder: Path) -> BuiltVariant:
+    codes, scales = quantize_rows(table)
+    (folder / "onnx").mkdir(exist_ok=True)
+    file = "onnx/int8-portable.onnx"
+    (folder / file).write_bytes(static_graph(codes, scales))
+    return BuiltVariant(
+        name="onnx-int8-portable",
+        format="onnx",
+        precision="int8-portable",
+        dims=dims,
+        files=(file,),
+        pad_invariant=True,
+        session_options={},
+        min_cosine=MIN_COSINE,
+        reason=REASON,
+    )

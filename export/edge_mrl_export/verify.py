@@ -1,0 +1,104 @@
+"""Running a freshly built variant through the device runtime, against the model's own fp32
+vectors."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_mrl.bundle.reader import Bundle
+from edge_mrl.encoder import Encoder
+from edge_mrl.slices import FloatArray, prefix
+from edge_mrl_export.model import BuiltVariant
+from edge_mrl_export.report import VariantReport
+
+MAX_BATCH_DIFFERENCE = 1e-5
+"""Rounding of float32 sums in another order stays below it; a dependence on the batch does not."""
+
+NEIGHBOURS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """Texts and their reference vectors: the first `golden` of them are the golden texts."""
+
+    texts: tuple[str, ...]
+    reference: FloatArray
+    golden: int
+
+
+def verify_variant(folder: Path, variant: BuiltVariant, checkup: Checkup) -> VariantReport:
+    """Compare one variant of a bundle folder with the reference, at every size it gives.
+
+    Every text is run at the largest size; the golden texts are run at every size, alone and in a
+    batch, so that the cut inside a graph is tried too.
+    The variant passes when its mean cosine reaches its gate at every size and no vector depends on
+    the batch.
+    """
+    everything = _encoder(folder, variant, max(variant.dims)).encode(checkup.texts, prompt="")
+    golden = checkup.texts[: checkup.golden]
+    cosine: dict[int, float] = {}
+    overlap: dict[int, float] = {}
+    lowest = 1.0
+    difference = 0.0
+    for dim in variant.dims:
+        encoder = _encoder(folder, variant, dim)
+        batch = encoder.encode(golden, prompt="")
+        alone = np.concatenate([encoder.encode([text], prompt="") for text in golden])
+        difference = max(difference, float(np.abs(alone - batch).max()))
+        vectors = np.concatenate([batch, prefix(everything[checkup.golden :], dim)])
+        reference = prefix(checkup.reference, dim)
+        cosines = _cosines(vectors, reference)
+        cosine[dim] = float(cosines.mean())
+        lowest = min(lowest, float(cosines[: checkup.golden].min()))
+        overlap[dim] = _overlap(vectors, reference)
+    bundle = Bundle.open(folder)
+    return VariantReport(
+        name=variant.name,
+        format=variant.format,
+        precision=variant.precision,
+        size=bundle.size(bundle.manifest.variant(variant.name)),
+        cosine=cosine,
+        cosine_min=lowest,
+        overlap_at_10=overlap,
+        batch_difference=difference,
+        gate=variant.min_cosine,
+        reason=variant.reason,
+        passed=min(cosine.values()) >= variant.min_cosine and difference <= MAX_BATCH_DIFFERENCE,
+    )
+
+
+def _encoder(folder: Path, variant: BuiltVariant, dim: int) -> Encoder:
+    return Encoder.load(
+        folder,
+        variant=variant.name,
+        truncate_dim=dim,
+        threads=os.cpu_count(),
+        self_test=False,
+    )
+
+
+def _cosines(vectors: FloatArray, reference: FloatArray) -> FloatArray:
+    cosines: FloatArray = np.sum(vectors * reference, axis=1)
+    # A text without direction must have none in both.
+    cosines[~vectors.any(axis=1) & ~reference.any(axis=1)] = 1
+    cosines[~np.isfinite(cosines)] = -1
+    return cosines
+
+
+def _overlap(vectors: FloatArray, reference: FloatArray) -> float:
+    """Mean share of the ten nearest neighbours, among the texts themselves, that both sets of
+    vectors agree on."""
+    ours, theirs = (_neighbours(rows) for rows in (vectors, reference))
+    return float(
+        np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(ours, theirs, strict=True)])
+    )
+
+
+def _neighbours(rows: FloatArray) -> list[list[int]]:
+    scores = rows @ rows.T
+    np.fill_diagonal(scores, -np.inf)
+    return [list(row) for row in np.argsort(-scores, axis=1, kind="stable")[:, :NEIGHBOURS]]

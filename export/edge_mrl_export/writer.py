@@ -1,0 +1,89 @@
+"""Writing a bundle so that it is either whole or not there: beside its place, flushed, then
+renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_mrl.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest, dump
+from edge_mrl.errors import ExportError
+
+
+@contextlib.contextmanager
+def staged(destination: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A new folder beside `destination` that takes its place when the block ends well, and vanishes
+    when not.
+
+    Raises:
+        ExportError: `destination` exists and may not be replaced, or its parent is no folder.
+    """
+    _check_destination(destination, overwrite=overwrite)
+    parent = destination.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    staging = parent / f".{destination.name}.partial-{os.getpid()}"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    try:
+        yield staging
+        _flush(staging)
+        _take_place(staging, destination)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write manifest.json into a bundle folder."""
+    (folder / MANIFEST_NAME).write_bytes(dump(manifest))
+
+
+def list_files(folder: Path) -> tuple[FileEntry, ...]:
+    """Every file below a folder but the manifest, with size and SHA-256, sorted by path."""
+    entries = []
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and file.name != MANIFEST_NAME:
+            with file.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            entries.append(
+                FileEntry(file.relative_to(folder).as_posix(), digest, file.stat().st_size)
+            )
+    return tuple(entries)
+
+
+def _check_destination(destination: Path, *, overwrite: bool) -> None:
+    if not os.path.lexists(destination):
+        return
+    if not overwrite:
+        raise ExportError(f"{destination} exists: choose another place or give --overwrite")
+    if not destination.is_dir() or (
+        any(destination.iterdir()) and not (destination / MANIFEST_NAME).is_file()
+    ):
+        raise ExportError(
+            f"{destination} is not a bundle, so it is not replaced: choose another place"
+        )
+
+
+def _flush(folder: Path) -> None:
+    for path in [*folder.rglob("*"), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _take_place(staging: Path, destination: Path) -> None:
+    old = destination.parent / f".{destination.name}.replaced-{os.getpid()}"
+    if destination.exists():
+        destination.rename(old)
+    staging.rename(destination)
+    descriptor = os.open(destination.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    shutil.rmtree(old, ignore_errors=True)

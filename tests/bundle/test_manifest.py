@@ -1,0 +1,158 @@
+"""The manifest's text form: what is written is read back, and nothing wrong gets through."""
+
+import copy
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_mrl.bundle.manifest import (
+    EmbeddingInfo,
+    FileEntry,
+    GateResult,
+    Manifest,
+    ModelInfo,
+    Quality,
+    SliceQuality,
+    TokenizerInfo,
+    Variant,
+    dump,
+    parse,
+)
+from edge_mrl.errors import BundleError, EdgeMrlError
+from edge_mrl.slices import Slice
+
+HASH = "0123456789abcdef" * 4
+MANIFEST = Manifest(
+    model=ModelInfo("model", "static", "somewhere", "MIT", HASH),
+    embedding=EmbeddingInfo(256, (64, 256), "cosine", {"query": "q: "}, None),
+    tokenizer=TokenizerInfo("tokenizer.json", False, None, 0),
+    variants=(
+        Variant(
+            "t",
+            "table",
+            "int8-portable",
+            (64,),
+            ("table/a.npy",),
+            True,
+            {},
+            GateResult(0.9999, 0.999, 0.999),
+        ),
+    ),
+    quality=Quality("by hand", 5, 50, 0.5, 0.75, (SliceQuality(Slice(64, 4), 0.4, 0.8, 17),)),
+    golden="golden.json",
+    files=tuple(FileEntry(p, HASH, 10) for p in ("golden.json", "table/a.npy", "tokenizer.json")),
+    tools={"python": "3.11"},
+)
+DOCUMENT = json.loads(dump(MANIFEST))
+
+
+def test_round_trip():
+    assert parse(dump(MANIFEST)) == MANIFEST
+
+
+def test_same_manifest_same_bytes():
+    assert dump(parse(dump(MANIFEST))) == dump(MANIFEST)
+
+
+def changed(*path, to):
+    document = copy.deepcopy(DOCUMENT)
+    place = document
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = to
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "../outside",
+        "/etc/passwd",
+        "a/../../b",
+        "a//b",
+        "./a",
+        "a\\b",
+        "C:/a",
+        "",
+        "a" * 300,
+        "a\x00b",
+        "a b",
+    ],
+)
+def test_paths_that_could_leave_the_bundle_are_refused(bad):
+    for place in (
+        ("golden",),
+        ("tokenizer", "path"),
+        ("files", 0, "path"),
+        ("variants", 0, "files", 0),
+    ):
+        with pytest.raises(BundleError, match="path"):
+            parse(changed(*place, to=bad))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("schema",), 2, "newer"),
+        (("format",), "other", "not a bundle"),
+        (("embedding", "matryoshka_dims"), [64, 64], "rising"),
+        (("embedding", "matryoshka_dims"), [256, 64], "rising"),
+        (("embedding", "matryoshka_dims"), [], "rising"),
+        (("embedding", "matryoshka_dims"), [64, 512], "matryoshka_dims"),
+        (("embedding", "dim"), 10**9, "dim"),
+        (("embedding", "similarity"), "euclid", "cosine, dot"),
+        (("model", "identity"), "abc", "64 hexadecimal"),
+        (("files", 0, "size"), -1, "size"),
+        (("files", 0, "size"), 2**60, "size"),
+        (("files", 0, "sha256"), "0" * 63, "sha256"),
+        (("files", 0, "path"), "table/a.npy", "listed twice"),
+        (("variants",), [], "at least one variant"),
+        (("variants", 0, "dims"), [128], "not among"),
+        (("variants", 0, "format"), "pickle", "unknown"),
+        (("variants", 0, "files"), ["other.npy"], "not listed"),
+        (("quality", "slices", 0, "slice"), "100x4", "trained size"),
+    ],
+)
+def test_contradictions_are_refused(path, value, words):
+    with pytest.raises(BundleError, match=words):
+        parse(changed(*path, to=value))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"format": 1}']
+)
+def test_what_is_no_manifest_is_refused(data):
+    with pytest.raises(BundleError):
+        parse(data)
+
+
+def places(value, path=()):
+    yield path
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from places(item, (*path, key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from places(item, (*path, number))
+
+
+JUNK = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.lists(st.integers())
+    | st.just({})
+)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(list(places(DOCUMENT))[1:]), JUNK)
+def test_any_field_may_be_anything_and_only_our_error_comes_out(path, junk):
+    try:
+        parse(changed(*path, to=junk))
+    except EdgeMrlError as error:
+        assert str(error)

@@ -1,0 +1,252 @@
+"""The commands as a user runs them, in one process, on a real bundle."""
+
+import json
+
+import pytest
+
+from edge_mrl.cli.main import main
+from edge_mrl.cli.registry import COMMANDS
+
+CORPUS = [
+    {
+        "_id": "gzip",
+        "title": "Compression",
+        "text": "Compress a file with gzip.",
+        "metadata": {"kind": "how-to"},
+    },
+    {"_id": "heron", "text": "The heron waits in the reeds."},
+    {"_id": 3, "text": "Parse a date from text with strptime."},
+]
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "corpus.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in CORPUS))
+    return path
+
+
+@pytest.fixture
+def built(static_bundle, corpus, tmp_path):
+    place = tmp_path / "i.db"
+    assert main(["build", str(place), "--bundle", str(static_bundle), "--input", str(corpus)]) == 0
+    return place
+
+
+def run_json(capsys, *arguments):
+    capsys.readouterr()
+    assert main([*map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def fails(capsys, *arguments):
+    """The one sentence of a refused command."""
+    capsys.readouterr()
+    assert main([*map(str, arguments)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    # An export names its steps before.
+    *steps, line = captured.err.splitlines()
+    assert all(step.startswith("[") for step in steps)
+    assert line.startswith("edge-mrl: ")
+    return line
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    for command in COMMANDS:
+        assert f"  {command.name}" in shown
+
+
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
+def test_every_command_has_help(capsys, command):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"edge-mrl {command}" in capsys.readouterr().out
+
+
+def test_no_command_prints_the_help(capsys):
+    assert main([]) == 0
+    assert "COMMAND" in capsys.readouterr().out
+
+
+def test_an_unknown_command_is_refused():
+    with pytest.raises(SystemExit) as ended:
+        main(["serach"])
+    assert ended.value.code == 2
+
+
+def test_build_then_search_without_naming_the_bundle(capsys, built):
+    hits = run_json(capsys, "search", built, "zip an archive")["hits"]
+    assert hits[0] == {
+        "id": "gzip",
+        "score": pytest.approx(hits[0]["score"]),
+        "text": "Compression Compress a file with gzip.",
+        "metadata": {"title": "Compression", "kind": "how-to"},
+    }
+    assert [hit["id"] for hit in hits] != []
+    assert {hit["id"] for hit in hits} == {"gzip", "heron", 3}
+    assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
+
+
+def test_search_prints_lines_for_people(capsys, built):
+    capsys.readouterr()
+    assert main(["search", str(built), "a bird", "-k", "1"]) == 0
+    assert "heron" in capsys.readouterr().out
+
+
+def test_index_and_bundle_may_move_together(capsys, static_bundle, corpus, tmp_path):
+    import shutil
+
+    old, new = tmp_path / "old", tmp_path / "new"
+    shutil.copytree(static_bundle, old / "bundle")
+    assert (
+        main(["build", str(old / "i.db"), "--bundle", str(old / "bundle"), "--input", str(corpus)])
+        == 0
+    )
+    old.rename(new)
+    assert run_json(capsys, "search", new / "i.db", "a bird", "-k", 1)["hits"][0]["id"] == "heron"
+
+
+def test_a_bundle_that_moved_away_can_be_named(capsys, built, static_bundle, bundle_copy):
+    again = run_json(capsys, "search", built, "a bird", "--bundle", bundle_copy)
+    assert again["hits"][0]["id"] == "heron"
+
+
+def test_add_and_upsert(capsys, built, tmp_path):
+    more = tmp_path / "more.jsonl"
+    more.write_text('{"_id": "owl", "text": "The owl hunts at night."}\n')
+    assert run_json(capsys, "add", built, "--input", more)["documents"] == 4
+    assert "'owl' is in the index already" in fails(capsys, "add", built, "--input", more)
+    more.write_text(
+        '{"_id": "owl", "text": "A tawny owl calls."}\n{"_id": "new", "text": "New."}\n'
+    )
+    assert run_json(capsys, "add", built, "--input", more, "--upsert")["documents"] == 5
+    hits = run_json(capsys, "search", built, "tawny owl", "-k", 1)["hits"]
+    assert hits[0]["text"] == "A tawny owl calls."
+
+
+def test_build_json_says_what_was_made(capsys, static_bundle, corpus, tmp_path):
+    made = run_json(
+        capsys,
+        *("build", tmp_path / "p.db", "--bundle", static_bundle, "--input", corpus),
+        *("--profile", "raspberry-pi-zero-2w"),
+    )
+    assert made["documents"] == 3
+    assert made["stored"].endswith("x8")
+    assert made["bytes"] == (tmp_path / "p.db").stat().st_size
+
+
+def test_inspect_prints_the_manifest(capsys, static_bundle):
+    manifest = run_json(capsys, "inspect", static_bundle)
+    assert manifest == json.loads((static_bundle / "manifest.json").read_text())
+    assert main(["inspect", str(static_bundle)]) == 0
+    shown = capsys.readouterr().out
+    assert "64, 128, 256" in shown
+    assert "256x1" in shown
+
+
+def test_verify_runs_every_variant(capsys, static_bundle):
+    result = run_json(capsys, "verify", static_bundle)
+    assert [row["ran"] for row in result["variants"]] == [True] * 4
+    assert min(row["cosine"] for row in result["variants"]) > 0.9999
+    assert main(["verify", str(static_bundle)]) == 0
+
+
+def test_export_prints_one_object(capsys, tmp_path):
+    report = run_json(
+        capsys,
+        "export",
+        "wordllama",
+        "-o",
+        tmp_path / "b",
+        "--dims",
+        "64,128",
+        "--formats",
+        "table",
+    )
+    assert report["matryoshka_dims"] == [64, 128]
+    assert all(variant["passed"] for variant in report["variants"])
+
+
+# Bad input: one sentence, exit code 2, nothing left behind.
+
+
+def test_a_missing_bundle(capsys, corpus, tmp_path):
+    line = fails(capsys, "build", tmp_path / "x.db", "--bundle", tmp_path / "no", "--input", corpus)
+    assert "no bundle" in line
+    assert not (tmp_path / "x.db").exists()
+
+
+def test_a_missing_model_folder(capsys, tmp_path):
+    assert "no model folder" in fails(capsys, "export", tmp_path / "no", "-o", tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_folder_that_is_no_model(capsys, tmp_path):
+    (tmp_path / "m").mkdir()
+    assert "modules.json" in fails(capsys, "export", tmp_path / "m", "-o", tmp_path / "b")
+
+
+def test_an_empty_corpus(capsys, static_bundle, tmp_path):
+    (tmp_path / "c").write_text("")
+    arguments = ["build", tmp_path / "x.db", "--bundle", static_bundle, "--input", tmp_path / "c"]
+    assert "empty" in fails(capsys, *arguments)
+    assert not (tmp_path / "x.db").exists()
+
+
+def test_a_line_that_is_not_json_adds_nothing(capsys, built, tmp_path):
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"_id": "n1", "text": "fine"}\nnot json\n')
+    assert "line 2" in fails(capsys, "add", built, "--input", bad)
+    assert len(run_json(capsys, "search", built, "fine")["hits"]) == 3
+
+
+def test_an_unknown_profile_offers_the_nearest(capsys, static_bundle, corpus, tmp_path):
+    line = fails(
+        capsys,
+        *("build", tmp_path / "x.db", "--bundle", static_bundle, "--input", corpus),
+        *("--profile", "rasberry-pi-5"),
+    )
+    assert "raspberry-pi-5" in line
+
+
+def test_a_truncated_bundle_file(capsys, built, bundle_copy):
+    file = bundle_copy / "table" / "int8-256.rows.npy"
+    file.write_bytes(file.read_bytes()[:1000])
+    line = fails(capsys, "search", built, "x", "--bundle", bundle_copy)
+    assert "int8-256.rows.npy has 1000 bytes" in line
+
+
+def test_another_model_is_refused_by_both_names(capsys, built, tmp_path):
+    assert main(["export", "wordllama", "-o", str(tmp_path / "b64"), "--dims", "64"]) == 0
+    line = fails(capsys, "search", built, "x", "--bundle", tmp_path / "b64")
+    assert line.count("wordllama-l2-supercat") == 2
+
+
+def test_an_existing_index_is_not_overwritten_unasked(capsys, built, static_bundle, corpus):
+    before = built.read_bytes()
+    arguments = ["build", built, "--bundle", static_bundle, "--input", corpus]
+    assert "--overwrite" in fails(capsys, *arguments)
+    assert built.read_bytes() == before
+    assert main([*map(str, arguments), "--overwrite"]) == 0
+
+
+def test_a_missing_index(capsys, tmp_path):
+    assert "no index" in fails(capsys, "search", tmp_path / "none.db", "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("k", ["0", "-1"])
+def test_k_must_be_positive(capsys, built, k):
+    assert "k must be" in fails(capsys, "search", built, "x", "-k", k)
+
+
+def test_bad_dims(capsys, tmp_path):
+    assert "64,128,256" in fails(
+        capsys, "export", "wordllama", "-o", tmp_path / "b", "--dims", "a,b"
+    )

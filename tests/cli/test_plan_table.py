@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from edge_mrl.cli.plan_table import plan_rows, render_plans
+from edge_mrl.planning import BundleFacts
+from tests.planning.bundles import static_manifest
+from tests.planning.profiles import board
+
+FACTS = BundleFacts.from_manifest(static_manifest())
+
+
+def test_a_row_for_each_device_and_count_and_a_reason_for_each() -> None:
+    rows = plan_rows(FACTS, [board()], [1000, 100_000])
+    lines = render_plans(rows).splitlines()
+    assert lines[0].split()[:5] == ["device", "documents", "variant", "stored", "scan"]
+    assert lines[2].startswith("board") and "1 000" in lines[2]
+    assert lines[5] == "why"
+    assert len(lines) == 8
+
+
+def test_what_does_not_fit_is_a_row_with_its_reason() -> None:
+    rows = plan_rows(FACTS, [board(memory_mib=50)], [1000])
+    text = render_plans(rows)
+    assert "does not fit" in text
+    assert "1 000 documents do not fit board" in text
+    assert rows[0].to_json()["fits"] is False
+
+
+def test_every_reason_on_request() -> None:
+    rows = plan_rows(FACTS, [board()], [100_000])
+    text = render_plans(rows, every_reason=True)
+    for word in ("scan: ", "stored: ", "shortlist: ", "encoder: ", "threads: "):
+        assert f"    - {word}" in text

@@ -1,0 +1,38 @@
+"""What several tests use: a real bundle, exported once, and the labelled sets where they are at
+hand."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from edge_mrl_export import export
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def export_report(tmp_path_factory):
+    """The report of a real export of wordllama's table with the default options."""
+    return export("wordllama", tmp_path_factory.mktemp("static") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def static_bundle(export_report):
+    """The folder of that bundle. Not to be changed: see `bundle_copy`."""
+    return export_report.path
+
+
+@pytest.fixture
+def bundle_copy(static_bundle, tmp_path):
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(static_bundle, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="session")
+def labelled_sets():
+    """The folder of labelled retrieval sets in BEIR layout; skips where there is none."""
+    folder = Path(os.environ.get("EDGE_MRL_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("no labelled sets here: name their folder with EDGE_MRL_DATA")
+    return folder

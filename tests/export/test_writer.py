@@ -1,0 +1,87 @@
+"""A bundle is whole or not there, whatever happens while it is written."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+from edge_mrl_export.writer import list_files, staged
+
+from edge_mrl.bundle import Bundle
+from edge_mrl.errors import BundleError, ExportError
+
+
+def test_a_failure_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError), staged(tmp_path / "b", overwrite=False) as folder:
+        (folder / "file").write_text("x")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_success_takes_the_place(tmp_path):
+    with staged(tmp_path / "sub" / "b", overwrite=False) as folder:
+        (folder / "file").write_text("x")
+    assert [path.name for path in (tmp_path / "sub").iterdir()] == ["b"]
+    assert (tmp_path / "sub" / "b" / "file").read_text() == "x"
+
+
+def test_an_existing_bundle_needs_overwrite_and_survives_a_failure(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "manifest.json").write_text("old")
+    with pytest.raises(ExportError, match="--overwrite"), staged(tmp_path / "b", overwrite=False):
+        pass
+    with pytest.raises(RuntimeError), staged(tmp_path / "b", overwrite=True):
+        raise RuntimeError
+    assert (tmp_path / "b" / "manifest.json").read_text() == "old"
+    with staged(tmp_path / "b", overwrite=True) as folder:
+        (folder / "manifest.json").write_text("new")
+    assert (tmp_path / "b" / "manifest.json").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_a_folder_that_is_no_bundle_is_never_replaced(tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letter").write_text("dear")
+    with (
+        pytest.raises(ExportError, match="not a bundle"),
+        staged(tmp_path / "home", overwrite=True),
+    ):
+        pass
+    assert (tmp_path / "home" / "letter").read_text() == "dear"
+
+
+def test_files_are_listed_with_hash_and_size(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "abc").write_bytes(b"abc")
+    (entry,) = list_files(tmp_path)
+    # FIPS 180-2, appendix B.1
+    assert entry.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (entry.path, entry.size) == ("sub/abc", 3)
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from edge_mrl_export import export
+export("wordllama", Path(sys.argv[1]), on_step=lambda step: print(step, flush=True))
+"""
+
+
+@pytest.mark.parametrize("step", ["building onnx", "verifying onnx", "measuring", "writing"])
+def test_a_killed_export_leaves_no_half_bundle(tmp_path, step):
+    """A real process, really killed in the middle of a step."""
+    place = tmp_path / "b"
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(place)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert any(line.startswith(step) for line in process.stdout)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    if place.exists():
+        Bundle.open(place).check_all()
+    else:
+        with pytest.raises(BundleError, match="no bundle"):
+            Bundle.open(place)
+    assert len(list(tmp_path.iterdir())) == 1

@@ -1,0 +1,48 @@
+import pytest
+
+from edge_mrl.errors import IndexFileError, InputError
+from edge_mrl.index import Index, Record, build_index
+
+
+def test_a_build_replaces_what_stood_there(tmp_path, word_encoder):
+    place = tmp_path / "i.db"
+    (tmp_path / "bundle").mkdir()
+    seen = []
+    for texts in (["a", "b"], ["c", "d", "e"]):
+        records = [Record(text, id=text) for text in texts]
+        with build_index(
+            place, word_encoder(), records, bundle=tmp_path / "bundle", on_progress=seen.append
+        ) as index:
+            assert len(index) == len(texts)
+            assert index.bundle == tmp_path / "bundle"
+            assert index.search(texts[0], k=1)[0].id == texts[0]
+    assert seen == [2, 3]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "i.db"]
+
+
+def test_a_failed_build_leaves_what_stood_there(tmp_path, word_encoder):
+    place = tmp_path / "i.db"
+    build_index(place, word_encoder(), [Record("kept", id=1)]).close()
+    with pytest.raises(InputError, match="surrogate"):
+        build_index(place, word_encoder(), [Record("fine", id=1), Record("\ud800", id=2)])
+    with Index.open(place) as index:
+        assert [document.text for document in index.get([1])] == ["kept"]
+    assert [path.name for path in tmp_path.iterdir()] == ["i.db"]
+    with pytest.raises(IndexFileError, match="no folder"):
+        build_index(tmp_path / "no" / "i.db", word_encoder(), [])
+
+
+def test_what_is_no_index_is_never_replaced(tmp_path, word_encoder):
+    letter = tmp_path / "letter.txt"
+    letter.write_text("dear")
+    with pytest.raises(IndexFileError, match="not an index"):
+        build_index(letter, word_encoder(), [Record("a", id=1)])
+    assert letter.read_text() == "dear"
+
+
+def test_a_damaged_index_may_be_replaced(tmp_path, word_encoder):
+    place = tmp_path / "i.db"
+    build_index(place, word_encoder(), [Record("a", id=1)]).close()
+    place.write_bytes(place.read_bytes()[:5000])
+    with build_index(place, word_encoder(), [Record("b", id=2)]) as index:
+        assert [hit.id for hit in index.search("b")] == [2]

@@ -1,0 +1,94 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_mrl.index.segments import MAX_ROWS, build, from_blobs, joined, to_blobs, without
+from edge_mrl.slices import Slice
+
+SCAN = Slice(16, 2)
+
+
+def segment_of(rows, first=1, last=None):
+    numbers = np.array(rows, dtype=np.int64)
+    units = np.random.default_rng(0).standard_normal((len(rows), 16)).astype(np.float32)
+    return build(first, last or rows[-1], numbers, units, SCAN)
+
+
+@settings(deadline=None)
+@given(st.sets(st.integers(1, 60), min_size=1).map(sorted))
+def test_there_and_back(rows):
+    segment = segment_of(rows)
+    blobs = to_blobs(segment)
+    assert (blobs.row_numbers == b"") == (rows == list(range(1, rows[-1] + 1)))
+    again = from_blobs(1, rows[-1], blobs, SCAN)
+    assert again is not None
+    assert again.rows.tolist() == rows
+    assert (again.block.codes == segment.block.codes).all()
+    assert (again.block.gains == segment.block.gains).all()
+
+
+def test_columns_lie_together():
+    segment = segment_of([1, 2, 3])
+    assert segment.block.codes.shape == (SCAN.code_bytes, 3)
+    blobs = to_blobs(segment)
+    assert blobs.codes[:3] == bytes(segment.block.codes[0])
+
+
+@pytest.mark.parametrize("field", ["row_numbers", "gains", "codes"])
+def test_any_flipped_bit_is_noticed(field):
+    blobs = to_blobs(segment_of([1, 3, 4, 9]))
+    value = getattr(blobs, field)
+    for place in range(len(value)):
+        flipped = bytearray(value)
+        flipped[place] ^= 1 << (place % 8)
+        damaged = dataclasses.replace(blobs, **{field: bytes(flipped)})
+        assert from_blobs(1, 9, damaged, SCAN) is None
+    assert from_blobs(1, 10, blobs, SCAN) is None
+    assert from_blobs(1, 9, dataclasses.replace(blobs, crc32=blobs.crc32 ^ 1), SCAN) is None
+
+
+def test_another_slice_is_noticed():
+    blobs = to_blobs(segment_of([1, 2, 3]))
+    assert from_blobs(1, 3, blobs, Slice(8, 2)) is None
+    assert from_blobs(1, 3, blobs, SCAN) is not None
+
+
+@pytest.mark.parametrize("rows", [[3, 2], [2, 2], [0, 3], [1, 7]])
+def test_row_numbers_out_of_order_or_range_are_refused(rows):
+    # A sound checksum over nonsense: only somebody who means it writes this.
+    segment = segment_of([1, 2])
+    wrong = dataclasses.replace(segment, rows=np.array(rows, dtype=np.int64), last_row=5)
+    assert from_blobs(1, 5, to_blobs(wrong), SCAN) is None
+
+
+def test_too_many_rows_are_refused():
+    rows = np.arange(1, MAX_ROWS + 2)
+    segment = build(1, MAX_ROWS + 1, rows, np.ones((rows.size, 16), dtype=np.float32), SCAN)
+    assert from_blobs(1, MAX_ROWS + 1, to_blobs(segment), SCAN) is None
+
+
+@settings(deadline=None)
+@given(
+    st.sets(st.integers(1, 40), min_size=1).map(sorted),
+    st.lists(st.lists(st.integers(0, 45), max_size=10), max_size=4),
+)
+def test_masking_is_set_difference(rows, deletions):
+    segment = segment_of(rows)
+    for dead in deletions:
+        segment = without(segment, np.array(dead, dtype=np.int64))
+    gone = {row for dead in deletions for row in dead}
+    alive = segment.block.alive
+    left = segment.rows if alive is None else segment.rows[alive]
+    assert left.tolist() == [row for row in rows if row not in gone]
+
+
+def test_joined_segments_keep_their_masks():
+    first = without(segment_of([1, 2, 3]), np.array([2]))
+    both = joined(first, segment_of([4, 5], first=4))
+    assert (both.first_row, both.last_row) == (1, 5)
+    assert both.block.alive is not None
+    assert both.rows[both.block.alive].tolist() == [1, 3, 4, 5]
+    assert both.block.codes.shape[1] == both.block.gains.size == 5

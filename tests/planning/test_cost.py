@@ -1,0 +1,132 @@
+"""Worked by hand from the constants and the sources they name."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from edge_mrl.index.layout import IndexLayout
+from edge_mrl.planning import BundleFacts, cost
+from edge_mrl.slices import Slice
+from tests.planning.bundles import minilm_manifest, static_manifest
+from tests.planning.profiles import BOARD, MIB
+
+STATIC = BundleFacts.from_manifest(static_manifest())
+MINILM = BundleFacts.from_manifest(minilm_manifest())
+MEASURED_MB = {"onnx-fp32": 212, "onnx-int8-fast": 113}
+"""Resident memory of MiniLM under onnxruntime, evidence of 2026."""
+
+
+def layout(stored: str, scan: str) -> IndexLayout:
+    return IndexLayout(Slice.parse(stored), Slice.parse(scan))
+
+
+@pytest.mark.parametrize("variant", [v for v in MINILM.variants if v.name in MEASURED_MB])
+def test_memory_of_the_encoder_is_near_what_was_measured(variant: object) -> None:
+    found = next(one for one in MINILM.variants if one == variant)
+    assert cost.encoder_memory(found) / 1e6 == pytest.approx(MEASURED_MB[found.name], rel=0.06)
+
+
+def test_memory_of_a_static_encoder() -> None:
+    # 29 MiB of process, 9 x 1 842 796 bytes of tokenizer, 8 320 000 bytes of table.
+    table = STATIC.variants[0]
+    assert cost.encoder_memory(table) == 30_408_704 + 16_585_164 + 8_320_000
+
+
+def test_memory_of_the_index() -> None:
+    # 256x1 is 32 bytes of codes; a row number (8) and a gain (2) stand beside them; 100 rows x 256
+    # x 32 bytes are rescored; 13 MiB of buffers.
+    found = cost.index_memory(layout("256x8", "256x1"), 1_000_000, 100)
+    assert found == 42_000_000 + 819_200 + 13 * MIB
+
+
+FILES = [
+    ("256x8", "256x1", 100_000, 500, 91_541_504),
+    ("256x8", "256x2", 20_000, 200, 11_915_264),
+    ("384x32", "128x2", 20_000, 100, 44_343_296),
+    ("64x8", "64x4", 50_000, 1500, 103_145_472),
+]
+"""Sizes of real index files: stored, scan, documents, mean text (gamma-distributed), bytes."""
+
+
+@pytest.mark.parametrize(("stored", "scan", "documents", "text", "size"), FILES)
+def test_file_is_within_five_percent_of_real_ones(
+    stored: str, scan: str, documents: int, text: int, size: int
+) -> None:
+    assert cost.index_file(layout(stored, scan), documents, text) == pytest.approx(size, rel=0.05)
+
+
+def test_a_vector_longer_than_a_page_takes_whole_pages() -> None:
+    # 2048 x 32 bits: 8192 bytes and 10 of headers, in three pages of 4096.
+    without = cost.index_file(layout("64x8", "64x8"), 1000, 0)
+    with_wide = cost.index_file(layout("2048x32", "64x8"), 1000, 0)
+    # 64x8 is 78 bytes a row, 52 to a page.
+    assert with_wide - without == pytest.approx(1000 * (3 * 4096 - 4096 / 52), abs=1)
+
+
+def test_latency_of_a_small_index_is_computing_and_cached_rows() -> None:
+    # 10 000 rows x (32 bytes x 1.3 ns + 12 ns) / 0.1 = 5.36 ms; reading 320 kB at 1 GB/s is less.
+    # (1.7 ms + 100 rows x 8 us) / 0.1 = 25 ms; 5 % of 110 reads of 1 ms = 5.5 ms.
+    found = cost.query_latency(BOARD.facts, layout("256x8", "256x1"), 10_000, 100)
+    assert found == pytest.approx(5.36e-3 + 25e-3 + 5.5e-3)
+
+
+def test_a_fast_core_is_bound_by_memory() -> None:
+    # 1 000 000 x 32 bytes at 1 GB/s = 32 ms, of which the core needs 5.36.
+    fast = replace(BOARD.facts, core_speed=10.0, memory_bytes=2**40)
+    found = cost.query_latency(fast, layout("256x8", "256x1"), 1_000_000, 0)
+    assert found == pytest.approx(32e-3 + 0.17e-3 + 10 * 0.05 * 1e-3)
+
+
+def test_a_large_file_is_mostly_not_cached() -> None:
+    # A quarter of 400 MiB holds 104 857 600 bytes; a row has 270 bytes, 15 to a page of 4096: 273
+    # MB.
+    assert cost.cached_share(BOARD.facts, Slice(256, 8), 1_000_000) == pytest.approx(
+        0.384, abs=1e-4
+    )
+
+
+def test_shortlist_for_the_full_vector_is_the_table_grown() -> None:
+    # 243 rows at 25 339 documents, four times as many documents: x 4 ** 0.35 = 1.6245.
+    rows = cost.shortlist_rows(STATIC, layout("256x8", "256x1"), 4 * 25_339, 0.99)
+    assert rows == math.ceil(243 * 1.6245047927)
+
+
+def test_shortlist_for_another_recall() -> None:
+    # The excess over 10, 233, times (0.01 / 0.05) ** 0.7 = 0.32413.
+    rows = cost.shortlist_rows(STATIC, layout("256x8", "256x1"), 25_339, 0.95)
+    assert rows == math.ceil(10 + 233 * 0.3241313)
+
+
+# What 99 % of the smaller stored slice's own top 10 needed: wordllama, 25 339 descriptions, 300
+# queries.
+MEASURED_PAIRS = {
+    ("64x8", "64x4"): 20, ("64x8", "64x2"): 164, ("64x8", "64x1"): 1560,
+    ("128x8", "64x8"): 320, ("128x8", "64x4"): 317, ("128x8", "64x2"): 758, ("128x8", "64x1"): 3519,
+    ("128x8", "128x4"): 19, ("128x8", "128x2"): 101, ("128x8", "128x1"): 696,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("pair", "needed"), MEASURED_PAIRS.items())
+def test_shortlist_for_a_smaller_stored_slice_covers_what_was_measured(
+    pair: tuple[str, str], needed: int
+) -> None:
+    rows = cost.shortlist_rows(STATIC, layout(*pair), 25_339, 0.99)
+    table = STATIC.quality_of(Slice.parse(pair[1]))
+    assert rows is not None and table is not None
+    assert needed <= rows <= table.shortlist
+
+
+def test_shortlist_of_the_stored_slice_itself_is_the_top_ten() -> None:
+    assert cost.shortlist_rows(STATIC, layout("64x8", "64x8"), 25_339, 0.99) == 10
+
+
+def test_no_shortlist_is_longer_than_the_index() -> None:
+    assert cost.shortlist_rows(STATIC, layout("256x8", "64x1"), 300, 0.99) == 300
+    assert cost.shortlist_rows(STATIC, layout("256x8", "64x1"), 0, 0.99) == 0
+
+
+def test_a_slice_outside_the_quality_table_has_no_shortlist() -> None:
+    assert cost.shortlist_rows(STATIC, layout("100x8", "64x8"), 300, 0.99) is None

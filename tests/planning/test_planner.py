@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from edge_mrl.errors import PlanError
+from edge_mrl.planning import BundleFacts, list_profiles, load_profile, plan
+from edge_mrl.slices import Slice
+from tests.planning.bundles import (
+    MINILM_KEPT,
+    MINILM_SHORTLIST,
+    STATIC_KEPT,
+    STATIC_SHORTLIST,
+    STATIC_VARIANTS,
+    VariantRow,
+    manifest,
+    minilm_manifest,
+    static_manifest,
+)
+from tests.planning.profiles import MIB, board
+
+STATIC = BundleFacts.from_manifest(static_manifest())
+MINILM = BundleFacts.from_manifest(minilm_manifest())
+
+
+def test_facts_come_from_the_manifest() -> None:
+    assert STATIC.dims == (64, 128, 256)
+    assert STATIC.variants[1].name == "table-int8-128"
+    assert STATIC.variants[1].disk_bytes == 4_224_000 + 1_842_796
+    row = STATIC.quality_of(Slice(256, 1))
+    assert row is not None and row.shortlist == 243
+
+
+def test_a_plan_worked_by_hand() -> None:
+    # One stored and one scan slice are left: 256x8 and 256x1, 100 000 documents.
+    rows = tuple(
+        row for row in STATIC.quality.slices if row.slice in (Slice(256, 8), Slice(256, 1))
+    )
+    facts = replace(STATIC, quality=replace(STATIC.quality, slices=rows))
+    made = plan(facts, board(), 100_000)
+    # 243 x (100 000 / 25 339) ** 0.35 = 392.9
+    assert made.shortlist == 393
+    # 55 313 868 of encoder, 13 MiB of buffers, 100 000 x 42 of rows, 393 x 256 x 32 while rescoring
+    assert made.memory_bytes == 55_313_868 + 13 * MIB + 4_200_000 + 3_219_456
+    # scan 53.6 ms; (1.7 + 393 x 0.008) / 0.1 = 48.44; 5 % of 403 ms = 20.15
+    assert made.query_latency_ms == pytest.approx(53.6 + 48.44 + 20.15)
+    assert made.quality_kept == pytest.approx(0.999 * 0.99)
+    assert (made.variant, made.threads) == ("table-int8-256", 1)
+    assert made.bound_by is None
+
+
+def test_of_static_tables_the_smallest_that_serves_the_size_is_taken() -> None:
+    kept = {64: 0.999, 128: 1.0, 256: 1.0}
+    facts = BundleFacts.from_manifest(manifest(STATIC_VARIANTS, kept, STATIC_SHORTLIST))
+    made = plan(facts, board(), 1000)
+    assert (made.variant, made.layout.stored) == ("table-int8-64", Slice(64, 8))
+
+
+def test_eight_bits_are_stored_where_more_would_gain_nothing() -> None:
+    assert plan(MINILM, board(), 10_000).layout.stored == Slice(384, 8)
+
+
+def test_a_thousandth_never_buys_more_bits_even_across_an_edge_of_the_grid() -> None:
+    # 0.917 and 0.916 times 0.99 are 181.6 and 181.4 steps of 0.005.
+    rows = tuple(
+        replace(row, kept=0.916 if row.slice.bits == 8 else 0.917) for row in STATIC.quality.slices
+    )
+    facts = replace(STATIC, quality=replace(STATIC.quality, slices=rows))
+    assert plan(facts, board(), 100_000).layout.stored.bits == 8
+
+
+def test_sixteen_bits_are_stored_where_eight_lose_more_than_half_a_point() -> None:
+    rows = tuple(
+        replace(row, kept=row.kept * (0.95 if row.slice.bits == 8 else 1))
+        for row in STATIC.quality.slices
+    )
+    facts = replace(STATIC, quality=replace(STATIC.quality, slices=rows))
+    assert plan(facts, board(), 100_000).layout.stored == Slice(256, 16)
+
+
+def test_of_transformers_the_fastest_that_fits_is_taken() -> None:
+    assert plan(MINILM, board(), 10_000).variant == "onnx-int8-fast"
+    # fp32 alone: what the others would be is no longer there.
+    slow = replace(MINILM, variants=MINILM.variants[:1])
+    assert plan(slow, board(memory_mib=300), 10_000).variant == "onnx-fp32"
+
+
+def test_memory_binds_and_the_plan_says_so_in_numbers() -> None:
+    # Encoder 107.3 MiB; 256 dimensions at 1 bit need 13 + 40.1 MiB and buffers.
+    made = plan(MINILM, board(memory_mib=145, latency_ms=10_000), 1_000_000)
+    assert made.bound_by == "memory"
+    assert made.memory_bytes <= 145 * MIB
+    assert made.because[0].startswith("memory: ")
+    assert "MiB left after the encoder (384x8 would keep 98.9 %)" in made.because[0]
+
+
+def test_storage_binds() -> None:
+    made = plan(STATIC, board(storage_mib=80), 100_000)
+    assert made.bound_by == "storage"
+    assert made.layout.stored.dim < 256
+    assert made.index_file_bytes < 80 * MIB
+
+
+def test_no_documents_is_a_plan_too() -> None:
+    made = plan(STATIC, board(), 0)
+    assert (made.shortlist, made.index_file_bytes, made.recall) == (0, 0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("documents", "options", "said"),
+    [
+        (-1, {}, "give a number from 0"),
+        (10, {"recall": 1.0}, "recall of 1"),
+        (10, {"text_bytes_per_document": -5}, "give 0 or more"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(
+    documents: int, options: dict[str, float], said: str
+) -> None:
+    with pytest.raises(PlanError, match=said):
+        plan(STATIC, board(), documents, **options)  # type: ignore[arg-type]
+
+
+def test_too_many_documents_say_how_many_would_fit_and_that_many_do() -> None:
+    with pytest.raises(PlanError) as caught:
+        plan(STATIC, board(memory_mib=80), 5_000_000)
+    message = str(caught.value)
+    assert message.startswith("5 000 000 documents do not fit board: ")
+    fitting = int(message.split(" documents would fit")[0].rsplit(": ", 1)[1].replace(" ", ""))
+    assert plan(STATIC, board(memory_mib=80), fitting).documents == fitting
+    with pytest.raises(PlanError):
+        plan(STATIC, board(memory_mib=80), round(fitting * 1.1))
+
+
+def test_what_it_would_take_is_enough() -> None:
+    # 107.9 MiB of encoder, 13 of buffers, some tens of kilobytes of rows.
+    with pytest.raises(PlanError, match=r"otherwise it takes budgets\.memory 121 MiB"):
+        plan(MINILM, board(memory_mib=100), 1000)
+    assert plan(MINILM, board(memory_mib=121), 1000)
+
+
+def test_an_encoder_that_is_too_large_is_named() -> None:
+    with pytest.raises(
+        PlanError, match=r"onnx-int8-fast needs .* before any document.*export a smaller variant"
+    ):
+        plan(MINILM, board(memory_mib=60), 1000)
+
+
+def test_a_quality_floor_that_nothing_reaches() -> None:
+    with pytest.raises(
+        PlanError, match=r"quality: .* less than the 100\.0 % asked for.*quality_kept 0\.989"
+    ):
+        plan(STATIC, board(kept=1.0), 100_000)
+
+
+def test_a_bundle_without_a_variant_for_the_device() -> None:
+    with pytest.raises(PlanError, match="the bundle has onnx, the device runs table"):
+        plan(MINILM, board(backends=("table",)), 1000)
+
+
+def test_a_bundle_without_a_quality_table() -> None:
+    bare = replace(STATIC, quality=replace(STATIC.quality, slices=()))
+    with pytest.raises(PlanError, match="no quality table"):
+        plan(bare, board(), 1000)
+    stored_only = tuple(row for row in STATIC.quality.slices if row.slice.bits == 16)
+    with pytest.raises(PlanError, match="lacks a stored slice"):
+        plan(replace(STATIC, quality=replace(STATIC.quality, slices=stored_only)), board(), 1000)
+
+
+def test_an_engine_that_is_missing_is_given_as_a_reason() -> None:
+    rows: tuple[VariantRow, ...] = (
+        ("onnx-int8", "onnx", "int8-fast", (32, 64, 128, 256, 384), 23_000_000),
+        ("tflite-int8", "tflite", "int8-fast", (32, 64, 128, 256, 384), 23_000_000),
+    )
+    facts = BundleFacts.from_manifest(manifest(rows, MINILM_KEPT, MINILM_SHORTLIST))
+    here = plan(facts, board(), 1000)
+    assert here.variant == "onnx-int8"
+    assert any("there is no engine for tflite here" in reason for reason in here.because)
+    assert plan(facts, board(backends=("table", "onnx", "tflite")), 1000).variant == "tflite-int8"
+
+
+@pytest.mark.parametrize("profile", list_profiles(), ids=lambda profile: profile.name)
+@pytest.mark.parametrize("facts", [STATIC, MINILM], ids=["static", "minilm"])
+@pytest.mark.parametrize("documents", [0, 10_000, 100_000, 1_000_000])
+def test_every_shipped_device_has_a_plan(
+    profile: object, facts: BundleFacts, documents: int
+) -> None:
+    device = next(one for one in list_profiles() if one == profile)
+    made = plan(facts, device, documents)
+    assert made.device == device.name
+    assert all(made.because)
+
+
+def test_a_million_documents_on_the_smallest_board_take_a_smaller_slice() -> None:
+    made = plan(STATIC, load_profile("raspberry-pi-zero-2w"), 1_000_000)
+    assert made.bound_by == "latency"
+    assert made.quality_kept == pytest.approx(STATIC_KEPT[made.layout.stored.dim] * 0.999 * 0.99)

@@ -1,0 +1,132 @@
+"""What must hold for every bundle, device and number of documents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_mrl.errors import PlanError
+from edge_mrl.planning import BundleFacts, DeviceProfile, Plan, plan
+from edge_mrl.planning.candidates import QUALITY_STEP
+from tests.planning.bundles import (
+    MINILM_VARIANTS,
+    STATIC_VARIANTS,
+    manifest,
+    minilm_manifest,
+    static_manifest,
+)
+from tests.planning.profiles import BOARD, MIB, board
+
+DIMS = (64, 128, 256)
+BITS = (1, 2, 4, 8)
+
+
+@st.composite
+def bundles(draw: st.DrawFn) -> BundleFacts:
+    """The two usual bundles, or one with a quality table that need not even be sensible."""
+    if draw(st.booleans()):
+        usual = draw(st.sampled_from((static_manifest(), minilm_manifest())))
+        return BundleFacts.from_manifest(usual)
+    kept = {dim: draw(st.floats(0.3, 1.05)) for dim in DIMS}
+    shortlist = {(dim, bits): draw(st.integers(1, 20_000)) for dim in DIMS for bits in BITS}
+    onnx = [(*row[:3], DIMS, row[4]) for row in MINILM_VARIANTS]
+    rows = draw(st.lists(st.sampled_from([*STATIC_VARIANTS, *onnx]), min_size=1, unique=True))
+    growth = draw(st.floats(0, 1))
+    documents = draw(st.integers(0, 10**6))
+    return BundleFacts.from_manifest(
+        manifest(rows, kept, shortlist, growth=growth, documents=documents)
+    )
+
+
+profiles = st.builds(
+    board,
+    memory_mib=st.floats(40, 400),
+    storage_mib=st.floats(5, 4000),
+    latency_ms=st.floats(5, 2000),
+    kept=st.sampled_from((0.0, 0.7, 0.9)),
+)
+counts = st.integers(0, 3_000_000)
+
+
+def outcome(facts: BundleFacts, profile: DeviceProfile, documents: int) -> Plan | None:
+    try:
+        return plan(facts, profile, documents)
+    except PlanError:
+        return None
+
+
+def quality(made: Plan | None) -> int:
+    """Quality in the steps that the planner compares by; -1 where nothing fits."""
+    return -1 if made is None else round(made.quality_kept / QUALITY_STEP)
+
+
+@given(bundles(), profiles, counts)
+@settings(deadline=None, max_examples=60)
+def test_never_over_a_budget(facts: BundleFacts, profile: DeviceProfile, documents: int) -> None:
+    made = outcome(facts, profile, documents)
+    if made is None:
+        return
+    variant = next(one for one in facts.variants if one.name == made.variant)
+    assert made.memory_bytes <= profile.budgets.memory_bytes
+    assert made.index_file_bytes + variant.disk_bytes <= profile.budgets.storage_bytes
+    assert made.query_latency_ms <= 1e3 * profile.budgets.query_latency
+    assert made.quality_kept >= profile.budgets.quality_kept
+    assert variant.format in profile.facts.backends
+    assert made.layout.stored.dim in variant.dims
+    assert made.shortlist <= documents
+
+
+@given(bundles(), profiles, counts, st.floats(1, 4), st.floats(1, 4), st.floats(1, 4))
+@settings(deadline=None, max_examples=60)
+def test_a_larger_budget_never_keeps_less(
+    facts: BundleFacts,
+    profile: DeviceProfile,
+    documents: int,
+    memory: float,
+    storage: float,
+    latency: float,
+) -> None:
+    old = profile.budgets
+    larger = replace(
+        profile,
+        budgets=replace(
+            old,
+            memory_bytes=int(old.memory_bytes * memory),
+            storage_bytes=int(old.storage_bytes * storage),
+            query_latency=old.query_latency * latency,
+        ),
+    )
+    assert quality(outcome(facts, larger, documents)) >= quality(outcome(facts, profile, documents))
+
+
+@given(bundles(), profiles, counts)
+@settings(deadline=None, max_examples=30)
+def test_the_same_input_gives_the_same_plan(
+    facts: BundleFacts, profile: DeviceProfile, documents: int
+) -> None:
+    shuffled = replace(
+        facts,
+        variants=tuple(reversed(facts.variants)),
+        quality=replace(facts.quality, slices=tuple(reversed(facts.quality.slices))),
+    )
+    first = outcome(facts, profile, documents)
+    assert outcome(facts, profile, documents) == first
+    again = outcome(shuffled, profile, documents)
+    assert (again is None) == (first is None)
+    if again is not None and first is not None:
+        assert replace(again, because=()) == replace(first, because=())
+
+
+@given(bundles(), profiles, counts, counts)
+@settings(deadline=None, max_examples=60)
+def test_more_documents_never_keep_more(
+    facts: BundleFacts, profile: DeviceProfile, some: int, others: int
+) -> None:
+    fewer, more = sorted((some, others))
+    assert quality(outcome(facts, profile, more)) <= quality(outcome(facts, profile, fewer))
+
+
+def test_the_board_used_here_is_within_its_own_memory() -> None:
+    assert BOARD.budgets.memory_bytes < 400 * MIB

@@ -1,0 +1,176 @@
+"""The rules of ARCHITECTURE.md, held against the imports that the code really has."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import edge_mrl
+
+ROOT = Path(__file__).parent.parent
+RUNTIME = ROOT / "edge_mrl"
+EXPORTER = ROOT / "export" / "edge_mrl_export"
+
+PURE = [
+    "slices.py",
+    "schema.py",
+    "errors.py",
+    "bundle/manifest.py",
+    "bundle/golden.py",
+    "kernel/quantizer.py",
+    "kernel/reference.py",
+    "index/codes.py",
+    "index/rotation.py",
+    "index/layout.py",
+    "index/funnel.py",
+    "planning/candidates.py",
+    "planning/cost.py",
+    "planning/facts.py",
+    "planning/plan.py",
+    "planning/planner.py",
+    "planning/profile.py",
+]
+IO_MODULES = {
+    "os",
+    "io",
+    "shutil",
+    "pathlib",
+    "sqlite3",
+    "socket",
+    "tempfile",
+    "subprocess",
+    "urllib",
+    "http",
+}
+
+
+def imports(file):
+    """Every module that a file imports, at any depth of its code, with `from a import b` given as
+    a.b too."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} has a relative import"
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def package_imports(folder):
+    for file in sorted(folder.rglob("*.py")):
+        for name in sorted(imports(file)):
+            yield file.relative_to(ROOT).as_posix(), name
+
+
+def test_the_runtime_never_imports_the_exporter():
+    assert not [pair for pair in package_imports(RUNTIME) if pair[1].startswith("edge_mrl_export")]
+
+
+@pytest.mark.parametrize("file", PURE)
+def test_pure_files_do_no_io(file):
+    path = RUNTIME / file
+    assert not {name.split(".")[0] for name in imports(path)} & IO_MODULES - {"pathlib"}
+    names = {
+        node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)
+    }
+    assert not names & {"open", "print", "input", "Path"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "allowed"),
+    [
+        ("slices.py", {"errors"}),
+        ("schema.py", {"errors"}),
+        ("errors.py", set()),
+        ("kernel", {"errors", "slices", "kernel"}),
+        ("bundle", {"errors", "slices", "schema", "bundle"}),
+        ("tokenization.py", {"errors", "bundle"}),
+        ("backends", {"errors", "slices", "bundle", "backends"}),
+        ("index", {"errors", "slices", "schema", "kernel", "index"}),
+        ("planning", {"errors", "slices", "schema", "bundle", "index", "planning"}),
+        (
+            "encoder.py",
+            {"errors", "slices", "bundle", "backends", "tokenization", "planning", "index"},
+        ),
+        ("corpus.py", {"errors", "index"}),
+    ],
+)
+def test_imports_follow_the_data(folder, allowed):
+    place = RUNTIME / folder
+    files = [place] if place.is_file() else sorted(place.rglob("*.py"))
+    assert files
+    for file in files:
+        parts = {name.split(".")[1] for name in imports(file) if name.startswith("edge_mrl.")}
+        known = {path.stem for path in RUNTIME.iterdir()}
+        assert parts & known <= allowed, (
+            f"{file.relative_to(ROOT)} imports {parts & known - allowed}"
+        )
+
+
+def test_planning_takes_only_the_layout_from_the_index():
+    taken = {
+        name
+        for _, name in package_imports(RUNTIME / "planning")
+        if name.startswith("edge_mrl.index")
+    }
+    assert taken <= {"edge_mrl.index.layout", "edge_mrl.index.layout.IndexLayout"}
+
+
+def test_only_the_command_line_prints():
+    for file in sorted(RUNTIME.rglob("*.py")):
+        calls = {
+            node.func.id
+            for node in ast.walk(ast.parse(file.read_text()))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert "print" not in calls or file.parent.name == "cli", file
+
+
+def loaded_by(statement):
+    code = f"import sys; {statement}; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_the_runtime_loads_no_engine_and_no_exporter():
+    loaded = loaded_by("import edge_mrl")
+    heavy = {
+        "torch",
+        "onnx",
+        "onnxruntime",
+        "transformers",
+        "optimum",
+        "ai_edge_litert",
+        "tflite_runtime",
+    }
+    assert not loaded & heavy
+    assert not [name for name in loaded if name.startswith("edge_mrl_export")]
+
+
+def test_importing_the_exporter_is_light_too():
+    loaded = loaded_by("import edge_mrl_export")
+    assert not loaded & {"torch", "transformers", "optimum", "sentence_transformers"}
+
+
+def test_runtime_needs_only_numpy_and_tokenizers():
+    optional = {"onnxruntime"}
+    allowed = (
+        set(sys.stdlib_module_names) | {"numpy", "tokenizers", "edge_mrl", "__future__"} | optional
+    )
+    assert not {pair for pair in package_imports(RUNTIME) if pair[1].split(".")[0] not in allowed}
+
+
+def test_the_front_door_is_sorted_and_whole():
+    assert edge_mrl.__all__ == sorted(edge_mrl.__all__)
+    for name in edge_mrl.__all__:
+        assert getattr(edge_mrl, name) is not None
+
+
+def test_every_file_says_what_it_is():
+    for folder in (RUNTIME, EXPORTER):
+        for file in folder.rglob("*.py"):
+            assert ast.get_docstring(ast.parse(file.read_text())), file

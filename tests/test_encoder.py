@@ -1,0 +1,177 @@
+"""The encoder on a real static bundle, against the wordllama library's own vectors."""
+
+import json
+
+import numpy as np
+import onnxruntime
+import pytest
+from edge_mrl_export.golden_texts import GOLDEN_TEXTS
+from edge_mrl_export.sources.wordllama import WordLlamaSource
+
+from edge_mrl import Encoder
+from edge_mrl.errors import (
+    BackendMissingError,
+    BundleError,
+    InputError,
+    ProfileError,
+    SelfTestError,
+    UntrainedDimError,
+)
+
+VARIANTS = ("table-int8-256", "onnx-int8-portable")
+
+
+@pytest.fixture(scope="module")
+def library_vectors():
+    """(n, 256) float64 from wordllama itself; rows of texts without tokens are zero."""
+    inference = pytest.importorskip("wordllama.inference")
+    from tokenizers import Tokenizer
+
+    source = WordLlamaSource.installed(dims=None)
+    tokenizer = Tokenizer.from_str(source.tokenizer_json.decode())
+    model = inference.WordLlamaInference(source.table, tokenizer)
+    return np.nan_to_num(model.embed(list(GOLDEN_TEXTS)).astype(np.float64))
+
+
+@pytest.mark.parametrize("dim", [64, 128, 256])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_vectors_equal_the_library_s_at_every_slice(static_bundle, library_vectors, variant, dim):
+    vectors = Encoder.load(static_bundle, variant=variant, truncate_dim=dim).encode(GOLDEN_TEXTS)
+    assert vectors.shape == (len(GOLDEN_TEXTS), dim)
+    assert vectors.dtype == np.float32
+    cut = library_vectors[:, :dim]
+    norms = np.linalg.norm(cut, axis=1)
+    tokens = norms > 0
+    cosines = (vectors * cut).sum(axis=1)[tokens] / norms[tokens]
+    assert cosines.min() > 0.9997
+    np.testing.assert_allclose(np.linalg.norm(vectors[tokens], axis=1), 1, atol=1e-5)
+    assert not vectors[~tokens].any()
+
+
+@pytest.mark.parametrize("dim", [64, 128])
+def test_the_table_of_a_slice_gives_the_same_vectors_as_the_large_one(static_bundle, dim):
+    small = Encoder.load(static_bundle, variant=f"table-int8-{dim}").encode(GOLDEN_TEXTS)
+    large = Encoder.load(static_bundle, variant="table-int8-256", truncate_dim=dim).encode(
+        GOLDEN_TEXTS
+    )
+    assert (small * large).sum(axis=1)[0] > 0.9998
+    assert small.shape == large.shape
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_text_alone_and_in_a_batch_has_one_vector(static_bundle, variant):
+    encoder = Encoder.load(static_bundle, variant=variant)
+    together = encoder.encode(GOLDEN_TEXTS)
+    for text, row in zip(GOLDEN_TEXTS, together, strict=True):
+        np.testing.assert_allclose(encoder.encode(text), row, atol=2e-6)
+
+
+def test_a_single_text_gives_a_single_vector(static_bundle):
+    encoder = Encoder.load(static_bundle)
+    assert encoder.encode("one").shape == (256,)
+    assert encoder.encode(["one"]).shape == (1, 256)
+    assert encoder.encode([]).shape == (0, 256)
+
+
+def test_an_untrained_size_names_the_trained_ones(static_bundle):
+    with pytest.raises(UntrainedDimError, match="64, 128, 256"):
+        Encoder.load(static_bundle, truncate_dim=100)
+
+
+def test_a_variant_that_cannot_give_the_size_says_what_it_can(static_bundle):
+    with pytest.raises(UntrainedDimError, match="64, 128$"):
+        Encoder.load(static_bundle, variant="table-int8-128", truncate_dim=256)
+
+
+def test_an_unknown_variant_lists_those_there_are(static_bundle):
+    with pytest.raises(BundleError, match="table-int8-64"):
+        Encoder.load(static_bundle, variant="best")
+
+
+@pytest.mark.parametrize("texts", [["fine", 3], ["fine", None], ["lone \ud800 surrogate"]])
+def test_what_is_not_text_is_named(static_bundle, texts):
+    with pytest.raises(InputError, match=r"text number \d"):
+        Encoder.load(static_bundle).encode(texts)
+
+
+def test_nul_is_a_character_like_any_other(static_bundle):
+    assert np.isfinite(Encoder.load(static_bundle).encode("a\x00b")).all()
+
+
+def test_an_unknown_prompt_is_named(static_bundle):
+    with pytest.raises(InputError, match="no prompt 'query'"):
+        Encoder.load(static_bundle).encode(["x"], prompt_name="query")
+
+
+def test_queries_and_documents_need_no_prompts(static_bundle):
+    encoder = Encoder.load(static_bundle)
+    np.testing.assert_array_equal(encoder.encode_query(["x"]), encoder.encode_document(["x"]))
+
+
+def test_a_profile_chooses_variant_size_and_layout(static_bundle):
+    encoder = Encoder.load(static_bundle, profile="raspberry-pi-zero-2w", documents=5000)
+    assert encoder.plan is not None
+    assert encoder.variant.name == encoder.plan.variant
+    assert encoder.dim == encoder.plan.layout.stored.dim
+    assert encoder.index_layout == encoder.plan.layout
+
+
+def test_an_explicit_size_overrides_the_profile_s(static_bundle):
+    encoder = Encoder.load(
+        static_bundle, profile="raspberry-pi-5", variant="table-int8-256", truncate_dim=64
+    )
+    assert encoder.dim == 64
+    assert encoder.index_layout is None or encoder.index_layout.stored.dim == 64
+
+
+def test_an_unknown_profile_offers_the_nearest(static_bundle):
+    with pytest.raises(ProfileError, match="raspberry-pi-zero-2w"):
+        Encoder.load(static_bundle, profile="raspberry-pi-zero-2")
+
+
+def test_wrong_vectors_do_not_go_unnoticed(bundle_copy):
+    """Another table under a manifest that vouches for it, as a broken engine would behave."""
+    import hashlib
+
+    file = bundle_copy / "table" / "int8-256.rows.npy"
+    rows = np.load(file)
+    np.save(file, np.ascontiguousarray(rows[::-1]))
+    manifest = json.loads((bundle_copy / "manifest.json").read_text())
+    for entry in manifest["files"]:
+        if entry["path"] == "table/int8-256.rows.npy":
+            entry["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    (bundle_copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(SelfTestError, match="choose another variant"):
+        Encoder.load(bundle_copy, variant="table-int8-256")
+    Encoder.load(bundle_copy, variant="table-int8-256", self_test=False)
+
+
+def test_verify_gives_the_cosine_of_the_golden_texts(static_bundle):
+    assert Encoder.load(static_bundle).verify() > 0.9999
+
+
+def test_a_missing_engine_names_the_pip_command(static_bundle, monkeypatch):
+    import importlib.util
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name == "onnxruntime" else real(name, *rest),
+    )
+    with pytest.raises(BackendMissingError, match=r"pip install 'edge-mrl\[onnx\]'"):
+        Encoder.load(static_bundle, variant="onnx-int8-portable")
+    assert Encoder.load(static_bundle).variant.format == "table"
+
+
+def test_onnx_runs_with_the_threads_it_was_given(static_bundle, monkeypatch):
+    seen = []
+    real = onnxruntime.InferenceSession
+
+    def spy(path, options, **rest):
+        seen.append((options.intra_op_num_threads, options.enable_cpu_mem_arena))
+        return real(path, options, **rest)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", spy)
+    Encoder.load(static_bundle, variant="onnx-int8-portable", threads=2)
+    assert seen == [(2, False)]

@@ -1,0 +1,62 @@
+"""Strict reading: right types pass, everything else is named."""
+
+import pytest
+
+from edge_mrl.errors import BundleError, ProfileError
+from edge_mrl.schema import Table
+
+
+def table(**fields):
+    return Table(fields, "here", BundleError)
+
+
+def test_right_values_come_back():
+    t = table(a="x", b=3, c=2.5, d=[1, 2], e=["p"], f=True, g={"h": "i"}, j=[{"k": "l"}], m=None)
+    assert (t.text("a"), t.integer("b", 0, 9), t.number("c", 0, 9)) == ("x", 3, 2.5)
+    assert (t.integers("d", 0, 9), t.texts("e"), t.flag("f")) == ((1, 2), ("p",), True)
+    assert t.table("g").text("h") == "i"
+    assert [row.text("k") for row in t.tables("j")] == ["l"]
+    assert t.optional_text("m") is None
+    assert t.optional_integer("m", 0, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("read", "value"),
+    [
+        (lambda t: t.text("x"), 3),
+        (lambda t: t.text("x", max_length=2), "long"),
+        (lambda t: t.integer("x", 0, 9), 10),
+        (lambda t: t.integer("x", 0, 9), True),
+        (lambda t: t.integer("x", 0, 9), 1.0),
+        (lambda t: t.number("x", 0, 9), float("nan")),
+        (lambda t: t.number("x", 0, 9), float("inf")),
+        (lambda t: t.number("x", 0, 9), "1"),
+        (lambda t: t.number("x", 0, 9), True),
+        (lambda t: t.integers("x", 0, 9), [1, True]),
+        (lambda t: t.integers("x", 0, 9), "12"),
+        (lambda t: t.texts("x"), [1]),
+        (lambda t: t.flag("x"), 1),
+        (lambda t: t.table("x"), []),
+        (lambda t: t.tables("x"), {}),
+        (lambda t: t.tables("x", max_items=1), [{}, {}]),
+    ],
+)
+def test_wrong_values_are_named_with_their_place(read, value):
+    with pytest.raises(BundleError, match="here.*x"):
+        read(table(x=value))
+
+
+def test_a_missing_field_says_what_it_must_be():
+    with pytest.raises(BundleError, match="'x' is missing; it must be a whole number from 1 to 4"):
+        table().integer("x", 1, 4)
+
+
+def test_unknown_fields_are_refused():
+    table(a=1).only("a", "b")
+    with pytest.raises(BundleError, match="unknown field 'z'; known fields are a, b"):
+        table(a=1, z=2).only("a", "b")
+
+
+def test_the_error_class_is_the_caller_s():
+    with pytest.raises(ProfileError):
+        Table([], "profile", ProfileError)
