@@ -68,7 +68,8 @@ class Encoder:
             documents: how many documents the plan is for.
             truncate_dim: the size of the vectors, one of the trained ones; it overrides the plan's.
             variant: the variant's name; it overrides the plan's. Without it and without a profile:
-                the first in the bundle whose engine is installed and which gives `truncate_dim`.
+                the first in the bundle whose engine is installed, or the smallest of those that
+                give `truncate_dim`.
             threads: threads of the engine, default the plan's or 1 (more make a single short text
                 slower).
             self_test: compare a few golden texts before the encoder is handed out.
@@ -261,11 +262,13 @@ SELF_TEST_SLACK = 0.01
 
 def _first_runnable(bundle: Bundle, dim: int | None) -> Variant:
     fitting = [v for v in bundle.manifest.variants if dim is None or dim in v.dims]
-    for variant in fitting:
-        if available(variant):
-            return variant
+    runnable = [variant for variant in fitting if available(variant)]
+    if runnable:
+        # A static table has a smaller variant for a smaller size; where sizes are equal, the
+        # bundle's order decides.
+        return runnable[0] if dim is None else min(runnable, key=lambda one: max(one.dims))
     formats = ", ".join(sorted({variant.format for variant in fitting}))
     raise BackendMissingError(
-        f"no engine for this bundle's variants ({formats}) is installed: run `pip install "
-        "'edge-mrl[onnx]'`"
+        f"no engine for this bundle's variants ({formats}) is installed: "
+        "run `pip install 'edge-mrl[onnx]'`"
     )

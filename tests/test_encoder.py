@@ -66,6 +66,12 @@ def test_a_text_alone_and_in_a_batch_has_one_vector(static_bundle, variant):
         np.testing.assert_allclose(encoder.encode(text), row, atol=2e-6)
 
 
+def test_the_smallest_table_that_gives_the_size_runs(static_bundle):
+    names = [Encoder.load(static_bundle, truncate_dim=dim).variant.name for dim in (64, 128, 256)]
+    assert names == ["table-int8-64", "table-int8-128", "table-int8-256"]
+    assert Encoder.load(static_bundle).variant.name == "table-int8-256"
+
+
 def test_a_single_text_gives_a_single_vector(static_bundle):
     encoder = Encoder.load(static_bundle)
     assert encoder.encode("one").shape == (256,)

@@ -174,7 +174,7 @@ def test_a_source_is_light_until_it_is_asked_to_work(source):
     code = (
         "import sys; from pathlib import Path;"
         "from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource as S;"
-        f"S(Path({str(source._folder)!r})).describe();"
+        f"S(Path({str(source._folder)!r}));"
         "print([m for m in ('torch', 'onnx', 'onnxruntime', 'transformers') if m in sys.modules])"
     )
     path = os.pathsep.join(sys.path)
