@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from edge_mrl_export import export
 
 ROOT = Path(__file__).parent.parent

@@ -5,8 +5,6 @@ import json
 import numpy as np
 import onnxruntime
 import pytest
-from edge_mrl_export.golden_texts import GOLDEN_TEXTS
-from edge_mrl_export.sources.wordllama import WordLlamaSource
 
 from edge_mrl import Encoder
 from edge_mrl.errors import (
@@ -17,6 +15,8 @@ from edge_mrl.errors import (
     SelfTestError,
     UntrainedDimError,
 )
+from edge_mrl_export.golden_texts import GOLDEN_TEXTS
+from edge_mrl_export.sources.wordllama import WordLlamaSource
 
 VARIANTS = ("table-int8-256", "onnx-int8-portable")
 

@@ -5,11 +5,11 @@ import sys
 import numpy as np
 import onnx
 import pytest
+
+from edge_mrl.slices import prefix
 from edge_mrl_export.model import VariantRequest
 from edge_mrl_export.sources.modules_json import read_layout
 from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
-
-from edge_mrl.slices import prefix
 from tests.export.st_models import (
     ADAPTER,
     HIDDEN,
