@@ -63,7 +63,8 @@ class Encoder:
 
         Args:
             path: the bundle folder.
-            profile: a device's name, a profile file, or a `DeviceProfile`; the planner then chooses
+            profile: a device's name, ``"auto"`` for this machine, a profile file, or a
+                `DeviceProfile`; the planner then chooses
                 variant, size and threads for it.
             documents: how many documents the plan is for.
             truncate_dim: the size of the vectors, one of the trained ones; it overrides the plan's.

@@ -101,6 +101,7 @@ def test_pure_files_do_no_io(file):
             {"errors", "slices", "bundle", "backends", "tokenization", "planning", "index"},
         ),
         ("corpus.py", {"errors", "index"}),
+        ("doctor.py", {"backends", "bundle", "index", "kernel", "planning", "version"}),
     ],
 )
 def test_imports_follow_the_data(folder, allowed):

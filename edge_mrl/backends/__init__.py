@@ -3,6 +3,7 @@ format is opened."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,18 @@ class BackendEntry:
         return not self.modules or any(
             importlib.util.find_spec(name) is not None for name in self.modules
         )
+
+    def load(self) -> str:
+        """Import the engine.
+
+        Returns:
+            Its name and version.
+
+        Raises:
+            ImportError: it is not installed, or not for this machine.
+        """
+        found = next((name for name in self.modules if importlib.util.find_spec(name)), "numpy")
+        return f"{found} {getattr(importlib.import_module(found), '__version__', '')}".strip()
 
 
 def _open_table(variant: Variant, files: Sequence[Path], pad_id: int, threads: int) -> Backend:

@@ -8,6 +8,11 @@ from pathlib import Path
 
 from edge_mrl.errors import ProfileError
 from edge_mrl.planning.profile import DeviceProfile, parse_profile
+from edge_mrl.planning.recognition import fitted, recognise
+from edge_mrl.planning.this_machine import read_machine
+
+AUTO = "auto"
+"""The name that stands for the profile of this machine."""
 
 MAX_PROFILE_BYTES = 64 * 2**10
 """The shipped ones have about 4 KiB."""
@@ -28,7 +33,7 @@ def load_profile(name: str | os.PathLike[str]) -> DeviceProfile:
 
     Args:
         name: a shipped profile's name, or the path of a TOML file (it ends in ``.toml`` or has a
-            slash).
+            slash), or ``"auto"``: the profile of this machine, with its own cores and memory.
 
     Raises:
         ProfileError: there is no such profile or file, or it is wrong.
@@ -37,6 +42,9 @@ def load_profile(name: str | os.PathLike[str]) -> DeviceProfile:
     if text.endswith(".toml") or os.sep in text:
         return _read(Path(text))
     shipped = _shipped()
+    if text == AUTO:
+        machine = read_machine()
+        return fitted(_read(shipped[recognise(machine)]), machine)
     if text in shipped:
         return _read(shipped[text])
     nearest = difflib.get_close_matches(text.lower().replace("_", "-").replace(" ", "-"), shipped)
