@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from edge_mrl.backends import installed_formats
 from edge_mrl.bundle import Bundle
 from edge_mrl.cli.output import print_json
 from edge_mrl.cli.plan_table import plan_rows, render_plans
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plans. Exit code 2 where the only plan asked for does not fit."""
-    profiles = [load_profile(name) for name in arguments.profile]
+    profiles = [load_profile(name, formats=installed_formats()) for name in arguments.profile]
     if arguments.all:
         named = {profile.name for profile in profiles}
         profiles += [profile for profile in list_profiles() if profile.name not in named]

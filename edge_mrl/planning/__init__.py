@@ -5,8 +5,10 @@ from edge_mrl.planning.plan import Plan
 from edge_mrl.planning.planner import plan
 from edge_mrl.planning.profile import DeviceProfile
 from edge_mrl.planning.profile_files import list_profiles, load_profile
+from edge_mrl.planning.sheets import AUTO
 
 __all__ = [
+    "AUTO",
     "BundleFacts",
     "DeviceProfile",
     "Plan",
