@@ -1,6 +1,6 @@
 """Device profiles, and the planner that picks the slice a device affords."""
 
-from edge_mrl.planning.facts import BundleFacts
+from edge_mrl.planning.facts import BundleFacts, IndexFacts
 from edge_mrl.planning.plan import Plan
 from edge_mrl.planning.planner import plan
 from edge_mrl.planning.profile import DeviceProfile
@@ -11,6 +11,7 @@ __all__ = [
     "AUTO",
     "BundleFacts",
     "DeviceProfile",
+    "IndexFacts",
     "Plan",
     "list_profiles",
     "load_profile",
