@@ -9,12 +9,12 @@ from typing import overload
 
 import numpy as np
 
-from edge_mrl.backends import Backend, available, open_backend
+from edge_mrl.backends import Backend, available, installed_formats, open_backend
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.errors import BackendMissingError, InputError, SelfTestError
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.planning import BundleFacts, DeviceProfile, Plan, load_profile, plan
+from edge_mrl.planning import AUTO, BundleFacts, DeviceProfile, Plan, load_profile, plan
 from edge_mrl.slices import FloatArray, check_trained
 from edge_mrl.tokenization import TextTokenizer
 
@@ -64,8 +64,9 @@ class Encoder:
         Args:
             path: the bundle folder.
             profile: a device's name, ``"auto"`` for this machine, a profile file, or a
-                `DeviceProfile`; the planner then chooses
-                variant, size and threads for it.
+                `DeviceProfile`; the planner then chooses variant, size and threads for it. For
+                this machine it chooses among the variants whose engine is installed, for any other
+                device among those that have an engine there.
             documents: how many documents the plan is for.
             truncate_dim: the size of the vectors, one of the trained ones; it overrides the plan's.
             variant: the variant's name; it overrides the plan's. Without it and without a profile:
@@ -89,7 +90,7 @@ class Encoder:
             check_trained(truncate_dim, manifest.embedding.matryoshka_dims)
         made: Plan | None = None
         if profile is not None:
-            device = profile if isinstance(profile, DeviceProfile) else load_profile(profile)
+            device = profile if isinstance(profile, DeviceProfile) else _device(profile, bundle)
             made = plan(BundleFacts.from_manifest(manifest), device, documents)
         if made is not None:
             truncate_dim = truncate_dim or made.layout.stored.dim
@@ -259,6 +260,14 @@ class Encoder:
 
 
 SELF_TEST_SLACK = 0.01
+
+
+def _device(profile: str | os.PathLike[str], bundle: Bundle) -> DeviceProfile:
+    if os.fspath(profile) == AUTO:
+        # Where nothing can run here, the command that brings an engine helps more than a plan's
+        # refusal.
+        _first_runnable(bundle, None)
+    return load_profile(profile, formats=installed_formats())
 
 
 def _first_runnable(bundle: Bundle, dim: int | None) -> Variant:

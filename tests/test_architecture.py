@@ -30,11 +30,14 @@ PURE = [
     "planning/candidates.py",
     "planning/cost.py",
     "planning/facts.py",
+    "planning/fields.py",
     "planning/plan.py",
     "planning/planner.py",
     "planning/profile.py",
     "planning/reasons.py",
+    "planning/recognition.py",
     "planning/refusal.py",
+    "planning/sheets.py",
     "planning/words.py",
 ]
 IO_MODULES = {

@@ -13,7 +13,7 @@ from edge_mrl.backends.protocol import Backend
 from edge_mrl.bundle.manifest import Variant, VariantFormat
 from edge_mrl.errors import BackendMissingError
 
-__all__ = ["BACKENDS", "Backend", "BackendEntry", "available", "open_backend"]
+__all__ = ["BACKENDS", "Backend", "BackendEntry", "available", "installed_formats", "open_backend"]
 
 BackendOpener = Callable[[Variant, Sequence[Path], int, int], Backend]
 
@@ -75,6 +75,11 @@ def available(variant: Variant) -> bool:
     """Whether this variant's engine is installed here."""
     entry = BACKENDS.get(variant.format)
     return entry is not None and entry.installed
+
+
+def installed_formats() -> tuple[VariantFormat, ...]:
+    """The formats that have an engine installed here."""
+    return tuple(format_ for format_, entry in BACKENDS.items() if entry.installed)
 
 
 def open_backend(variant: Variant, files: Sequence[Path], *, pad_id: int, threads: int) -> Backend:

@@ -280,5 +280,10 @@ def shortlist_rows(
     whole, part = max(TOP_K, scan.shortlist * growth), max(TOP_K, stored.shortlist * growth)
     noise = max(0.0, math.sqrt(whole) - math.sqrt(part)) ** 2
     needed = min(whole, TOP_K + STORED_EXTRA + STORED_SAFETY * noise)
-    miss: float = ((1 - TABLE_RECALL) / (1 - recall)) ** MISS_EXPONENT
-    return min(documents, math.ceil(TOP_K + (needed - TOP_K) * miss - 1e-9))
+    return min(documents, math.ceil(TOP_K + (needed - TOP_K) * miss_factor(recall) - 1e-9))
+
+
+def miss_factor(recall: float) -> float:
+    """What the excess of a shortlist for `TABLE_RECALL` is multiplied by for another recall."""
+    factor: float = ((1 - TABLE_RECALL) / (1 - recall)) ** MISS_EXPONENT
+    return factor

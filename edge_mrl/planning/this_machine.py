@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +22,14 @@ class Machine:
         model: the board's name from its device tree, empty where there is none.
         cores: processor cores that this process may use.
         memory_bytes: memory of the system, or the control group's limit if that is less.
+        bits: 64 or 32, of the programs and not of the kernel: a 32-bit Raspberry Pi OS runs on a
+            64-bit kernel, whose name `platform.machine` gives, and takes 32-bit wheels.
     """
 
     model: str
     cores: int
     memory_bytes: int
+    bits: int = 64
 
 
 def read_machine(root: Path = Path("/")) -> Machine:
@@ -36,7 +40,8 @@ def read_machine(root: Path = Path("/")) -> Machine:
     """
     model = next((text for name in _MODEL_FILES if (text := _text(root / name))), "")
     limits = [int(text) for name in _LIMIT_FILES if (text := _text(root / name)).isdigit()]
-    return Machine(model, _cores(), min([_memory(root), *limits]))
+    bits = 64 if sys.maxsize > 2**32 else 32
+    return Machine(model, _cores(), min([_memory(root), *limits]), bits)
 
 
 def _text(file: Path) -> str:
