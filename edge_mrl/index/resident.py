@@ -108,7 +108,7 @@ class Resident:
         while new.rows.size:
             last = int(new.rows[-1])
             made = segments.build(packed + 1, last, new.rows, new.units, self._layout.scan)
-            tail = made if tail is None else segments.joined(tail, made)
+            tail = made if tail is None else segments.joined(tail, made, self._layout.scan)
             new = store.vectors_after(last, LARGEST_ROW, segments.MAX_ROWS, self._layout.stored)
         self._tail = tail
 

@@ -49,7 +49,7 @@ class TableQuery:
         entries: (2 * code_bytes, 16) uint8; row 2j is for the low nibble of byte j, row 2j + 1 for
             its high nibble.
         offset: what to add to a row's sum of entries, so that the sum is proportional to the dot
-            product.
+            product; between -2**24 and 2**24 for up to 65536 dimensions.
     """
 
     entries: ByteArray
@@ -76,7 +76,7 @@ def prepare(query: FloatArray, bits: int) -> PreparedQuery:
     Let t[j][v] be what nibble value v at nibble position j adds to the dot product of the query and
     a row's levels, and step = max over j of (max t[j] - min t[j]), divided by 255. The entries are
     round((t[j][v] - min t[j]) / step) and the offset is round(sum of min t[j] / step), in float64,
-    halves to even. For 8 bits the weights are round(query * 127 / max |query|).
+    summed in the order of j and of the coordinates in a nibble, halves to even. For 8 bits the weights are round(query * 127 / max |query|).
 
     Args:
         query: (dim,) float32, rotated as the codes are.
@@ -102,4 +102,6 @@ def prepare(query: FloatArray, bits: int) -> PreparedQuery:
     if step == 0.0:
         return TableQuery(np.zeros((nibbles, 16), dtype=np.uint8), 0)
     entries = np.rint((table - low[:, None]) / step).astype(np.uint8)
-    return TableQuery(entries, int(np.rint(low.sum() / step)))
+    # A running sum adds in order; `sum` adds in an order of its own.
+    total = float(np.add.accumulate(low)[-1])
+    return TableQuery(entries, int(np.rint(total / step)))
