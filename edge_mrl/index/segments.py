@@ -15,7 +15,7 @@ from edge_mrl.kernel import BLOCK_ROWS, CodeBlock, pack, unpack
 from edge_mrl.slices import FloatArray, Slice
 
 FORMAT = 2
-"""Blocks of 32 rows, as the kernel reads them; format 1 was column after column. A reader rebuilds
+"""Blocks of 64 rows, as the kernel reads them; format 1 was column after column. A reader rebuilds
 a segment of a format it does not know."""
 
 MIN_ROWS = 4096
@@ -35,7 +35,7 @@ class SegmentBlobs:
         row_numbers: int64, little-endian, rising; empty where the rows are first_row..last_row
             without a gap.
         gains: uint16, little-endian.
-        codes: blocks of 32 rows x code_bytes, the last one filled up; 8 bits: rows x code_bytes.
+        codes: blocks of 64 rows x code_bytes, the last one filled up; 8 bits: rows x code_bytes.
         crc32: over first_row, last_row (int64, little-endian), row_numbers, gains and codes.
     """
 

@@ -62,9 +62,7 @@ def turn(values: FloatArray, signs: FloatArray) -> FloatArray:
     return current().turn(values, signs)
 
 
-def scan(
-    query: PreparedQuery, blocks: BlockList | Sequence[CodeBlock], keep: int
-) -> Candidates:
+def scan(query: PreparedQuery, blocks: BlockList | Sequence[CodeBlock], keep: int) -> Candidates:
     """Find the `keep` best rows that are alive.
 
     Args:

@@ -1,7 +1,7 @@
 """Packed codes as the scan reads them. Pure arrays.
 
-1-, 2- and 4-bit codes stand in blocks of 32 rows: byte 0 of 32 rows, then byte 1 of the same rows,
-and so on. A vector instruction then looks up one table for 32 rows at a time, and the scan reads
+1-, 2- and 4-bit codes stand in blocks of 64 rows: byte 0 of 64 rows, then byte 1 of the same rows,
+and so on. A vector instruction then looks up one table for up to 64 rows, and the scan reads
 memory strictly forward. The last block is filled up with zero bytes. 8-bit codes stand row after
 row, as a dot product reads them.
 """
@@ -19,7 +19,7 @@ from edge_mrl.kernel.quantizer import ByteArray
 GainArray = npt.NDArray[np.uint16]
 BoolArray = npt.NDArray[np.bool_]
 
-BLOCK_ROWS = 32
+BLOCK_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class CodeBlock:
     """Packed codes of some rows.
 
     Attributes:
-        codes: (blocks, code_bytes, 32) uint8 for 1, 2 and 4 bits, blocks = ceil(rows / 32);
+        codes: (blocks, code_bytes, 64) uint8 for 1, 2 and 4 bits, blocks = ceil(rows / 64);
             (rows, dim) uint8 for 8 bits. C-contiguous.
         gains: (rows,) uint16, contiguous.
         alive: (rows,) bool, False for rows that must not appear; None where all may.
@@ -55,12 +55,12 @@ class CodeBlock:
     @property
     def rows(self) -> int:
         """How many rows, deleted ones too."""
-        return self.gains.size
+        return int(self.gains.size)
 
     @property
     def code_bytes(self) -> int:
         """Bytes of one row's codes."""
-        return self.codes.shape[1]
+        return int(self.codes.shape[1])
 
 
 def _plain(array: npt.NDArray[np.generic], kind: type[np.generic]) -> bool:
@@ -73,33 +73,40 @@ class BlockList:
 
     Attributes:
         blocks: in order; positions count through them.
-        addresses: (n, 4) uint64: where codes, gains and mask stand in memory (0 without a mask),
-            and the number of rows. Valid as long as this object lives.
+        rows: rows of all blocks, deleted ones too.
+        table: (n, 4) uint64: where codes, gains and mask stand in memory (0 without a mask), and
+            the number of rows.
+        address: where that table stands. All addresses hold as long as this object lives.
     """
 
     blocks: tuple[CodeBlock, ...]
-    addresses: npt.NDArray[np.uint64]
+    rows: int
+    table: npt.NDArray[np.uint64]
+    address: int
 
     @classmethod
     def of(cls, blocks: Iterable[CodeBlock]) -> BlockList:
-        """Look up the addresses once, for any number of scans."""
+        """Look everything up once, for any number of scans.
+
+        Raises:
+            ValueError: the blocks are not all of one kind and width.
+        """
         kept = tuple(blocks)
-        table = [
-            (_address(b.codes), _address(b.gains), 0 if b.alive is None else _address(b.alive))
-            + (b.rows,)
-            for b in kept
+        for block in kept:
+            first = kept[0]
+            if (block.codes.ndim, block.code_bytes) != (first.codes.ndim, first.code_bytes):
+                raise ValueError(f"codes of {first.code_bytes} and {block.code_bytes} bytes a row")
+        entries = [
+            (
+                block.codes.ctypes.data,
+                block.gains.ctypes.data,
+                0 if block.alive is None else block.alive.ctypes.data,
+                block.rows,
+            )
+            for block in kept
         ]
-        return cls(kept, np.array(table, dtype=np.uint64).reshape(len(kept), 4))
-
-    @property
-    def rows(self) -> int:
-        """Rows of all blocks, deleted ones too."""
-        return int(self.addresses[:, 3].sum())
-
-
-def _address(array: npt.NDArray[np.generic]) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
+        table = np.array(entries, dtype=np.uint64).reshape(len(kept), 4)
+        return cls(kept, sum(block.rows for block in kept), table, table.ctypes.data)
 
 
 def pack(packed: ByteArray, bits: int) -> ByteArray:

@@ -26,7 +26,10 @@ _INTERFACE = 1
 _AT_HWCAP = 16
 _RESERVOIR = 4
 """Places in the reservoir for each candidate that is kept: the more, the fewer selections."""
-_LEAST_RESERVOIR = 1024
+_SPARE_ROWS = 192
+"""More places, whatever is kept: scan.c needs 64 for a block and 104 for its sample."""
+
+_Integers = npt.NDArray[np.uint8] | npt.NDArray[np.int8]
 
 _pointer = ctypes.c_void_p
 _int64 = ctypes.c_int64
@@ -102,11 +105,6 @@ def _hardware_capabilities() -> int:
     return int(ask(_AT_HWCAP))
 
 
-def _at(array: npt.NDArray[np.generic]) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
-
-
 class NativeKernel:
     """One target of the compiled kernel, behind the `Kernel` protocol."""
 
@@ -122,22 +120,22 @@ class NativeKernel:
     def prepare(self, query: FloatArray, bits: int) -> PreparedQuery:
         """See `quantizer.prepare`."""
         values = np.ascontiguousarray(query, dtype=np.float32)
+        source, dim = values.ctypes.data, values.size
         if bits == 8:
-            weights = np.empty(values.size, dtype=np.int8)
-            self._calls["emk_weights"](_at(values), values.size, _at(weights))
+            weights = np.empty(dim, dtype=np.int8)
+            self._calls["emk_weights"](source, dim, weights.ctypes.data)
             return IntQuery(weights)
-        nibbles = 2 * ((values.size * bits + 7) // 8)
-        entries = np.empty((nibbles, 16), dtype=np.uint8)
+        entries = np.empty((2 * ((dim * bits + 7) // 8), 16), dtype=np.uint8)
         offset = self._calls["emk_table"](
-            _at(values), values.size, bits, _at(LEVELS[bits]), nibbles, _at(entries)
+            source, dim, bits, LEVELS[bits].ctypes.data, entries.shape[0], entries.ctypes.data
         )
         return TableQuery(entries, offset)
 
     def turn(self, values: FloatArray, signs: FloatArray) -> FloatArray:
         """See `hadamard.turn`; here for one vector."""
         result = np.array(values, dtype=np.float32, order="C")
-        factor = hadamard.factor(signs.size)
-        self._calls["emk_turn"](_at(result), _at(signs), signs.size, factor)
+        size = signs.size
+        self._calls["emk_turn"](result.ctypes.data, signs.ctypes.data, size, hadamard.factor(size))
         return result
 
     def scan(self, query: PreparedQuery, blocks: BlockList, keep: int) -> Candidates:
@@ -146,15 +144,14 @@ class NativeKernel:
         Raises:
             ValueError: the codes are not of the query's kind or width.
         """
-        integers, arguments = self._query(query, blocks.blocks)
+        integers = _integers(query)
+        arguments = self._arguments(query, integers, blocks.blocks)
         kept = min(keep, max(1, blocks.rows))
-        # Twice 32 rows more than can be kept: a block is offered as a whole.
-        capacity = min(_RESERVOIR * kept, blocks.rows) + _LEAST_RESERVOIR
+        capacity = min(_RESERVOIR * kept, blocks.rows) + _SPARE_ROWS
         work = np.empty((4, capacity), dtype=np.int64)
         count = self._calls["emk_scan"](
-            *arguments, _at(blocks.addresses), len(blocks.blocks), kept, capacity, _at(work)
+            *arguments, blocks.address, len(blocks.blocks), kept, capacity, work.ctypes.data
         )
-        del integers
         return Candidates(work[1, :count].copy(), work[0, :count].copy())
 
     def score(self, query: PreparedQuery, block: CodeBlock) -> IntArray:
@@ -163,28 +160,30 @@ class NativeKernel:
         Raises:
             ValueError: the codes are not of the query's kind or width.
         """
-        integers, arguments = self._query(query, (block,))
+        integers = _integers(query)
         scores = np.empty(block.rows, dtype=np.int64)
         listed = BlockList.of([block])
-        self._calls["emk_scores"](*arguments, _at(listed.addresses), _at(scores))
-        del integers
+        arguments = self._arguments(query, integers, listed.blocks)
+        self._calls["emk_scores"](*arguments, listed.address, scores.ctypes.data)
         return scores
 
-    def _query(
-        self, query: PreparedQuery, blocks: tuple[CodeBlock, ...]
-    ) -> tuple[npt.NDArray[np.generic], tuple[int, ...]]:
-        """The query's integers, to be kept until the call is over, and the arguments that name
-        them."""
-        integers: npt.NDArray[np.generic]
-        if isinstance(query, TableQuery):
-            integers, dimensions, offset = np.ascontiguousarray(query.entries), 3, query.offset
-            columns = query.entries.shape[0] // 2
-        else:
-            integers, dimensions, offset = np.ascontiguousarray(query.weights), 2, 0
-            columns = query.weights.size
-        for block in blocks:
-            if block.codes.ndim != dimensions or block.code_bytes != columns:
+    def _arguments(
+        self, query: PreparedQuery, integers: _Integers, blocks: tuple[CodeBlock, ...]
+    ) -> tuple[int, ...]:
+        """What names a query to scan.c; `integers` must live until the call is over."""
+        is_table = isinstance(query, TableQuery)
+        columns = integers.shape[0] // 2 if is_table else integers.shape[0]
+        offset = query.offset if isinstance(query, TableQuery) else 0
+        # All blocks of a list are alike.
+        for block in blocks[:1]:
+            if (block.codes.ndim == 3) != is_table or block.code_bytes != columns:
                 raise ValueError(
                     f"codes of shape {block.codes.shape} do not fit a query of {columns} bytes"
                 )
-        return integers, (self._target, int(dimensions == 3), _at(integers), columns, offset)
+        return self._target, int(is_table), integers.ctypes.data, columns, offset
+
+
+def _integers(query: PreparedQuery) -> _Integers:
+    if isinstance(query, TableQuery):
+        return np.ascontiguousarray(query.entries)
+    return np.ascontiguousarray(query.weights)

@@ -14,7 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.kernel.blocks import BLOCK_ROWS, BlockList, CodeBlock
-from edge_mrl.kernel.quantizer import ByteArray, IntQuery, PreparedQuery, TableQuery
+from edge_mrl.kernel.quantizer import (
+    LARGEST_ENTRY,
+    ByteArray,
+    IntQuery,
+    PreparedQuery,
+    TableQuery,
+)
 
 IntArray = npt.NDArray[np.int64]
 
@@ -22,7 +28,7 @@ _CHUNK = 16_384
 """Rows handled at once: the running sums stay in the second-level cache."""
 _CHUNK_VALUES = 1 << 18
 """Coordinates of 8-bit codes turned to float32 at once: a megabyte."""
-_UINT16_BYTES = 65_535 // (2 * 255)
+_UINT16_BYTES = 65_535 // (2 * LARGEST_ENTRY)
 """Code bytes whose two table entries each cannot overflow a 16-bit sum."""
 _EXACT_FLOAT_DIMS = 1024
 """Products of int8 summed in float32 stay below 2**24, where float32 counts exactly."""
@@ -47,10 +53,7 @@ def score(query: PreparedQuery, block: CodeBlock) -> IntArray:
     Returns:
         (rows,) int64.
     """
-    if isinstance(query, TableQuery):
-        values = _lookup(query, block)
-    else:
-        values = _dot(query, block.codes)
+    values = _lookup(query, block) if isinstance(query, TableQuery) else _dot(query, block.codes)
     values *= block.gains
     return values
 

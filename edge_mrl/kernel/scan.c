@@ -25,16 +25,18 @@
 
 /* ---- 1. What Python hands over ------------------------------------------------------------- */
 
-/* Rows of a block: 32 bytes, one of every row, stand together for each byte of a code. */
-#define BLOCK 32
-/* Rows scored at a time, four blocks: each load of a table then serves four loads of codes. */
-#define CHUNK 128
-/* Code bytes whose two entries of at most 255 each cannot overflow a 16-bit sum. */
-#define SAFE_COLUMNS 128
+/* Rows of a block: one byte of each of 64 rows, a cache line, stand together. */
+#define BLOCK 64
+/* Rows scored at a time. */
+#define CHUNK 256
+#define CHUNK_BLOCKS (CHUNK / BLOCK)
+/* Entries are at most 63: four of them, those of two code bytes, add up in a byte, and those of
+ * 512 code bytes in 16 bits. */
+#define SAFE_COLUMNS 512
 
 /* Rows that follow one another. Addresses are 64 bits wide on every machine. */
 struct block {
-    uint64_t codes; /* table codes: ceil(rows / 32) x columns x 32 bytes; int8: rows x columns */
+    uint64_t codes; /* table codes: ceil(rows / 64) x columns x 64 bytes; int8: rows x columns */
     uint64_t gains; /* rows x uint16 */
     uint64_t alive; /* rows x {0, 1}, or address 0 where every row may be found */
     int64_t rows;
@@ -49,40 +51,32 @@ struct query {
 
 /* ---- 2. One chunk of rows ------------------------------------------------------------------ */
 
-/* A chunk function writes the values (sum + offset, or dot product) of up to CHUNK rows, and says
- * in which of its blocks some row's value x gain may exceed `limit`: bit b for block b.
+/* A chunk function writes the values (sum + offset, or dot product) of up to CHUNK rows, and sets
+ * hits[b] to a mask of the rows of its block b whose value x gain may exceed `limit`.
  *
  * The products are formed in float32, each off by at most two roundings (a factor of 1 +- 2^-23).
  * `limit` lies lower than the exact threshold by more than that (limit_of), so no row is missed;
  * rows that only seem to exceed it are refused by keeper_offer in exact arithmetic. */
-typedef unsigned chunk_function(const struct query *query, const uint8_t *codes,
-                                const uint16_t *gains, int64_t rows, float limit, int32_t *values);
+typedef void chunk_function(const struct query *query, const uint8_t *codes, const uint16_t *gains,
+                            int64_t rows, float limit, int32_t *values, uint64_t *hits);
 
-/* `gains` is readable, and `values` is set, up to the end of the last block. Plain C that each
- * target's compiler turns into its own vectors. */
-INLINE unsigned reaching(const int32_t *values, const uint16_t *gains, int64_t rows, float limit) {
-    unsigned blocks = 0;
-    for (int64_t first = 0; first < rows; first += BLOCK) {
-        int reaches = 0;
-        for (int row = 0; row < BLOCK; row++)
-            reaches |= (float)values[first + row] * (float)gains[first + row] > limit;
-        blocks |= (unsigned)reaches << (first / BLOCK);
-    }
-    return blocks;
+/* Whether any of 64 rows may exceed the limit: then all may. Plain C; targets with a cheap way from
+ * comparisons to bits have their own. */
+INLINE uint64_t hits_scalar(const int32_t *values, const uint16_t *gains, float limit) {
+    int reaches = 0;
+    for (int row = 0; row < BLOCK; row++)
+        reaches |= (float)values[row] * (float)gains[row] > limit;
+    return reaches ? ~0ULL : 0;
 }
 
-/* Sums of table entries for `groups` blocks, one implementation a target. */
-INLINE void sums_scalar(const struct query *query, const uint8_t *codes, int groups,
-                        int32_t *values) {
-    for (int group = 0; group < groups; group++, codes += query->columns * BLOCK, values += BLOCK) {
+/* Sums of table entries for one block, one implementation a target. */
+INLINE void sums_scalar(const struct query *query, const uint8_t *codes, int32_t *values) {
+    for (int row = 0; row < BLOCK; row++)
+        values[row] = query->offset;
+    for (int64_t column = 0; column < query->columns; column++, codes += BLOCK) {
+        const uint8_t *low = query->entries + 32 * column, *high = low + 16;
         for (int row = 0; row < BLOCK; row++)
-            values[row] = query->offset;
-        for (int64_t column = 0; column < query->columns; column++) {
-            const uint8_t *low = query->entries + 32 * column, *high = low + 16;
-            const uint8_t *bytes = codes + column * BLOCK;
-            for (int row = 0; row < BLOCK; row++)
-                values[row] += low[bytes[row] & 15] + high[bytes[row] >> 4];
-        }
+            values[row] += low[codes[row] & 15] + high[codes[row] >> 4];
     }
 }
 
@@ -101,30 +95,29 @@ INLINE void dots_scalar(const struct query *query, const uint8_t *codes, int64_t
         values[row] = dot_scalar(query->weights, codes + row * query->columns, 0, query->columns);
 }
 
-/* The body of every chunk function: GROUPS blocks at once where there are as many. */
-#define CHUNK_BODY(GROUPS, SUMS, DOTS)                                                            \
+/* The body of every chunk function. Gains are readable up to the end of the last block. */
+#define CHUNK_BODY(SUMS, DOTS, HITS)                                                              \
     if (query->entries) {                                                                         \
-        int64_t row = 0;                                                                          \
-        for (; row + (GROUPS) * BLOCK <= rows; row += (GROUPS) * BLOCK)                           \
-            SUMS(query, codes + row * query->columns, GROUPS, values + row);                      \
-        for (; row < rows; row += BLOCK)                                                          \
-            SUMS(query, codes + row * query->columns, 1, values + row);                           \
+        for (int64_t row = 0; row < rows; row += BLOCK)                                           \
+            SUMS(query, codes + row * query->columns, values + row);                              \
     } else {                                                                                      \
         DOTS(query, codes, rows, values);                                                         \
         for (int64_t row = rows; row % BLOCK; row++)                                              \
             values[row] = 0;                                                                      \
     }                                                                                             \
-    return reaching(values, gains, rows, limit);
+    for (int64_t row = 0; row < rows; row += BLOCK)                                               \
+        hits[row / BLOCK] = HITS(values + row, gains + row, limit);
 
-static unsigned chunk_scalar(const struct query *query, const uint8_t *codes,
-                             const uint16_t *gains, int64_t rows, float limit, int32_t *values) {
-    CHUNK_BODY(1, sums_scalar, dots_scalar)
-}
+#define CHUNK_ARGUMENTS                                                                           \
+    const struct query *query, const uint8_t *codes, const uint16_t *gains, int64_t rows,         \
+        float limit, int32_t *values, uint64_t *hits
 
-/* The vector targets look up 16 to 64 nibbles with one shuffle and add the entries as 16-bit
- * numbers. x86 has no widening addition, so a vector of bytes is added twice: as it is (even bytes
- * plus 256 x odd bytes, modulo 2^16) and shifted right by 8 (odd bytes alone). At the end
- * even = whole - 256 x odd, exact modulo 2^16 and therefore exact. */
+static void chunk_scalar(CHUNK_ARGUMENTS) { CHUNK_BODY(sums_scalar, dots_scalar, hits_scalar) }
+
+/* The vector targets look up 16 to 64 nibbles with one shuffle, add the four entries of two code
+ * bytes as bytes, and those sums as 16-bit numbers. x86 has no widening addition, so a vector of
+ * bytes is added twice: as it is (even bytes plus 256 x odd bytes, modulo 2^16) and shifted right
+ * by 8 (odd bytes alone). At the end even = whole - 256 x odd, exact modulo 2^16 and so exact. */
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -133,44 +126,62 @@ static unsigned chunk_scalar(const struct query *query, const uint8_t *codes,
 /* -- SSSE3: every x86-64 since 2006 (Intel) and 2011 (AMD) -- */
 #define SSSE3 __attribute__((target("ssse3")))
 
-SSSE3 INLINE void sums_ssse3(const struct query *query, const uint8_t *codes, const int groups,
-                             int32_t *values) {
-    const __m128i nibble = _mm_set1_epi8(15), zero = _mm_setzero_si128();
+/* The entries of both nibbles of 16 bytes. */
+SSSE3 INLINE __m128i pair_ssse3(const uint8_t *entries, const uint8_t *codes) {
+    const __m128i nibble = _mm_set1_epi8(15);
+    const __m128i bytes = _mm_loadu_si128((const __m128i *)codes);
+    const __m128i low = _mm_loadu_si128((const __m128i *)entries);
+    const __m128i high = _mm_loadu_si128((const __m128i *)(entries + 16));
+    return _mm_add_epi8(_mm_shuffle_epi8(low, _mm_and_si128(bytes, nibble)),
+                        _mm_shuffle_epi8(high, _mm_and_si128(_mm_srli_epi16(bytes, 4), nibble)));
+}
+
+SSSE3 INLINE void sums_ssse3(const struct query *query, const uint8_t *codes, int32_t *values) {
+    const __m128i zero = _mm_setzero_si128();
     const int64_t columns = query->columns;
-    for (int row = 0; row < groups * BLOCK; row++)
+    for (int row = 0; row < BLOCK; row++)
         values[row] = query->offset;
     for (int64_t first = 0; first < columns; first += SAFE_COLUMNS) {
         const int64_t last = first + SAFE_COLUMNS < columns ? first + SAFE_COLUMNS : columns;
-        __m128i whole[8], odd[8]; /* 16 rows each */
-        for (int half = 0; half < 2 * groups; half++)
-            whole[half] = odd[half] = zero;
-        for (int64_t column = first; column < last; column++) {
+        __m128i whole[4], odd[4]; /* 16 rows each */
+        for (int part = 0; part < 4; part++)
+            whole[part] = odd[part] = zero;
+        for (int64_t column = first; column < last; column += 2) {
             const uint8_t *entries = query->entries + 32 * column;
-            const __m128i low = _mm_loadu_si128((const __m128i *)entries);
-            const __m128i high = _mm_loadu_si128((const __m128i *)(entries + 16));
-            for (int half = 0; half < 2 * groups; half++) {
-                const uint8_t *place = codes + (half / 2 * columns + column) * BLOCK;
-                const __m128i bytes = _mm_loadu_si128((const __m128i *)place + half % 2);
-                const __m128i a = _mm_shuffle_epi8(low, _mm_and_si128(bytes, nibble));
-                const __m128i b =
-                    _mm_shuffle_epi8(high, _mm_and_si128(_mm_srli_epi16(bytes, 4), nibble));
-                whole[half] = _mm_add_epi16(whole[half], _mm_add_epi16(a, b));
-                odd[half] = _mm_add_epi16(
-                    odd[half], _mm_add_epi16(_mm_srli_epi16(a, 8), _mm_srli_epi16(b, 8)));
+            const uint8_t *place = codes + column * BLOCK;
+            for (int part = 0; part < 4; part++) {
+                __m128i sum = pair_ssse3(entries, place + 16 * part);
+                if (column + 1 < last)
+                    sum = _mm_add_epi8(sum, pair_ssse3(entries + 32, place + BLOCK + 16 * part));
+                whole[part] = _mm_add_epi16(whole[part], sum);
+                odd[part] = _mm_add_epi16(odd[part], _mm_srli_epi16(sum, 8));
             }
         }
-        for (int half = 0; half < 2 * groups; half++) {
-            const __m128i even = _mm_sub_epi16(whole[half], _mm_slli_epi16(odd[half], 8));
-            const __m128i rows[2] = {_mm_unpacklo_epi16(even, odd[half]),
-                                     _mm_unpackhi_epi16(even, odd[half])};
-            for (int part = 0; part < 4; part++) {
-                const __m128i four = part % 2 ? _mm_unpackhi_epi16(rows[part / 2], zero)
-                                              : _mm_unpacklo_epi16(rows[part / 2], zero);
-                __m128i *target = (__m128i *)(values + 16 * half + 4 * part);
+        for (int part = 0; part < 4; part++) {
+            const __m128i even = _mm_sub_epi16(whole[part], _mm_slli_epi16(odd[part], 8));
+            const __m128i rows[2] = {_mm_unpacklo_epi16(even, odd[part]),
+                                     _mm_unpackhi_epi16(even, odd[part])};
+            for (int quarter = 0; quarter < 4; quarter++) {
+                const __m128i four = quarter % 2 ? _mm_unpackhi_epi16(rows[quarter / 2], zero)
+                                                 : _mm_unpacklo_epi16(rows[quarter / 2], zero);
+                __m128i *target = (__m128i *)(values + 16 * part + 4 * quarter);
                 _mm_storeu_si128(target, _mm_add_epi32(_mm_loadu_si128(target), four));
             }
         }
     }
+}
+
+SSSE3 INLINE uint64_t hits_ssse3(const int32_t *values, const uint16_t *gains, float limit) {
+    const __m128 bar = _mm_set1_ps(limit);
+    uint64_t hits = 0;
+    for (int row = 0; row < BLOCK; row += 4) {
+        const __m128i four = _mm_loadl_epi64((const __m128i *)(gains + row));
+        const __m128 gain = _mm_cvtepi32_ps(_mm_unpacklo_epi16(four, _mm_setzero_si128()));
+        const __m128 value = _mm_cvtepi32_ps(_mm_loadu_si128((const __m128i *)(values + row)));
+        const int more = _mm_movemask_ps(_mm_cmpgt_ps(_mm_mul_ps(value, gain), bar));
+        hits |= (uint64_t)(unsigned)more << row;
+    }
+    return hits;
 }
 
 SSSE3 INLINE void dots_ssse3(const struct query *query, const uint8_t *codes, int64_t rows,
@@ -196,17 +207,16 @@ SSSE3 INLINE void dots_ssse3(const struct query *query, const uint8_t *codes, in
     }
 }
 
-SSSE3 static unsigned chunk_ssse3(const struct query *query, const uint8_t *codes,
-                                  const uint16_t *gains, int64_t rows, float limit,
-                                  int32_t *values) {
-    CHUNK_BODY(1, sums_ssse3, dots_ssse3)
+SSSE3 static void chunk_ssse3(CHUNK_ARGUMENTS) {
+    CHUNK_BODY(sums_ssse3, dots_ssse3, hits_ssse3)
 }
 
 /* -- AVX2 -- */
 #define AVX2 __attribute__((target("avx2")))
 
-/* Add a block's 16-bit sums to its values. */
-AVX2 INLINE void widen_avx2(__m256i whole, __m256i odd, int32_t *values) {
+/* Write the 16-bit sums of 32 rows plus `offset`; `more`: to what is there already, without it. */
+AVX2 INLINE void widen_avx2(__m256i whole, __m256i odd, int more, int32_t offset,
+                            int32_t *values) {
     const __m256i even = _mm256_sub_epi16(whole, _mm256_slli_epi16(odd, 8));
     const __m256i low = _mm256_unpacklo_epi16(even, odd);  /* rows 0..7, 16..23 */
     const __m256i high = _mm256_unpackhi_epi16(even, odd); /* rows 8..15, 24..31 */
@@ -214,41 +224,59 @@ AVX2 INLINE void widen_avx2(__m256i whole, __m256i odd, int32_t *values) {
                              _mm256_extracti128_si256(low, 1), _mm256_extracti128_si256(high, 1)};
     for (int part = 0; part < 4; part++) {
         __m256i *target = (__m256i *)(values + 8 * part);
-        const __m256i eight = _mm256_cvtepu16_epi32(rows[part]);
-        _mm256_storeu_si256(target, _mm256_add_epi32(_mm256_loadu_si256(target), eight));
+        const __m256i before = more ? _mm256_loadu_si256(target) : _mm256_set1_epi32(offset);
+        _mm256_storeu_si256(target, _mm256_add_epi32(before, _mm256_cvtepu16_epi32(rows[part])));
     }
 }
 
-AVX2 INLINE void sums_avx2(const struct query *query, const uint8_t *codes, const int groups,
-                           int32_t *values) {
+/* The entries of both nibbles of 32 bytes. */
+AVX2 INLINE __m256i pair_avx2(const uint8_t *entries, const uint8_t *codes) {
     const __m256i nibble = _mm256_set1_epi8(15);
+    const __m256i bytes = _mm256_loadu_si256((const __m256i *)codes);
+    const __m128i *tables = (const __m128i *)entries;
+    const __m256i low = _mm256_broadcastsi128_si256(_mm_loadu_si128(tables));
+    const __m256i high = _mm256_broadcastsi128_si256(_mm_loadu_si128(tables + 1));
+    return _mm256_add_epi8(
+        _mm256_shuffle_epi8(low, _mm256_and_si256(bytes, nibble)),
+        _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble)));
+}
+
+AVX2 INLINE void sums_avx2(const struct query *query, const uint8_t *codes, int32_t *values) {
     const int64_t columns = query->columns;
-    for (int row = 0; row < groups * BLOCK; row++)
-        values[row] = query->offset;
     for (int64_t first = 0; first < columns; first += SAFE_COLUMNS) {
         const int64_t last = first + SAFE_COLUMNS < columns ? first + SAFE_COLUMNS : columns;
-        __m256i whole[4], odd[4];
-        for (int group = 0; group < groups; group++)
-            whole[group] = odd[group] = _mm256_setzero_si256();
-        for (int64_t column = first; column < last; column++) {
-            const __m128i *entries = (const __m128i *)(query->entries + 32 * column);
-            const __m256i low = _mm256_broadcastsi128_si256(_mm_loadu_si128(entries));
-            const __m256i high = _mm256_broadcastsi128_si256(_mm_loadu_si128(entries + 1));
-            for (int group = 0; group < groups; group++) {
-                const uint8_t *place = codes + (group * columns + column) * BLOCK;
-                const __m256i bytes = _mm256_loadu_si256((const __m256i *)place);
-                const __m256i a = _mm256_shuffle_epi8(low, _mm256_and_si256(bytes, nibble));
-                const __m256i b = _mm256_shuffle_epi8(
-                    high, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble));
-                whole[group] = _mm256_add_epi16(whole[group], _mm256_add_epi16(a, b));
-                odd[group] = _mm256_add_epi16(
-                    odd[group],
-                    _mm256_add_epi16(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8)));
+        __m256i whole[2], odd[2]; /* 32 rows each */
+        for (int half = 0; half < 2; half++)
+            whole[half] = odd[half] = _mm256_setzero_si256();
+        for (int64_t column = first; column < last; column += 2) {
+            const uint8_t *entries = query->entries + 32 * column;
+            const uint8_t *place = codes + column * BLOCK;
+            for (int half = 0; half < 2; half++) {
+                __m256i sum = pair_avx2(entries, place + 32 * half);
+                if (column + 1 < last)
+                    sum = _mm256_add_epi8(sum, pair_avx2(entries + 32, place + BLOCK + 32 * half));
+                whole[half] = _mm256_add_epi16(whole[half], sum);
+                odd[half] = _mm256_add_epi16(odd[half], _mm256_srli_epi16(sum, 8));
             }
         }
-        for (int group = 0; group < groups; group++)
-            widen_avx2(whole[group], odd[group], values + group * BLOCK);
+        for (int half = 0; half < 2; half++)
+            widen_avx2(whole[half], odd[half], first > 0, query->offset, values + 32 * half);
     }
+}
+
+AVX2 INLINE uint64_t hits_avx2(const int32_t *values, const uint16_t *gains, float limit) {
+    const __m256 bar = _mm256_set1_ps(limit);
+    uint64_t hits = 0;
+    for (int row = 0; row < BLOCK; row += 8) {
+        const __m128i eight = _mm_loadu_si128((const __m128i *)(gains + row));
+        const __m256 gain = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(eight));
+        const __m256 value =
+            _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(values + row)));
+        const int more =
+            _mm256_movemask_ps(_mm256_cmp_ps(_mm256_mul_ps(value, gain), bar, _CMP_GT_OQ));
+        hits |= (uint64_t)(unsigned)more << row;
+    }
+    return hits;
 }
 
 AVX2 INLINE int32_t total_avx2(__m256i sum) {
@@ -272,52 +300,54 @@ AVX2 INLINE void dots_avx2(const struct query *query, const uint8_t *codes, int6
     }
 }
 
-AVX2 static unsigned chunk_avx2(const struct query *query, const uint8_t *codes,
-                                const uint16_t *gains, int64_t rows, float limit,
-                                int32_t *values) {
-    CHUNK_BODY(4, sums_avx2, dots_avx2)
-}
+AVX2 static void chunk_avx2(CHUNK_ARGUMENTS) { CHUNK_BODY(sums_avx2, dots_avx2, hits_avx2) }
 
 /* -- AVX-512 with BW, VL and VNNI: Intel since 2019, AMD since 2022 -- */
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
 
-/* Two columns at once: their four tables of 16 are 64 bytes, as are 2 x 32 rows. */
-AVX512 INLINE void sums_avx512(const struct query *query, const uint8_t *codes, const int groups,
-                               int32_t *values) {
+/* The entries of both nibbles of 64 bytes. */
+AVX512 INLINE __m512i pair_avx512(const uint8_t *entries, const uint8_t *codes) {
     const __m512i nibble = _mm512_set1_epi8(15);
+    const __m512i bytes = _mm512_loadu_si512(codes);
+    const __m128i *tables = (const __m128i *)entries;
+    const __m512i low = _mm512_broadcast_i32x4(_mm_loadu_si128(tables));
+    const __m512i high = _mm512_broadcast_i32x4(_mm_loadu_si128(tables + 1));
+    return _mm512_add_epi8(
+        _mm512_shuffle_epi8(low, _mm512_and_si512(bytes, nibble)),
+        _mm512_shuffle_epi8(high, _mm512_and_si512(_mm512_srli_epi16(bytes, 4), nibble)));
+}
+
+AVX512 INLINE void sums_avx512(const struct query *query, const uint8_t *codes, int32_t *values) {
     const int64_t columns = query->columns;
-    for (int row = 0; row < groups * BLOCK; row++)
-        values[row] = query->offset;
     for (int64_t first = 0; first < columns; first += SAFE_COLUMNS) {
         const int64_t last = first + SAFE_COLUMNS < columns ? first + SAFE_COLUMNS : columns;
-        __m512i whole[4], odd[4];
-        for (int group = 0; group < groups; group++)
-            whole[group] = odd[group] = _mm512_setzero_si512();
+        __m512i whole = _mm512_setzero_si512(), odd = whole;
         for (int64_t column = first; column < last; column += 2) {
-            /* A last column without a partner: zeros in place of the partner's tables. */
-            const __mmask8 there = column + 1 < last ? 0xFF : 0x0F;
-            const __m512i tables = _mm512_maskz_loadu_epi64(there, query->entries + 32 * column);
-            const __m512i low = _mm512_shuffle_i64x2(tables, tables, 0xA0);  /* 0 0 2 2 */
-            const __m512i high = _mm512_shuffle_i64x2(tables, tables, 0xF5); /* 1 1 3 3 */
-            for (int group = 0; group < groups; group++) {
-                const uint8_t *place = codes + (group * columns + column) * BLOCK;
-                const __m512i bytes = _mm512_maskz_loadu_epi64(there, place);
-                const __m512i a = _mm512_shuffle_epi8(low, _mm512_and_si512(bytes, nibble));
-                const __m512i b = _mm512_shuffle_epi8(
-                    high, _mm512_and_si512(_mm512_srli_epi16(bytes, 4), nibble));
-                whole[group] = _mm512_add_epi16(whole[group], _mm512_add_epi16(a, b));
-                odd[group] = _mm512_add_epi16(
-                    odd[group],
-                    _mm512_add_epi16(_mm512_srli_epi16(a, 8), _mm512_srli_epi16(b, 8)));
-            }
+            const uint8_t *entries = query->entries + 32 * column;
+            __m512i sum = pair_avx512(entries, codes + column * BLOCK);
+            if (column + 1 < last)
+                sum = _mm512_add_epi8(sum, pair_avx512(entries + 32, codes + (column + 1) * BLOCK));
+            whole = _mm512_add_epi16(whole, sum);
+            odd = _mm512_add_epi16(odd, _mm512_srli_epi16(sum, 8));
         }
-        for (int group = 0; group < groups; group++)
-            widen_avx2(_mm256_add_epi16(_mm512_castsi512_si256(whole[group]),
-                                        _mm512_extracti64x4_epi64(whole[group], 1)),
-                       _mm256_add_epi16(_mm512_castsi512_si256(odd[group]),
-                                        _mm512_extracti64x4_epi64(odd[group], 1)),
-                       values + group * BLOCK);
+        widen_avx2(_mm512_castsi512_si256(whole), _mm512_castsi512_si256(odd), first > 0,
+                   query->offset, values);
+        widen_avx2(_mm512_extracti64x4_epi64(whole, 1), _mm512_extracti64x4_epi64(odd, 1),
+                   first > 0, query->offset, values + 32);
     }
+}
+
+AVX512 INLINE uint64_t hits_avx512(const int32_t *values, const uint16_t *gains, float limit) {
+    const __m512 bar = _mm512_set1_ps(limit);
+    uint64_t hits = 0;
+    for (int row = 0; row < BLOCK; row += 16) {
+        const __m256i sixteen = _mm256_loadu_si256((const __m256i *)(gains + row));
+        const __m512 gain = _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(sixteen));
+        const __m512 value = _mm512_cvtepi32_ps(_mm512_loadu_si512(values + row));
+        const __mmask16 more = _mm512_cmp_ps_mask(_mm512_mul_ps(value, gain), bar, _CMP_GT_OQ);
+        hits |= (uint64_t)more << row;
+    }
+    return hits;
 }
 
 /* vpdpbusd multiplies unsigned by signed bytes: a code plus 128 is unsigned, and 128 times the sum
@@ -345,126 +375,57 @@ AVX512 INLINE void dots_avx512(const struct query *query, const uint8_t *codes, 
     }
 }
 
-AVX512 static unsigned chunk_avx512(const struct query *query, const uint8_t *codes,
-                                    const uint16_t *gains, int64_t rows, float limit,
-                                    int32_t *values) {
-    CHUNK_BODY(4, sums_avx512, dots_avx512)
+AVX512 static void chunk_avx512(CHUNK_ARGUMENTS) {
+    CHUNK_BODY(sums_avx512, dots_avx512, hits_avx512)
 }
 #endif /* x86-64 */
 
-#if defined(__aarch64__)
+#if defined(__aarch64__) || defined(__arm__)
+/* -- NEON: every aarch64; on 32-bit ARM most ARMv7 boards, no ARMv6 -- */
+#if defined(__arm__)
+#pragma GCC push_options
+#pragma GCC target("arch=armv7-a+neon")
+#endif
 #include <arm_neon.h>
 
-/* -- NEON: every aarch64 -- */
-INLINE void sums_neon(const struct query *query, const uint8_t *codes, const int groups,
-                      int32_t *values) {
-    const uint8x16_t nibble = vdupq_n_u8(15);
+/* The entries of both nibbles of 16 bytes. */
+INLINE uint8x16_t pair_neon(const uint8_t *entries, const uint8_t *codes) {
+    const uint8x16_t bytes = vld1q_u8(codes);
+    const uint8x16_t low = vandq_u8(bytes, vdupq_n_u8(15)), high = vshrq_n_u8(bytes, 4);
+#if defined(__aarch64__)
+    return vaddq_u8(vqtbl1q_u8(vld1q_u8(entries), low), vqtbl1q_u8(vld1q_u8(entries + 16), high));
+#else
+    /* 32-bit ARM looks up eight at a time. */
+    const uint8x8x2_t a = {{vld1_u8(entries), vld1_u8(entries + 8)}};
+    const uint8x8x2_t b = {{vld1_u8(entries + 16), vld1_u8(entries + 24)}};
+    const uint8x16_t found = vcombine_u8(vtbl2_u8(a, vget_low_u8(low)),
+                                         vtbl2_u8(a, vget_high_u8(low)));
+    return vaddq_u8(found, vcombine_u8(vtbl2_u8(b, vget_low_u8(high)),
+                                       vtbl2_u8(b, vget_high_u8(high))));
+#endif
+}
+
+INLINE void sums_neon(const struct query *query, const uint8_t *codes, int32_t *values) {
     const int64_t columns = query->columns;
-    for (int row = 0; row < groups * BLOCK; row++)
+    for (int row = 0; row < BLOCK; row++)
         values[row] = query->offset;
     for (int64_t first = 0; first < columns; first += SAFE_COLUMNS) {
         const int64_t last = first + SAFE_COLUMNS < columns ? first + SAFE_COLUMNS : columns;
         uint16x8_t sums[8]; /* eight rows each */
-        for (int part = 0; part < 4 * groups; part++)
+        for (int part = 0; part < 8; part++)
             sums[part] = vdupq_n_u16(0);
-        for (int64_t column = first; column < last; column++) {
-            const uint8x16_t low = vld1q_u8(query->entries + 32 * column);
-            const uint8x16_t high = vld1q_u8(query->entries + 32 * column + 16);
-            for (int half = 0; half < 2 * groups; half++) {
-                const uint8_t *place = codes + (half / 2 * columns + column) * BLOCK;
-                const uint8x16_t bytes = vld1q_u8(place + half % 2 * 16);
-                const uint8x16_t a = vqtbl1q_u8(low, vandq_u8(bytes, nibble));
-                const uint8x16_t b = vqtbl1q_u8(high, vshrq_n_u8(bytes, 4));
-                sums[2 * half] = vaddq_u16(
-                    sums[2 * half], vaddl_u8(vget_low_u8(a), vget_low_u8(b)));
-                sums[2 * half + 1] = vaddq_u16(sums[2 * half + 1], vaddl_high_u8(a, b));
-            }
-        }
-        for (int part = 0; part < 4 * groups; part++) {
-            int32_t *target = values + 8 * part;
-            const int32x4_t low = vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(sums[part])));
-            const int32x4_t high = vreinterpretq_s32_u32(vmovl_high_u16(sums[part]));
-            vst1q_s32(target, vaddq_s32(vld1q_s32(target), low));
-            vst1q_s32(target + 4, vaddq_s32(vld1q_s32(target + 4), high));
-        }
-    }
-}
-
-INLINE void dots_neon(const struct query *query, const uint8_t *codes, int64_t rows,
-                      int32_t *values) {
-    const int64_t columns = query->columns, even = columns / 16 * 16;
-    for (int64_t row = 0; row < rows; row++, codes += columns) {
-        int32x4_t sum = vdupq_n_s32(0);
-        for (int64_t i = 0; i < even; i += 16) {
-            const int8x16_t a = vreinterpretq_s8_u8(vld1q_u8(codes + i));
-            const int8x16_t b = vld1q_s8(query->weights + i);
-            sum = vpadalq_s16(sum, vmull_s8(vget_low_s8(a), vget_low_s8(b)));
-            sum = vpadalq_s16(sum, vmull_high_s8(a, b));
-        }
-        values[row] = vaddvq_s32(sum) + dot_scalar(query->weights, codes, even, columns);
-    }
-}
-
-static unsigned chunk_neon(const struct query *query, const uint8_t *codes, const uint16_t *gains,
-                           int64_t rows, float limit, int32_t *values) {
-    CHUNK_BODY(2, sums_neon, dots_neon)
-}
-
-/* -- NEON with the dot product of ARMv8.2: Raspberry Pi 5, not 3 or 4 -- */
-#if defined(__clang__)
-#define DOTPROD __attribute__((target("dotprod")))
-#else
-#define DOTPROD __attribute__((target("arch=armv8.2-a+dotprod")))
-#endif
-
-DOTPROD INLINE void dots_dotprod(const struct query *query, const uint8_t *codes, int64_t rows,
-                                 int32_t *values) {
-    const int64_t columns = query->columns, even = columns / 16 * 16;
-    for (int64_t row = 0; row < rows; row++, codes += columns) {
-        int32x4_t sum = vdupq_n_s32(0);
-        for (int64_t i = 0; i < even; i += 16)
-            sum = vdotq_s32(sum, vreinterpretq_s8_u8(vld1q_u8(codes + i)),
-                            vld1q_s8(query->weights + i));
-        values[row] = vaddvq_s32(sum) + dot_scalar(query->weights, codes, even, columns);
-    }
-}
-
-DOTPROD static unsigned chunk_dotprod(const struct query *query, const uint8_t *codes,
-                                      const uint16_t *gains, int64_t rows, float limit,
-                                      int32_t *values) {
-    CHUNK_BODY(2, sums_neon, dots_dotprod)
-}
-#endif /* aarch64 */
-
-#if defined(__arm__)
-/* -- NEON on 32-bit ARM: every ARMv7 board but a few, no ARMv6 -- */
-#pragma GCC push_options
-#pragma GCC target("arch=armv7-a+neon")
-#include <arm_neon.h>
-
-INLINE void sums_neon(const struct query *query, const uint8_t *codes, const int groups,
-                      int32_t *values) {
-    const uint8x8_t nibble = vdup_n_u8(15);
-    const int64_t columns = query->columns;
-    for (int row = 0; row < groups * BLOCK; row++)
-        values[row] = query->offset;
-    for (int64_t first = 0; first < columns; first += SAFE_COLUMNS) {
-        const int64_t last = first + SAFE_COLUMNS < columns ? first + SAFE_COLUMNS : columns;
-        uint16x8_t sums[4]; /* eight rows each; one block */
-        for (int part = 0; part < 4 * groups; part++)
-            sums[part] = vdupq_n_u16(0);
-        for (int64_t column = first; column < last; column++) {
+        for (int64_t column = first; column < last; column += 2) {
             const uint8_t *entries = query->entries + 32 * column;
-            const uint8x8x2_t low = {{vld1_u8(entries), vld1_u8(entries + 8)}};
-            const uint8x8x2_t high = {{vld1_u8(entries + 16), vld1_u8(entries + 24)}};
-            for (int part = 0; part < 4 * groups; part++) {
-                const uint8x8_t bytes = vld1_u8(codes + column * BLOCK + 8 * part);
-                const uint8x8_t a = vtbl2_u8(low, vand_u8(bytes, nibble));
-                const uint8x8_t b = vtbl2_u8(high, vshr_n_u8(bytes, 4));
-                sums[part] = vaddq_u16(sums[part], vaddl_u8(a, b));
+            const uint8_t *place = codes + column * BLOCK;
+            for (int part = 0; part < 4; part++) {
+                uint8x16_t sum = pair_neon(entries, place + 16 * part);
+                if (column + 1 < last)
+                    sum = vaddq_u8(sum, pair_neon(entries + 32, place + BLOCK + 16 * part));
+                sums[2 * part] = vaddw_u8(sums[2 * part], vget_low_u8(sum));
+                sums[2 * part + 1] = vaddw_u8(sums[2 * part + 1], vget_high_u8(sum));
             }
         }
-        for (int part = 0; part < 4 * groups; part++) {
+        for (int part = 0; part < 8; part++) {
             int32_t *target = values + 8 * part;
             const int32x4_t low = vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(sums[part])));
             const int32x4_t high = vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(sums[part])));
@@ -490,12 +451,36 @@ INLINE void dots_neon(const struct query *query, const uint8_t *codes, int64_t r
     }
 }
 
-static unsigned chunk_neon(const struct query *query, const uint8_t *codes, const uint16_t *gains,
-                           int64_t rows, float limit, int32_t *values) {
-    CHUNK_BODY(1, sums_neon, dots_neon)
-}
+static void chunk_neon(CHUNK_ARGUMENTS) { CHUNK_BODY(sums_neon, dots_neon, hits_scalar) }
+#if defined(__arm__)
 #pragma GCC pop_options
-#endif /* 32-bit ARM */
+#endif
+#endif /* ARM */
+
+#if defined(__aarch64__)
+/* -- NEON with the dot product of ARMv8.2: Raspberry Pi 5, not 3 or 4 -- */
+#if defined(__clang__)
+#define DOTPROD __attribute__((target("dotprod")))
+#else
+#define DOTPROD __attribute__((target("arch=armv8.2-a+dotprod")))
+#endif
+
+DOTPROD INLINE void dots_dotprod(const struct query *query, const uint8_t *codes, int64_t rows,
+                                 int32_t *values) {
+    const int64_t columns = query->columns, even = columns / 16 * 16;
+    for (int64_t row = 0; row < rows; row++, codes += columns) {
+        int32x4_t sum = vdupq_n_s32(0);
+        for (int64_t i = 0; i < even; i += 16)
+            sum = vdotq_s32(sum, vreinterpretq_s8_u8(vld1q_u8(codes + i)),
+                            vld1q_s8(query->weights + i));
+        values[row] = vaddvq_s32(sum) + dot_scalar(query->weights, codes, even, columns);
+    }
+}
+
+DOTPROD static void chunk_dotprod(CHUNK_ARGUMENTS) {
+    CHUNK_BODY(sums_neon, dots_dotprod, hits_scalar)
+}
+#endif /* aarch64 */
 
 /* ---- 3. Which targets this CPU has --------------------------------------------------------- */
 
@@ -635,12 +620,13 @@ static void keeper_prune(struct keeper *keeper) {
     keeper->limit = limit_of(worst);
 }
 
-/* Take those rows of one block that beat the threshold. `rows` is at most BLOCK. */
-static void keeper_offer(struct keeper *keeper, const int32_t *values, const uint16_t *gains,
-                         const uint8_t *alive, int64_t rows, int64_t position) {
+/* Take those rows of one block, of those in the mask `hits`, that beat the threshold. */
+static void keeper_offer(struct keeper *keeper, uint64_t hits, const int32_t *values,
+                         const uint16_t *gains, const uint8_t *alive, int64_t position) {
     if (keeper->count + BLOCK > keeper->capacity)
         keeper_prune(keeper);
-    for (int64_t row = 0; row < rows; row++) {
+    for (; hits; hits &= hits - 1) {
+        const int row = __builtin_ctzll(hits);
         const int64_t score = (int64_t)values[row] * gains[row];
         if (score > keeper->threshold && (!alive || alive[row])) {
             keeper->scores[keeper->count] = score;
@@ -649,7 +635,26 @@ static void keeper_offer(struct keeper *keeper, const int32_t *values, const uin
     }
 }
 
-/* By falling score; a merge sort, so equal scores stay in rising order of position. */
+/* Merge two runs that follow one another, start..middle and middle..end, into `to`. Written without
+ * a branch on the scores, which no CPU could predict. */
+static void merge(const int64_t *scores, const int64_t *positions, int64_t start, int64_t middle,
+                  int64_t end, int64_t *to_scores, int64_t *to_positions) {
+    int64_t left = start, right = middle, out = start;
+    while (left < middle && right < end) {
+        const int64_t second = scores[right] > scores[left];
+        const int64_t from = left + (right - left) * second;
+        to_scores[out] = scores[from];
+        to_positions[out++] = positions[from];
+        left += 1 - second;
+        right += second;
+    }
+    for (int64_t from = left < middle ? left : right; out < end; out++, from++) {
+        to_scores[out] = scores[from];
+        to_positions[out] = positions[from];
+    }
+}
+
+/* By falling score; equal scores stay in rising order of position. */
 static void keeper_sort(struct keeper *keeper) {
     int64_t *scores = keeper->scores, *positions = keeper->positions;
     int64_t *to_scores = keeper->spare_scores, *to_positions = keeper->spare_positions;
@@ -658,14 +663,7 @@ static void keeper_sort(struct keeper *keeper) {
         for (int64_t start = 0; start < count; start += 2 * width) {
             const int64_t middle = start + width < count ? start + width : count;
             const int64_t end = middle + width < count ? middle + width : count;
-            int64_t left = start, right = middle;
-            for (int64_t out = start; out < end; out++) {
-                const int take_left =
-                    left < middle && (right >= end || scores[left] >= scores[right]);
-                const int64_t from = take_left ? left++ : right++;
-                to_scores[out] = scores[from];
-                to_positions[out] = positions[from];
-            }
+            merge(scores, positions, start, middle, end, to_scores, to_positions);
         }
         int64_t *swap = scores;
         scores = to_scores, to_scores = swap;
@@ -681,12 +679,11 @@ static void keeper_sort(struct keeper *keeper) {
 
 /* ---- 5. The whole scan --------------------------------------------------------------------- */
 
-/* Score up to CHUNK rows of a block list entry from row `first` (a multiple of BLOCK) on. Returns
- * the bits of `chunk_function`. The gains of an unfinished last block are copied, so that whole
- * blocks can be read. */
-static unsigned score_chunk(chunk_function *chunk, const struct query *query,
-                            const struct block *block, int64_t first, int64_t rows, float limit,
-                            int32_t *values) {
+/* Score up to CHUNK rows of an entry of the list from row `first` (a multiple of BLOCK) on. The
+ * gains of an unfinished last block are copied, so that whole blocks can be read. */
+static void score_chunk(chunk_function *chunk, const struct query *query,
+                        const struct block *block, int64_t first, int64_t rows, float limit,
+                        int32_t *values, uint64_t *hits) {
     const uint8_t *codes = (const uint8_t *)(uintptr_t)block->codes + first * query->columns;
     const uint16_t *gains = (const uint16_t *)(uintptr_t)block->gains + first;
     uint16_t padded[CHUNK];
@@ -695,30 +692,31 @@ static unsigned score_chunk(chunk_function *chunk, const struct query *query,
             padded[row] = row < rows ? gains[row] : 0;
         gains = padded;
     }
-    return chunk(query, codes, gains, rows, limit, values);
+    chunk(query, codes, gains, rows, limit, values, hits);
+    if (rows % BLOCK) /* rows that only fill up the last block are never hits */
+        hits[rows / BLOCK] &= (1ULL << rows % BLOCK) - 1;
 }
 
 /* Offer every `stride`-th piece of `piece` rows, counted through all blocks, to the keeper. */
 static void sweep(chunk_function *chunk, const struct query *query, const struct block *blocks,
                   int64_t count, int64_t piece, int64_t stride, struct keeper *keeper) {
     int32_t values[CHUNK];
-    int64_t position = 0, number = 0;
+    uint64_t hits[CHUNK_BLOCKS];
+    int64_t position = 0, wait = 0;
     for (int64_t b = 0; b < count; position += blocks[b++].rows) {
         const struct block *block = &blocks[b];
         const uint16_t *gains = (const uint16_t *)(uintptr_t)block->gains;
         const uint8_t *alive = (const uint8_t *)(uintptr_t)block->alive;
         for (int64_t first = 0; first < block->rows; first += piece) {
-            if (number++ % stride)
+            if (wait-- > 0)
                 continue;
+            wait = stride - 1;
             const int64_t rows = block->rows - first < piece ? block->rows - first : piece;
-            unsigned hits =
-                score_chunk(chunk, query, block, first, rows, keeper->limit, values);
-            for (; hits; hits &= hits - 1) {
-                const int64_t at = (int64_t)__builtin_ctz(hits) * BLOCK;
-                keeper_offer(keeper, values + at, gains + first + at,
-                             alive ? alive + first + at : 0,
-                             rows - at < BLOCK ? rows - at : BLOCK, position + first + at);
-            }
+            score_chunk(chunk, query, block, first, rows, keeper->limit, values, hits);
+            for (int64_t at = 0; at < rows; at += BLOCK)
+                if (hits[at / BLOCK])
+                    keeper_offer(keeper, hits[at / BLOCK], values + at, gains + first + at,
+                                 alive ? alive + first + at : 0, position + first + at);
         }
     }
 }
@@ -737,7 +735,7 @@ static struct query query_of(int is_table, const void *integers, int64_t columns
 
 /* Find the best `keep` living rows of all blocks.
  *
- * work: 4 x capacity int64, capacity >= keep + 32 and >= 72. The result stands at its start:
+ * work: 4 x capacity int64, capacity >= keep + 64 and >= 104. The result stands at its start:
  * scores by falling score, and from work + capacity on their positions. Returns how many. */
 EXPORT int64_t emk_scan(int target, int is_table, const void *integers, int64_t columns,
                         int32_t offset, const struct block *blocks, int64_t count, int64_t keep,
@@ -781,9 +779,11 @@ EXPORT void emk_scores(int target, int is_table, const void *integers, int64_t c
     const struct query query = query_of(is_table, integers, columns, offset);
     const uint16_t *gains = (const uint16_t *)(uintptr_t)block->gains;
     int32_t values[CHUNK];
+    uint64_t hits[CHUNK_BLOCKS];
     for (int64_t first = 0; first < block->rows; first += CHUNK) {
         const int64_t rows = block->rows - first < CHUNK ? block->rows - first : CHUNK;
-        score_chunk(chunk_functions[target], &query, block, first, rows, 0.0f, values);
+        score_chunk(chunk_functions[target], &query, block, first, rows, 0.0f, values,
+                    hits);
         for (int64_t row = 0; row < rows; row++)
             scores[first + row] = (int64_t)values[row] * gains[first + row];
     }
@@ -810,45 +810,51 @@ EXPORT void emk_turn(float *values, const float *signs, int64_t size, float fact
  * a fraction, and the CPU rounds by that very rule. */
 static double nearest(double x) { return (x + 0x1.8p52) - 0x1.8p52; }
 
-/* The sums that the 16 values of one nibble stand for. */
-static void nibble_table(const float *query, int64_t dim, int bits, const float *levels,
-                         int64_t nibble, double *table) {
-    const int per_nibble = 4 / bits, mask = (1 << bits) - 1;
+/* The largest entry; see quantizer.py. */
+#define LARGEST_ENTRY 63.0
+
+/* level[place][value]: the level of the code at that place of a nibble. */
+static void spread_levels(int bits, const float *levels, double level[4][16]) {
+    for (int place = 0; place < 4 / bits; place++)
+        for (int value = 0; value < 16; value++)
+            level[place][value] = (double)levels[value >> (place * bits) & ((1 << bits) - 1)];
+}
+
+/* What the 16 values of one nibble stand for; returns the least of them. */
+static double nibble_table(const float *query, int64_t dim, int per_nibble, int64_t nibble,
+                           double level[4][16], double *table) {
     for (int value = 0; value < 16; value++)
         table[value] = 0.0;
     for (int place = 0; place < per_nibble; place++) {
         const int64_t at = nibble * per_nibble + place;
         const double coordinate = at < dim ? (double)query[at] : 0.0;
         for (int value = 0; value < 16; value++)
-            table[value] += coordinate * (double)levels[value >> (place * bits) & mask];
+            table[value] += coordinate * level[place][value];
     }
+    double low = table[0];
+    for (int value = 1; value < 16; value++)
+        low = table[value] < low ? table[value] : low;
+    return low;
 }
 
 /* `prepare` of quantizer.py for 1, 2 and 4 bits. entries: nibbles x 16. Returns the offset. */
 EXPORT int32_t emk_table(const float *query, int64_t dim, int bits, const float *levels,
                          int64_t nibbles, uint8_t *entries) {
-    double table[16], low_sum = 0.0, span = 0.0;
+    double level[4][16], table[16], low_sum = 0.0, span = 0.0;
+    spread_levels(bits, levels, level);
     for (int64_t nibble = 0; nibble < nibbles; nibble++) {
-        nibble_table(query, dim, bits, levels, nibble, table);
-        double low = table[0], high = table[0];
-        for (int value = 1; value < 16; value++) {
-            low = table[value] < low ? table[value] : low;
-            high = table[value] > high ? table[value] : high;
-        }
+        const double low = nibble_table(query, dim, 4 / bits, nibble, level, table);
         low_sum += low;
-        span = high - low > span ? high - low : span;
-    }
-    const double step = span / 255.0;
-    for (int64_t nibble = 0; nibble < nibbles; nibble++, entries += 16) {
-        nibble_table(query, dim, bits, levels, nibble, table);
-        double low = table[0];
-        for (int value = 1; value < 16; value++)
-            low = table[value] < low ? table[value] : low;
         for (int value = 0; value < 16; value++)
-            entries[value] =
-                step == 0.0 ? 0 : (uint8_t)(int32_t)nearest((table[value] - low) / step);
+            span = table[value] - low > span ? table[value] - low : span;
     }
-    return step == 0.0 ? 0 : (int32_t)nearest(low_sum / step);
+    const double scale = span == 0.0 ? 0.0 : LARGEST_ENTRY / span;
+    for (int64_t nibble = 0; nibble < nibbles; nibble++, entries += 16) {
+        const double low = nibble_table(query, dim, 4 / bits, nibble, level, table);
+        for (int value = 0; value < 16; value++)
+            entries[value] = (uint8_t)(int32_t)nearest((table[value] - low) * scale);
+    }
+    return (int32_t)nearest(low_sum * scale);
 }
 
 /* `prepare` of quantizer.py for 8 bits. weights: dim. */
