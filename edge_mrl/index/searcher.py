@@ -39,6 +39,7 @@ class Searcher:
         self._store = store
         self._layout = layout
         self._resident = Resident(layout)
+        self._measured: tuple[tuple[int, int], Measurement | None] | None = None
 
     def funnel(self, vector: FloatArray, k: int) -> list[Found]:
         """The best k of the shortlist. Call inside `store.read()`.
@@ -74,10 +75,12 @@ class Searcher:
 
     def measurement(self) -> Measurement | None:
         """The measured shortlist in the file. Call inside `store.read()`."""
-        text = self._store.fact("shortlist")
-        if text is None:
-            return None
-        return Measurement.from_json(text, f"{self._store.path}: the measured shortlist")
+        stamp = self._store.change_stamp()
+        if self._measured is None or self._measured[0] != stamp:
+            text = self._store.fact("shortlist")
+            where = f"{self._store.path}: the measured shortlist"
+            self._measured = (stamp, None if text is None else Measurement.from_json(text, where))
+        return self._measured[1]
 
     def measure(self) -> None:
         """Measure the shortlist and write it."""
