@@ -28,7 +28,6 @@ FLAGS = (
     # Nothing of the C library: one file serves every libc.
     "-ffreestanding",
     "-nostdlib",
-    "-fno-tree-loop-distribute-patterns",
     # A fused multiply-add would round a query's integers in another place than numpy does.
     "-ffp-contract=off",
     "-fvisibility=hidden",

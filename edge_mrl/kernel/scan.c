@@ -17,6 +17,11 @@
 #error "32-bit x86 rounds doubles to 80 bits, which would change a query's integers"
 #endif
 
+#if !defined(__clang__)
+/* No loop becomes a call of memset or memcpy. clang has its own rule: -ffreestanding. */
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
+#endif
+
 #define EXPORT __attribute__((visibility("default")))
 #define INLINE static inline __attribute__((always_inline))
 
@@ -755,7 +760,7 @@ EXPORT int64_t emk_scan(int target, int is_table, const void *integers, int64_t 
     /* Estimate the threshold where the sample is a small part of the scan; most rows are then
      * refused from the start. */
     const int64_t stride = keep / SAMPLE_HITS;
-    if (stride >= 8 && total / stride >= 4 * SAMPLE_RANK) {
+    if (stride >= 8 && total >= 4 * SAMPLE_RANK * stride) {
         keeper_start(&keeper, SAMPLE_RANK, LOWEST);
         sweep(chunk, &query, blocks, count, BLOCK, stride, &keeper);
         keeper_prune(&keeper);
@@ -813,9 +818,12 @@ static double nearest(double x) { return (x + 0x1.8p52) - 0x1.8p52; }
 /* The largest entry; see quantizer.py. */
 #define LARGEST_ENTRY 63.0
 
+/* Codes in a nibble: 4, 2, 1. (A division would call the compiler's own library on some CPUs.) */
+static int codes_per_nibble(int bits) { return 4 >> (bits >> 1); }
+
 /* level[place][value]: the level of the code at that place of a nibble. */
 static void spread_levels(int bits, const float *levels, double level[4][16]) {
-    for (int place = 0; place < 4 / bits; place++)
+    for (int place = 0; place < codes_per_nibble(bits); place++)
         for (int value = 0; value < 16; value++)
             level[place][value] = (double)levels[value >> (place * bits) & ((1 << bits) - 1)];
 }
@@ -841,16 +849,17 @@ static double nibble_table(const float *query, int64_t dim, int per_nibble, int6
 EXPORT int32_t emk_table(const float *query, int64_t dim, int bits, const float *levels,
                          int64_t nibbles, uint8_t *entries) {
     double level[4][16], table[16], low_sum = 0.0, span = 0.0;
+    const int per_nibble = codes_per_nibble(bits);
     spread_levels(bits, levels, level);
     for (int64_t nibble = 0; nibble < nibbles; nibble++) {
-        const double low = nibble_table(query, dim, 4 / bits, nibble, level, table);
+        const double low = nibble_table(query, dim, per_nibble, nibble, level, table);
         low_sum += low;
         for (int value = 0; value < 16; value++)
             span = table[value] - low > span ? table[value] - low : span;
     }
     const double scale = span == 0.0 ? 0.0 : LARGEST_ENTRY / span;
     for (int64_t nibble = 0; nibble < nibbles; nibble++, entries += 16) {
-        const double low = nibble_table(query, dim, 4 / bits, nibble, level, table);
+        const double low = nibble_table(query, dim, per_nibble, nibble, level, table);
         for (int value = 0; value < 16; value++)
             entries[value] = (uint8_t)(int32_t)nearest((table[value] - low) * scale);
     }
