@@ -27,7 +27,7 @@ _AT_HWCAP = 16
 _RESERVOIR = 4
 """Places in the reservoir for each candidate that is kept: the more, the fewer selections."""
 _SPARE_ROWS = 192
-"""More places, whatever is kept: scan.c needs 64 for a block and 104 for its sample."""
+"""More places, whatever is kept: scan.c needs 64 for a block."""
 
 _Integers = npt.NDArray[np.uint8] | npt.NDArray[np.int8]
 

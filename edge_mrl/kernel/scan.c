@@ -726,22 +726,38 @@ static void sweep(chunk_function *chunk, const struct query *query, const struct
     }
 }
 
-/* Rows of a sample that are expected to be among the best `keep`. */
-#define SAMPLE_HITS 16
-/* The sample's rank taken as threshold: 16 expected plus six standard deviations. A threshold that
- * is too high costs a second sweep, nothing else. */
-#define SAMPLE_RANK 40
-
 static struct query query_of(int is_table, const void *integers, int64_t columns, int32_t offset) {
     const struct query query = {is_table ? (const uint8_t *)integers : 0,
                                 is_table ? 0 : (const int8_t *)integers, columns, offset};
     return query;
 }
 
+/* A threshold that a few more than `keep` rows beat, most likely, from every `stride`-th block.
+ *
+ * Of the best `keep` rows, keep / stride are expected in the sample, at least 8; the sample's row
+ * number 2 x that + 9 stands some six standard deviations further down. Where even that was too
+ * high, the scan is done again, so only time depends on it. Short lists fill the reservoir soon,
+ * and small sets are scanned before a sample would pay: LOWEST. */
+static int64_t estimated_threshold(chunk_function *chunk, const struct query *query,
+                                   const struct block *blocks, int64_t count, int64_t keep,
+                                   struct keeper *keeper) {
+    int64_t total = 0;
+    for (int64_t b = 0; b < count; b++)
+        total += blocks[b].rows;
+    const int64_t stride = keep >> 3 < total >> 7 ? keep >> 3 : total >> 7;
+    if (stride < 8)
+        return LOWEST;
+    const int64_t rank = 2 * (int64_t)((float)keep / (float)stride) + 9;
+    keeper_start(keeper, rank, LOWEST);
+    sweep(chunk, query, blocks, count, BLOCK, stride, keeper);
+    keeper_prune(keeper);
+    return keeper->count == rank && keeper->threshold > LOWEST ? keeper->threshold - 1 : LOWEST;
+}
+
 /* Find the best `keep` living rows of all blocks.
  *
- * work: 4 x capacity int64, capacity >= keep + 64 and >= 104. The result stands at its start:
- * scores by falling score, and from work + capacity on their positions. Returns how many. */
+ * work: 4 x capacity int64, capacity >= keep + 64. The result stands at its start: scores by
+ * falling score, and from work + capacity on their positions. Returns how many. */
 EXPORT int64_t emk_scan(int target, int is_table, const void *integers, int64_t columns,
                         int32_t offset, const struct block *blocks, int64_t count, int64_t keep,
                         int64_t capacity, int64_t *work) {
@@ -753,20 +769,7 @@ EXPORT int64_t emk_scan(int target, int is_table, const void *integers, int64_t 
     keeper.spare_scores = work + 2 * capacity;
     keeper.spare_positions = work + 3 * capacity;
     keeper.capacity = capacity;
-    int64_t total = 0;
-    for (int64_t b = 0; b < count; b++)
-        total += blocks[b].rows;
-    int64_t threshold = LOWEST;
-    /* Estimate the threshold where the sample is a small part of the scan; most rows are then
-     * refused from the start. */
-    const int64_t stride = keep / SAMPLE_HITS;
-    if (stride >= 8 && total >= 4 * SAMPLE_RANK * stride) {
-        keeper_start(&keeper, SAMPLE_RANK, LOWEST);
-        sweep(chunk, &query, blocks, count, BLOCK, stride, &keeper);
-        keeper_prune(&keeper);
-        if (keeper.count == SAMPLE_RANK && keeper.threshold > LOWEST)
-            threshold = keeper.threshold - 1;
-    }
+    const int64_t threshold = estimated_threshold(chunk, &query, blocks, count, keep, &keeper);
     keeper_start(&keeper, keep, threshold);
     sweep(chunk, &query, blocks, count, CHUNK, 1, &keeper);
     if (keeper.count < keep && threshold > LOWEST) {

@@ -56,7 +56,7 @@ static void scan_case(unsigned targets, int64_t test) {
         if (!(targets >> target & 1))
             continue;
         /* The smallest reservoir allowed, so that it is pruned often. */
-        const int64_t capacity = keep + 64 > 104 ? keep + 64 : 104;
+        const int64_t capacity = keep + 64;
         int64_t *work = malloc(4 * (size_t)capacity * sizeof *work);
         const int64_t got = emk_scan(target, (int)is_table, integers, columns, (int32_t)offset,
                                      blocks, count, keep, capacity, work);
