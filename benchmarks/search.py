@@ -5,7 +5,8 @@
 FOLDER holds pairs.jsonl.gz (fields `query` and `doc`). Sizes above the real texts are filled up as
 benchmarks/vectors.py says. Shortlists are chosen on the first half of the queries, the shortest
 that reaches --recall; recall and times are those of the second half. Contenders take turns, a few
-queries each. faiss is measured where it is installed.
+queries each. faiss is measured where it is installed. Index files are built up to --index-limit
+documents, because that takes minutes above.
 """
 
 from __future__ import annotations
@@ -96,29 +97,33 @@ def tune(contender: Contender, queries: FloatArray, truth: list[set[int]], wante
             return
 
 
-def line_up(documents: FloatArray, scans: list[Slice], folder: Path) -> list[Contender]:
-    """Everything that is measured."""
+def line_up(
+    documents: FloatArray, scans: list[Slice], folder: Path, index_limit: int
+) -> list[Contender]:
+    """Everything that is measured; index files only up to `index_limit` documents."""
     kernels = kernel.available()
     fastest = list(kernels.values())[-1]
     found: list[Contender] = [BareKernel(documents, scan, fastest) for scan in scans]
     if len(documents) <= 100_000:
         found.append(BareKernel(documents, scans[0], kernels["numpy"]))
-    found += [
-        contenders.WholeIndex(documents, scan, folder / f"{len(documents)}-{scan}.db")
-        for scan in scans
-    ]
+    if len(documents) <= index_limit:
+        found += [
+            contenders.WholeIndex(documents, scan, folder / f"{len(documents)}-{scan}.db")
+            for scan in scans
+        ]
     found.append(contenders.NumpyExact(documents))
     if importlib.util.find_spec("faiss"):
         found += [contenders.FaissFastScan(documents), contenders.FaissFlat(documents)]
     return found
 
 
-def measure(sample: Sample, scans: list[Slice], wanted: float, rounds: int) -> list[dict]:
+def measure(sample: Sample, scans: list[Slice], given: argparse.Namespace) -> list[dict]:
     """One row of the table for each contender."""
+    wanted, rounds = given.recall, given.rounds
     half = len(sample.queries) // 2
     truth = true_neighbours(sample)
     with tempfile.TemporaryDirectory() as folder:
-        listed = line_up(sample.documents, scans, Path(folder))
+        listed = line_up(sample.documents, scans, Path(folder), given.index_limit)
         for contender in listed:
             tune(contender, sample.queries[:half], truth[:half], wanted)
         asked = sample.queries[half:]
@@ -170,6 +175,7 @@ def main() -> int:
     parser.add_argument("--recall", type=float, default=0.995)
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--index-limit", type=int, default=200_000, metavar="N")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "vectors.npz")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -184,7 +190,7 @@ def main() -> int:
         sample = enlarged(real, size)
         dim = sample.documents.shape[1]
         scans = given.scan or [Slice(dim, 1), Slice(dim, 2)]
-        rows = measure(sample, scans, given.recall, given.rounds)
+        rows = measure(sample, scans, given)
         show(len(sample.documents), sample.kind, rows)
         result["sizes"][len(sample.documents)] = {"kind": sample.kind, "rows": rows}
     if given.json:

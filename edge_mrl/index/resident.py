@@ -16,6 +16,9 @@ from edge_mrl.kernel import BlockList, PreparedQuery, scan
 
 IntArray = npt.NDArray[np.int64]
 
+_NEVER = (-1, -1)
+"""No file has this change stamp."""
+
 
 @dataclass(frozen=True, slots=True)
 class Repair:
@@ -26,11 +29,16 @@ class Repair:
 
 
 class Resident:
-    """The scan codes in memory: the file's segments, and a tail of rows that are in none yet."""
+    """The scan codes in memory: the file's segments, and a tail of rows that are in none yet.
+
+    Attributes:
+        stamp: the file's change stamp at the last `sync`.
+        repairs: segments that had to be made again.
+    """
 
     def __init__(self, layout: IndexLayout) -> None:
         self._layout = layout
-        self._stamp: tuple[int, int] | None = None
+        self.stamp = _NEVER
         self.repairs: list[Repair] = []
         self._forget(epoch=-1)
 
@@ -69,7 +77,7 @@ class Resident:
             IndexFileError: a stored vector that is needed is damaged; names the document.
         """
         stamp = store.change_stamp()
-        if stamp == self._stamp:
+        if stamp == self.stamp:
             return
         epoch = store.whole_number("epoch")
         if epoch != self._epoch:
@@ -80,7 +88,7 @@ class Resident:
         self._extend_tail(store, max((head.last_row for head in heads), default=0), fresh)
         tail = [] if self._tail is None else [self._tail]
         self._hold([segment for made in self._loaded.values() for segment in made] + tail)
-        self._stamp = stamp
+        self.stamp = stamp
 
     def _read_deletions(self, store: Store) -> IntArray:
         found = store.connection.execute(

@@ -49,7 +49,8 @@ class Searcher:
             k: 1 or more.
         """
         self._resident.sync(self._store)
-        keep = shortlist_for(self.measurement(), self._resident.alive, k)
+        measured = self._measurement_at(self._resident.stamp)
+        keep = shortlist_for(measured, self._resident.alive, k)
         if not keep:
             return []
         scan = self._layout.scan
@@ -75,7 +76,10 @@ class Searcher:
 
     def measurement(self) -> Measurement | None:
         """The measured shortlist in the file. Call inside `store.read()`."""
-        stamp = self._store.change_stamp()
+        return self._measurement_at(self._store.change_stamp())
+
+    def _measurement_at(self, stamp: tuple[int, int]) -> Measurement | None:
+        """It is read again only after the file has changed."""
         if self._measured is None or self._measured[0] != stamp:
             text = self._store.fact("shortlist")
             where = f"{self._store.path}: the measured shortlist"
