@@ -98,7 +98,7 @@ def test_recall_of_the_funnel_at_the_default_layout(vector_index, clustered, bru
     vectors = clustered(6000, 128)
     index = vector_index(128)
     index.add(vectors=vectors, ids=list(range(6000)))
-    assert str(index.layout.scan) == "128x2"
+    assert str(index.layout.scan) == "128x4"
     stats = index.stats()
     assert stats.expected_recall is not None and stats.expected_recall >= 0.99
     assert 10 <= stats.shortlist < 1500
