@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl import Index
-from edge_mrl.index.codes import encode, rotate_query
+from edge_mrl.index.codes import encode, gains, rotate_query
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.segments import MAX_ROWS, build
-from edge_mrl.kernel import BlockList, Kernel
+from edge_mrl.kernel import BlockList, CodeBlock, Kernel
+from edge_mrl.kernel.quantizer import IntQuery
 from edge_mrl.slices import FloatArray, Slice
 
 K = 10
@@ -67,17 +68,18 @@ class BareKernel:
     def __init__(self, documents: FloatArray, scan: Slice, kernel: Kernel) -> None:
         self._scan, self._kernel, self._documents = scan, kernel, documents
         dim = documents.shape[1]
-        stored = encode(documents, Slice(dim, 8))
-        self._stored, self._scales = stored.packed.view(np.int8), stored.scales
+        stored = Slice(dim, 8)
+        codes = encode(documents, stored)
+        rows = CodeBlock(codes.packed, gains(codes.scales, stored))
+        self._stored = BlockList.of([rows])
         blocks = []
         for start in range(0, len(documents), MAX_ROWS):
             part = documents[start : start + MAX_ROWS]
-            rows = np.arange(1, len(part) + 1)
-            blocks.append(build(1, len(part), rows, part, scan).block)
+            numbers = np.arange(1, len(part) + 1)
+            blocks.append(build(1, len(part), numbers, part, scan).block)
         self._blocks = BlockList.of(blocks)
         self.codes_bytes = sum(block.codes.nbytes + block.gains.nbytes for block in blocks)
-        self.nbytes = self.codes_bytes + stored.packed.nbytes + self._scales.nbytes
-        self.nbytes += documents.nbytes
+        self.nbytes = self.codes_bytes + rows.codes.nbytes + rows.gains.nbytes + documents.nbytes
         self.keep = LADDER[-1]
         self.name = f"edge_mrl kernel {kernel.name}, {scan} > {dim}x8 > float32"
 
@@ -93,8 +95,9 @@ class BareKernel:
     def search(self, query: FloatArray) -> list[int]:
         rows = self.scan(query)
         if rows.size > self.LAST:
-            scores = (self._stored[rows].astype(np.float32) @ query) * self._scales[rows]
-            rows = rows[np.argpartition(-scores, self.LAST)[: self.LAST]]
+            weights = self._kernel.prepare(query, 8)
+            assert isinstance(weights, IntQuery)
+            rows = self._kernel.rescore(weights, self._stored, rows, self.LAST).positions
         scores = self._documents[rows] @ query
         return rows[np.argsort(-scores)[:K]].tolist()
 

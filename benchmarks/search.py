@@ -5,8 +5,8 @@
 FOLDER holds pairs.jsonl.gz (fields `query` and `doc`). Sizes above the real texts are filled up as
 benchmarks/vectors.py says. Shortlists are chosen on the first half of the queries, the shortest
 that reaches --recall; recall and times are those of the second half. Contenders take turns, a few
-queries each. faiss is measured where it is installed. Index files are built up to --index-limit
-documents, because that takes minutes above.
+queries each; times are CPU time of the one thread. faiss is measured where it is installed. Index
+files are built up to --index-limit documents, because that takes minutes above.
 """
 
 from __future__ import annotations
@@ -67,9 +67,10 @@ def read_bandwidth() -> float:
 
 
 def _seconds(call) -> float:
-    start = time.perf_counter()
+    """CPU seconds of this thread, so that other programs on the machine count little."""
+    start = time.thread_time()
     call()
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 def true_neighbours(sample: Sample) -> list[set[int]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.kernel import hadamard
+from edge_mrl.kernel import hadamard, reference
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
 from edge_mrl.kernel.quantizer import LEVELS, IntQuery, PreparedQuery, TableQuery
 from edge_mrl.kernel.reference import Candidates, IntArray
@@ -22,7 +22,7 @@ SOURCE = Path(__file__).with_name("scan.c")
 TARGETS = ("scalar", "ssse3", "avx2", "avx512", "neon", "neon-dotprod")
 """Numbered as in scan.c; of those that a CPU has, the last is the fastest."""
 
-_INTERFACE = 1
+_INTERFACE = 2
 _AT_HWCAP = 16
 _RESERVOIR = 4
 """Places in the reservoir for each candidate that is kept: the more, the fewer selections."""
@@ -40,6 +40,10 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "emk_targets": (ctypes.c_uint, [ctypes.c_uint64]),
     "emk_scan": (_int64, [*_query, _pointer, _int64, _int64, _int64, _pointer]),
     "emk_scores": (None, [*_query, _pointer, _pointer]),
+    "emk_rescore": (
+        _int64,
+        [ctypes.c_int, _pointer, _int64, _pointer, _pointer, _int64, _int64, _int64, _pointer],
+    ),
     "emk_turn": (None, [_pointer, _pointer, _int64, ctypes.c_float]),
     "emk_table": (ctypes.c_int32, [_pointer, _int64, ctypes.c_int, _pointer, _int64, _pointer]),
     "emk_weights": (None, [_pointer, _int64, _pointer]),
@@ -166,6 +170,35 @@ class NativeKernel:
         arguments = self._arguments(query, integers, listed.blocks)
         self._calls["emk_scores"](*arguments, listed.address, scores.ctypes.data)
         return scores
+
+    def rescore(
+        self, query: IntQuery, blocks: BlockList, positions: IntArray, keep: int
+    ) -> Candidates:
+        """See `reference.rescore`.
+
+        Raises:
+            ValueError: not one block of 8-bit codes of the query's width, or a position outside it.
+        """
+        weights = np.ascontiguousarray(query.weights)
+        wanted = reference.check_positions(query, blocks, positions)
+        count = wanted.size
+        capacity = min(_RESERVOIR * keep, count) + _SPARE_ROWS
+        if not count:
+            return Candidates(wanted, wanted)
+        kept = min(keep, count)
+        work = np.empty((4, capacity), dtype=np.int64)
+        found = self._calls["emk_rescore"](
+            self._target,
+            weights.ctypes.data,
+            weights.size,
+            blocks.address,
+            wanted.ctypes.data,
+            count,
+            kept,
+            capacity,
+            work.ctypes.data,
+        )
+        return Candidates(work[1, :found].copy(), work[0, :found].copy())
 
     def _arguments(
         self, query: PreparedQuery, integers: _Integers, blocks: tuple[CodeBlock, ...]

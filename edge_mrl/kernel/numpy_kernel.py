@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_mrl.kernel import hadamard, quantizer, reference
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
-from edge_mrl.kernel.quantizer import PreparedQuery
+from edge_mrl.kernel.quantizer import IntQuery, PreparedQuery
 from edge_mrl.kernel.reference import Candidates, IntArray
 from edge_mrl.slices import FloatArray
 
@@ -29,3 +29,9 @@ class NumpyKernel:
     def score(self, query: PreparedQuery, block: CodeBlock) -> IntArray:
         """See `reference.score`."""
         return reference.score(query, block)
+
+    def rescore(
+        self, query: IntQuery, blocks: BlockList, positions: IntArray, keep: int
+    ) -> Candidates:
+        """See `reference.rescore`."""
+        return reference.rescore(query, blocks, positions, keep)

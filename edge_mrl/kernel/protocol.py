@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Protocol
 
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
-from edge_mrl.kernel.quantizer import PreparedQuery
+from edge_mrl.kernel.quantizer import IntQuery, PreparedQuery
 from edge_mrl.kernel.reference import Candidates, IntArray
 from edge_mrl.slices import FloatArray
 
 
 class Kernel(Protocol):
-    """Four functions; every kernel returns the same integers."""
+    """Five functions; every kernel returns the same integers."""
 
     @property
     def name(self) -> str:
@@ -28,3 +28,8 @@ class Kernel(Protocol):
 
     def score(self, query: PreparedQuery, block: CodeBlock) -> IntArray:
         """As `reference.score`."""
+
+    def rescore(
+        self, query: IntQuery, blocks: BlockList, positions: IntArray, keep: int
+    ) -> Candidates:
+        """As `reference.rescore`."""

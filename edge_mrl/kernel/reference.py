@@ -127,6 +127,46 @@ def scan(query: PreparedQuery, blocks: BlockList, keep: int) -> Candidates:
     return Candidates(positions[order], scores[order])
 
 
+def rescore(query: IntQuery, blocks: BlockList, positions: IntArray, keep: int) -> Candidates:
+    """Find the `keep` best of some rows at 8 bits: the second look at what a coarser scan found.
+
+    Args:
+        query: from `prepare`, for 8 bits.
+        blocks: one block of 8-bit codes; a mask is not looked at.
+        positions: (n,) rows of it, each once.
+        keep: how many candidates, 1 or more.
+
+    Returns:
+        At most `keep` candidates by falling score; equal scores in the order of `positions`.
+
+    Raises:
+        ValueError: not one block of 8-bit codes of the query's width, or a position outside it.
+    """
+    wanted = check_positions(query, blocks, positions)
+    if not wanted.size:
+        return Candidates(wanted, wanted)
+    block = blocks.blocks[0]
+    scores = _dot(query, block.codes[wanted]) * block.gains[wanted]
+    order = np.argsort(-scores, kind="stable")[:keep]
+    return Candidates(wanted[order], scores[order])
+
+
+def check_positions(query: IntQuery, blocks: BlockList, positions: IntArray) -> IntArray:
+    """The positions as contiguous int64, if `rescore` can take them.
+
+    Raises:
+        ValueError: see `rescore`.
+    """
+    wanted = np.ascontiguousarray(positions, dtype=np.int64)
+    if len(blocks.blocks) != 1 or blocks.blocks[0].codes.ndim != 2:
+        raise ValueError("rows are rescored in one block of 8-bit codes")
+    if blocks.blocks[0].code_bytes != query.weights.size:
+        raise ValueError(f"codes of {blocks.blocks[0].code_bytes} bytes do not fit the query")
+    if wanted.size and not (int(wanted.min()) >= 0 and int(wanted.max()) < blocks.rows):
+        raise ValueError(f"a position is outside the {blocks.rows} rows")
+    return wanted
+
+
 def top_positions(scores: IntArray | npt.NDArray[np.float32], keep: int) -> IntArray:
     """Positions of the `keep` largest scores in rising order of position; ties go to the lower
     position.

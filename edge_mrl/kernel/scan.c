@@ -8,7 +8,7 @@
  *   2. one chunk of rows               chunk_scalar, chunk_avx2, ...: one function for each target
  *   3. which targets this CPU has      emk_targets
  *   4. the best rows so far            struct keeper, keeper_offer, keeper_prune, keeper_sort
- *   5. the whole scan                  emk_scan, emk_scores
+ *   5. the whole scan                  emk_scan, emk_scores, emk_rescore
  *   6. making a query                  emk_turn, emk_table, emk_weights
  */
 #include <stdint.h>
@@ -26,7 +26,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* Rises with any change of the functions' arguments; Python refuses another number. */
-#define INTERFACE 1
+#define INTERFACE 2
 
 /* ---- 1. What Python hands over ------------------------------------------------------------- */
 
@@ -64,6 +64,10 @@ struct query {
  * rows that only seem to exceed it are refused by keeper_offer in exact arithmetic. */
 typedef void chunk_function(const struct query *query, const uint8_t *codes, const uint16_t *gains,
                             int64_t rows, float limit, int32_t *values, uint64_t *hits);
+
+/* Dot products of `rows` rows of int8 codes that follow one another. */
+typedef void dots_function(const struct query *query, const uint8_t *codes, int64_t rows,
+                           int32_t *values);
 
 /* Whether any of 64 rows may exceed the limit: then all may. Plain C; targets with a cheap way from
  * comparisons to bits have their own. */
@@ -113,9 +117,16 @@ INLINE void dots_scalar(const struct query *query, const uint8_t *codes, int64_t
     for (int64_t row = 0; row < rows; row += BLOCK)                                               \
         hits[row / BLOCK] = HITS(values + row, gains + row, limit);
 
+#define DOTS_ARGUMENTS                                                                            \
+    const struct query *query, const uint8_t *codes, int64_t rows, int32_t *values
+
 #define CHUNK_ARGUMENTS                                                                           \
     const struct query *query, const uint8_t *codes, const uint16_t *gains, int64_t rows,         \
         float limit, int32_t *values, uint64_t *hits
+
+static void dots_scalar_function(DOTS_ARGUMENTS) {
+    dots_scalar(query, codes, rows, values);
+}
 
 static void chunk_scalar(CHUNK_ARGUMENTS) { CHUNK_BODY(sums_scalar, dots_scalar, hits_scalar) }
 
@@ -212,6 +223,10 @@ SSSE3 INLINE void dots_ssse3(const struct query *query, const uint8_t *codes, in
     }
 }
 
+SSSE3 static void dots_ssse3_function(DOTS_ARGUMENTS) {
+    dots_ssse3(query, codes, rows, values);
+}
+
 SSSE3 static void chunk_ssse3(CHUNK_ARGUMENTS) {
     CHUNK_BODY(sums_ssse3, dots_ssse3, hits_ssse3)
 }
@@ -305,6 +320,10 @@ AVX2 INLINE void dots_avx2(const struct query *query, const uint8_t *codes, int6
     }
 }
 
+AVX2 static void dots_avx2_function(DOTS_ARGUMENTS) {
+    dots_avx2(query, codes, rows, values);
+}
+
 AVX2 static void chunk_avx2(CHUNK_ARGUMENTS) { CHUNK_BODY(sums_avx2, dots_avx2, hits_avx2) }
 
 /* -- AVX-512 with BW, VL and VNNI: Intel since 2019, AMD since 2022 -- */
@@ -378,6 +397,10 @@ AVX512 INLINE void dots_avx512(const struct query *query, const uint8_t *codes, 
         values[row] = total_avx2(_mm256_add_epi32(_mm512_castsi512_si256(sum),
                                                   _mm512_extracti64x4_epi64(sum, 1)));
     }
+}
+
+AVX512 static void dots_avx512_function(DOTS_ARGUMENTS) {
+    dots_avx512(query, codes, rows, values);
 }
 
 AVX512 static void chunk_avx512(CHUNK_ARGUMENTS) {
@@ -456,6 +479,10 @@ INLINE void dots_neon(const struct query *query, const uint8_t *codes, int64_t r
     }
 }
 
+static void dots_neon_function(DOTS_ARGUMENTS) {
+    dots_neon(query, codes, rows, values);
+}
+
 static void chunk_neon(CHUNK_ARGUMENTS) { CHUNK_BODY(sums_neon, dots_neon, hits_scalar) }
 #if defined(__arm__)
 #pragma GCC pop_options
@@ -482,6 +509,10 @@ DOTPROD INLINE void dots_dotprod(const struct query *query, const uint8_t *codes
     }
 }
 
+DOTPROD static void dots_dotprod_function(DOTS_ARGUMENTS) {
+    dots_dotprod(query, codes, rows, values);
+}
+
 DOTPROD static void chunk_dotprod(CHUNK_ARGUMENTS) {
     CHUNK_BODY(sums_neon, dots_dotprod, hits_scalar)
 }
@@ -492,18 +523,23 @@ DOTPROD static void chunk_dotprod(CHUNK_ARGUMENTS) {
 /* Numbers known to Python, slowest first. */
 enum { SCALAR, SSSE3_TARGET, AVX2_TARGET, AVX512_TARGET, NEON_TARGET, DOTPROD_TARGET, TARGETS };
 
-static chunk_function *const chunk_functions[TARGETS] = {
-    [SCALAR] = chunk_scalar,
+struct target {
+    chunk_function *chunk;
+    dots_function *dots;
+};
+
+static const struct target targets[TARGETS] = {
+    [SCALAR] = {chunk_scalar, dots_scalar_function},
 #if defined(__x86_64__)
-    [SSSE3_TARGET] = chunk_ssse3,
-    [AVX2_TARGET] = chunk_avx2,
-    [AVX512_TARGET] = chunk_avx512,
+    [SSSE3_TARGET] = {chunk_ssse3, dots_ssse3_function},
+    [AVX2_TARGET] = {chunk_avx2, dots_avx2_function},
+    [AVX512_TARGET] = {chunk_avx512, dots_avx512_function},
 #endif
 #if defined(__aarch64__) || defined(__arm__)
-    [NEON_TARGET] = chunk_neon,
+    [NEON_TARGET] = {chunk_neon, dots_neon_function},
 #endif
 #if defined(__aarch64__)
-    [DOTPROD_TARGET] = chunk_dotprod,
+    [DOTPROD_TARGET] = {chunk_dotprod, dots_dotprod_function},
 #endif
 };
 
@@ -569,6 +605,15 @@ static float limit_of(int64_t threshold) {
         return -__builtin_inff();
     const float near = (float)threshold;
     return near - (near < 0 ? -near : near) * 0x1p-21f - 1.0f;
+}
+
+/* work: 4 x capacity. */
+static void keeper_place(struct keeper *keeper, int64_t *work, int64_t capacity) {
+    keeper->scores = work;
+    keeper->positions = work + capacity;
+    keeper->spare_scores = work + 2 * capacity;
+    keeper->spare_positions = work + 3 * capacity;
+    keeper->capacity = capacity;
 }
 
 static void keeper_start(struct keeper *keeper, int64_t keep, int64_t threshold) {
@@ -762,13 +807,9 @@ EXPORT int64_t emk_scan(int target, int is_table, const void *integers, int64_t 
                         int32_t offset, const struct block *blocks, int64_t count, int64_t keep,
                         int64_t capacity, int64_t *work) {
     const struct query query = query_of(is_table, integers, columns, offset);
-    chunk_function *chunk = chunk_functions[target];
+    chunk_function *chunk = targets[target].chunk;
     struct keeper keeper;
-    keeper.scores = work;
-    keeper.positions = work + capacity;
-    keeper.spare_scores = work + 2 * capacity;
-    keeper.spare_positions = work + 3 * capacity;
-    keeper.capacity = capacity;
+    keeper_place(&keeper, work, capacity);
     const int64_t threshold = estimated_threshold(chunk, &query, blocks, count, keep, &keeper);
     keeper_start(&keeper, keep, threshold);
     sweep(chunk, &query, blocks, count, CHUNK, 1, &keeper);
@@ -790,11 +831,36 @@ EXPORT void emk_scores(int target, int is_table, const void *integers, int64_t c
     uint64_t hits[CHUNK_BLOCKS];
     for (int64_t first = 0; first < block->rows; first += CHUNK) {
         const int64_t rows = block->rows - first < CHUNK ? block->rows - first : CHUNK;
-        score_chunk(chunk_functions[target], &query, block, first, rows, 0.0f, values,
+        score_chunk(targets[target].chunk, &query, block, first, rows, 0.0f, values,
                     hits);
         for (int64_t row = 0; row < rows; row++)
             scores[first + row] = (int64_t)values[row] * gains[first + row];
     }
+}
+
+/* Find the best `keep` of some rows of one int8 block; equal scores in the order of `positions`.
+ * work and the result: as emk_scan. A mask is not looked at: the rows come from a scan. */
+EXPORT int64_t emk_rescore(int target, const int8_t *weights, int64_t columns,
+                           const struct block *block, const int64_t *positions, int64_t count,
+                           int64_t keep, int64_t capacity, int64_t *work) {
+    const struct query query = query_of(0, weights, columns, 0);
+    const uint8_t *codes = (const uint8_t *)(uintptr_t)block->codes;
+    const uint16_t *gains = (const uint16_t *)(uintptr_t)block->gains;
+    struct keeper keeper;
+    keeper_place(&keeper, work, capacity);
+    keeper_start(&keeper, keep, LOWEST);
+    for (int64_t i = 0; i < count; i++) {
+        /* Rows lie far apart: ask for one while others are computed. */
+        if (i + 4 < count)
+            for (int64_t byte = 0; byte < columns; byte += 64)
+                __builtin_prefetch(codes + positions[i + 4] * columns + byte);
+        int32_t value;
+        targets[target].dots(&query, codes + positions[i] * columns, 1, &value);
+        keeper_offer(&keeper, 1, &value, gains + positions[i], 0, positions[i]);
+    }
+    keeper_prune(&keeper);
+    keeper_sort(&keeper);
+    return keeper.count;
 }
 
 /* ---- 6. Making a query --------------------------------------------------------------------- */

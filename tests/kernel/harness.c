@@ -38,6 +38,23 @@ static void expect(int fine, int target, int64_t test, const char *what) {
     }
 }
 
+/* Rescoring every row of an int8 block, the last first, gives falling scores that are the rows'. */
+static void rescore_all(int target, int64_t test, const void *weights, int64_t columns,
+                        const struct block *block, int64_t keep, const int64_t *all) {
+    const int64_t count = block->rows, kept = keep < count ? keep : count, capacity = kept + 64;
+    int64_t *positions = malloc((size_t)count * sizeof *positions);
+    int64_t *work = malloc(4 * (size_t)capacity * sizeof *work);
+    for (int64_t i = 0; i < count; i++)
+        positions[i] = count - 1 - i;
+    const int64_t got =
+        emk_rescore(target, weights, columns, block, positions, count, kept, capacity, work);
+    int fine = got == kept;
+    for (int64_t i = 0; fine && i < got; i++)
+        fine = work[i] == all[work[capacity + i]] && (i == 0 || work[i - 1] >= work[i]);
+    expect(fine, target, test, "a rescored row");
+    free(positions), free(work);
+}
+
 static void scan_case(unsigned targets, int64_t test) {
     const int64_t is_table = number(), columns = number(), offset = number();
     void *integers = bytes(is_table ? 32 * columns : columns);
@@ -70,6 +87,8 @@ static void scan_case(unsigned targets, int64_t test) {
         for (int64_t b = 0; b < count; b++) {
             int64_t *all = malloc((size_t)blocks[b].rows * sizeof *all);
             emk_scores(target, (int)is_table, integers, columns, (int32_t)offset, &blocks[b], all);
+            if (!is_table && blocks[b].rows)
+                rescore_all(target, test, integers, columns, &blocks[b], keep, all);
             free(all);
         }
     }

@@ -195,3 +195,44 @@ def test_codes_of_another_width_are_refused(kernel):
             kernel.scan(query, BlockList.of([block]), 1)
         with pytest.raises(ValueError):
             kernel.score(query, block)
+
+
+@EVERY
+@pytest.mark.parametrize("dim", [1, 15, 64, 100, 256])
+def test_rescoring_is_a_scan_of_some_rows(kernel, dim):
+    block = block_of(900, dim, 8, dim)
+    query = query_of(dim, 8, 3)
+    listed = BlockList.of([block])
+    scores = scores_by_hand(query, block)
+    positions = np.random.default_rng(dim).permutation(900)[:700]
+    for size in (0, 1, 3, 64, 700):
+        for keep in (1, 10, 200, 1000):
+            asked = positions[:size].tolist()
+            expected = sorted(asked, key=lambda row: -scores[row])[:keep]
+            found = kernel.rescore(query, listed, positions[:size], keep)
+            assert found.positions.tolist() == expected
+            assert found.scores.tolist() == [scores[row] for row in expected]
+
+
+@EVERY
+def test_equal_scores_keep_the_order_of_the_shortlist(kernel):
+    codes, gains = np.full((50, 8), 3, dtype=np.uint8), np.full(50, 9, dtype=np.uint16)
+    positions = np.arange(49, -1, -1)
+    found = kernel.rescore(query_of(8, 8, 1), BlockList.of([CodeBlock(codes, gains)]), positions, 7)
+    assert found.positions.tolist() == positions[:7].tolist()
+
+
+@EVERY
+def test_rows_that_are_not_there_are_not_rescored(kernel):
+    query = query_of(8, 8, 1)
+    block = block_of(10, 8, 8, 1)
+    for blocks, position in (
+        ([block], 10),
+        ([block], -1),
+        ([block, block], 0),
+        ([], 0),
+        ([block_of(10, 16, 8, 1)], 0),
+        ([block_of(10, 16, 4, 1)], 0),
+    ):
+        with pytest.raises(ValueError):
+            kernel.rescore(query, BlockList.of(blocks), np.array([position]), 1)
