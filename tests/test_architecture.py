@@ -19,6 +19,8 @@ PURE = [
     "errors.py",
     "bundle/manifest.py",
     "bundle/golden.py",
+    "kernel/blocks.py",
+    "kernel/hadamard.py",
     "kernel/quantizer.py",
     "kernel/reference.py",
     "index/codes.py",
