@@ -5,6 +5,7 @@ from edge_mrl.index.hit import Hit
 from edge_mrl.index.index import Index
 from edge_mrl.index.layout import IndexLayout, default_layout
 from edge_mrl.index.records import Document, Record
+from edge_mrl.index.reslice import reslice_index
 from edge_mrl.index.stats import IndexStats
 from edge_mrl.index.text_encoder import TextEncoder
 
@@ -18,4 +19,5 @@ __all__ = [
     "TextEncoder",
     "build_index",
     "default_layout",
+    "reslice_index",
 ]

@@ -188,6 +188,20 @@ class Store:
         found = self._select("SELECT id, text, metadata FROM documents WHERE id IN ({})", ids)
         return {id_: self._document(id_, text, metadata) for id_, text, metadata in found}
 
+    def documents_after(self, row: int, limit: int) -> dict[int, NewDocument]:
+        """At most `limit` documents with a higher row number, by row, in order; to be copied.
+
+        Raises:
+            IndexFileError: one of them is damaged; names it.
+        """
+        found = self.connection.execute(
+            "SELECT row, id, text, metadata FROM documents WHERE row > ? ORDER BY row LIMIT ?",
+            (row, limit),
+        ).fetchall()
+        for _, id_, text, metadata in found:
+            self._document(id_, text, metadata)
+        return {number: NewDocument(*parts) for number, *parts in found}
+
     def documents_by_row(self, rows: Sequence[int]) -> dict[int, Document]:
         """Documents by row number.
 

@@ -250,3 +250,25 @@ def test_bad_dims(capsys, tmp_path):
     assert "64,128,256" in fails(
         capsys, "export", "wordllama", "-o", tmp_path / "b", "--dims", "a,b"
     )
+
+
+def test_stats_optimize_and_reslice(capsys, built, static_bundle, tmp_path):
+    stats = run_json(capsys, "stats", built)
+    assert (stats["documents"], stats["stored"], stats["scan"]) == (3, "256x8", "256x1")
+    assert stats["expected_recall"] is None
+    assert main(["stats", str(built)]) == 0
+    shown = capsys.readouterr().out
+    assert "3 documents" in shown
+    assert "not measured" in shown
+    assert run_json(capsys, "optimize", built)["documents"] == 3
+    assert main(["optimize", str(built)]) == 0
+    small = tmp_path / "small.db"
+    arguments = ["reslice", built, "--dim", 64, "--scan", "64x2", "-o", small]
+    made = run_json(capsys, *arguments)
+    assert (made["documents"], made["stored"], made["scan"]) == (3, "64x8", "64x2")
+    # The model is found from the note that was carried over.
+    assert run_json(capsys, "search", small, "a bird", "-k", 1)["hits"][0]["id"] == "heron"
+    assert "--overwrite" in fails(capsys, *arguments)
+    assert main([*map(str, arguments), "--overwrite"]) == 0
+    assert "64, 128, 256" in fails(capsys, "reslice", built, "--dim", 100, "-o", tmp_path / "x.db")
+    assert "no index" in fails(capsys, "stats", tmp_path / "none.db")
