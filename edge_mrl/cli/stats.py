@@ -49,6 +49,14 @@ def describe(stats: IndexStats) -> str:
 
 
 def _expected(stats: IndexStats) -> str:
-    if stats.expected_recall is None:
+    measured = stats.measurement
+    if measured is None:
         return "not measured, the index is small"
-    return f"expected recall {stats.expected_recall:.4f} of the exact top 10"
+    interval = ""
+    if measured.recall_low is not None and measured.recall_high is not None:
+        interval = f" ({measured.recall_low:.3f} to {measured.recall_high:.3f})"
+    return (
+        f"expected recall {measured.recall:.3f}{interval} of the exact top 10,\n"
+        f"measured with {measured.queries} of the documents as queries among {measured.sampled} "
+        f"when the index held {measured.documents}"
+    )

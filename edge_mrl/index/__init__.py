@@ -1,6 +1,7 @@
 """The on-device index: one file, scanned by its smallest slice, answered from its stored one."""
 
 from edge_mrl.index.build import build_index
+from edge_mrl.index.funnel import Measurement
 from edge_mrl.index.hit import Hit
 from edge_mrl.index.index import Index
 from edge_mrl.index.layout import IndexLayout, default_layout
@@ -15,6 +16,7 @@ __all__ = [
     "Index",
     "IndexLayout",
     "IndexStats",
+    "Measurement",
     "Record",
     "TextEncoder",
     "build_index",

@@ -267,7 +267,7 @@ def test_stats_optimize_and_reslice(capsys, built, static_bundle, tmp_path):
     made = run_json(capsys, *arguments)
     assert (made["documents"], made["stored"], made["scan"]) == (3, "64x8", "64x2")
     # The model is found from the note that was carried over.
-    assert run_json(capsys, "search", small, "a bird", "-k", 1)["hits"][0]["id"] == "heron"
+    assert run_json(capsys, "search", small, "gzip a file", "-k", 1)["hits"][0]["id"] == "gzip"
     assert "--overwrite" in fails(capsys, *arguments)
     assert main([*map(str, arguments), "--overwrite"]) == 0
     assert "64, 128, 256" in fails(capsys, "reslice", built, "--dim", 100, "-o", tmp_path / "x.db")
