@@ -37,7 +37,9 @@ def build_index(
         InputError: a record cannot be stored; nothing stands at `place` that was not there before.
     """
     with staged(place) as staging, Index.open(staging, encoder) as index:
-        index.add_stream(records, on_progress=on_progress)
+        # What a power cut takes back here has no name yet.
+        with index.bulk_load():
+            index.add_stream(records, on_progress=on_progress)
         index.optimize()
         if bundle is not None:
             index.remember_bundle(bundle, place)

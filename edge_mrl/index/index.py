@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy.typing as npt
 
-from edge_mrl.errors import IndexFileError, InputError
+from edge_mrl.errors import IndexFileError
 from edge_mrl.index import batch, bundle_place, opening, segment_store
 from edge_mrl.index.hit import Hit
 from edge_mrl.index.ingest import Incoming, prepare_batch, query_vector, write_batch
@@ -214,16 +214,26 @@ class Index:
             InputError: as `add`; the batches before the faulty one stay.
             IndexFileError: as `add`.
         """
-        if batch_size < 1:
-            raise InputError(f"a batch of {batch_size} records cannot be: give 1 or more")
         done = 0
-        source = iter(records)
-        while part := list(islice(source, batch_size)):
+        for part in batch.batches(records, batch_size):
             self._put(Incoming.of(part), replace=upsert)
             done += len(part)
             if on_progress is not None:
                 on_progress(done)
         return done
+
+    @contextmanager
+    def bulk_load(self) -> Iterator[Self]:
+        """Add much without waiting for the disk after each batch; on it when the block ends.
+
+        Until then a power cut may take back the latest batches, whole ones, at worst all since the
+        block began. The file stays sound, and a crash of the program alone loses nothing.
+
+        Raises:
+            IndexFileError: as `add`; or, at the end, the disk could not be written.
+        """
+        with self._store.relaxed():
+            yield self
 
     def delete(self, ids: Sequence[DocumentId]) -> int:
         """Remove documents; ids that are not there are passed over.
@@ -262,17 +272,13 @@ class Index:
             InputError: `k` or the query cannot be used.
             IndexFileError: the file is damaged; names the document where it is one.
         """
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise InputError(f"k must be a whole number of 1 or more, not {k!r}")
+        batch.check_k(k)
         vector = query_vector(query, self._encoder, self._meta)
         with self._store.read():
             found = self._searcher.exact(vector, k) if exact else self._searcher.funnel(vector, k)
             documents = self._store.documents_by_row([item.row for item in found])
         self._searcher.keep_repairs()
-        pairs = [(documents[item.row], item.score) for item in found]
-        return [
-            Hit(document.id, score, document.text, document.metadata) for document, score in pairs
-        ]
+        return [Hit.of(documents[item.row], item.score) for item in found]
 
     def optimize(self) -> None:
         """Free the space of deleted documents, repack the scan codes, and measure the shortlist
@@ -282,6 +288,7 @@ class Index:
             IndexFileError: the file cannot be written, or a stored vector is damaged.
         """
         with self._store.write():
+            self._store.recount()
             segment_store.rebuild(self._store, self.layout)
         self._store.shrink()
         self._searcher.measure()

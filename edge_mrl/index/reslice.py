@@ -97,7 +97,9 @@ def reslice_index(
         with staged(place) as staging:
             made = opening.make(staging, meta)
             with Index(made.store, made.meta, None) as index:
-                _copy(opened, made, place, on_progress)
+                # What a power cut takes back here has no name yet.
+                with index.bulk_load():
+                    _copy(opened, made, place, on_progress)
                 index.optimize()
     finally:
         opened.store.close()

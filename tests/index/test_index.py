@@ -75,6 +75,22 @@ def test_a_stream_is_added_batch_by_batch(tmp_path, word_encoder):
             index.add_stream([], batch_size=0)
 
 
+def test_a_bulk_load_is_durable_at_its_end_and_writes_after_it_are_again(vector_index, tmp_path):
+    index = vector_index(32)
+    synchronous = index._store.connection.execute
+    with index.bulk_load() as loading:
+        assert loading is index
+        assert synchronous("PRAGMA synchronous").fetchone() == (1,)
+        index.add(vectors=np.ones((3, 32)))
+    assert synchronous("PRAGMA synchronous").fetchone() == (2,)
+    with pytest.raises(InputError, match="31 dimensions"), index.bulk_load():
+        index.add(vectors=np.ones((2, 32)))
+        index.add(vectors=np.ones((1, 31)))
+    assert synchronous("PRAGMA synchronous").fetchone() == (2,)
+    with Index.open(tmp_path / "v.db") as other:
+        assert len(other) == 5
+
+
 @pytest.mark.parametrize("scan", ["32x1", "32x2", "32x4", "32x8", "16x8"])
 @pytest.mark.parametrize("stored", ["32x8", "32x16", "32x32"])
 def test_search_equals_brute_force(vector_index, clustered, brute_force, stored, scan):
