@@ -44,6 +44,17 @@ def check_k(k: object) -> int:
     return k
 
 
+def check_budget(budget: object) -> int | None:
+    """A memory budget in bytes, or None for no limit.
+
+    Raises:
+        InputError: it is not a whole number of 0 or more.
+    """
+    if budget is None or (isinstance(budget, int) and budget >= 0):
+        return budget
+    raise InputError(f"memory_budget must be a whole number of bytes, not {budget!r}")
+
+
 def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
     """Lists of at most `size` values, read as they are needed.
 

@@ -96,7 +96,7 @@ def reslice_index(
         meta = IndexMeta(old.dim, old.matryoshka_dims, old.identity, old.model_name, layout)
         with staged(place) as staging:
             made = opening.make(staging, meta)
-            with Index(made.store, made.meta, None) as index:
+            with Index(made, None) as index:
                 # What a power cut takes back here has no name yet.
                 with index.bulk_load():
                     _copy(opened, made, place, on_progress)

@@ -17,6 +17,7 @@ from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.measuring import LEAST_DOCUMENTS, measure
 from edge_mrl.index.resident import Resident
 from edge_mrl.index.store import LARGEST_ROW, Store
+from edge_mrl.index.streamed import Streamed, fitting
 from edge_mrl.index.vector_rows import cosines
 from edge_mrl.slices import FloatArray
 
@@ -33,12 +34,17 @@ class Found:
 
 
 class Searcher:
-    """Searches one store; holds the scan codes in memory."""
+    """Searches one store; holds the scan codes in memory, as far as the budget allows."""
 
-    def __init__(self, store: Store, layout: IndexLayout) -> None:
+    def __init__(self, store: Store, layout: IndexLayout, memory_budget: int | None = None) -> None:
         self._store = store
         self._layout = layout
-        self._resident = Resident(layout)
+        self._budget = memory_budget
+        self._resident: Resident | Streamed = Resident(layout)
+
+    def _sync(self) -> None:
+        self._resident = fitting(self._resident, self._store, self._layout, self._budget)
+        self._resident.sync(self._store)
 
     def funnel(self, vector: FloatArray, k: int) -> list[Found]:
         """The best k of the shortlist. Call inside `store.read()`.
@@ -47,7 +53,7 @@ class Searcher:
             vector: (stored dim,) float32 of unit length.
             k: 1 or more.
         """
-        self._resident.sync(self._store)
+        self._sync()
         keep = shortlist_for(self.measurement(), self._resident.alive, k)
         if not keep:
             return []
@@ -95,8 +101,8 @@ class Searcher:
             self.measure()
 
     def resident_bytes(self) -> int:
-        """Bytes that a search holds in memory. Call inside `store.read()`."""
-        self._resident.sync(self._store)
+        """Bytes held in memory between searches. Call inside `store.read()`."""
+        self._sync()
         return self._resident.nbytes
 
     def keep_repairs(self) -> None:
