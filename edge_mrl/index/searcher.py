@@ -3,6 +3,7 @@ the best."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,20 +86,22 @@ class Searcher:
             return None
         return Measurement.from_json(text, f"{self._store.path}: the measured shortlist")
 
-    def measure(self) -> None:
-        """Measure the shortlist and write it."""
+    def measure(self, *, wait: bool = True) -> None:
+        """Measure the shortlist and write it; `wait` for another writer, or fail at once."""
         with self._store.read():
             measured = measure(self._store, self._layout)
         if measured is not None:
-            with self._store.write():
+            with self._store.write(wait=wait):
                 self._store.set_fact("shortlist", measured.to_json())
 
     def measure_if_due(self) -> None:
-        """Measure where the index has grown so far that the last measurement says little."""
-        with self._store.read():
-            due = is_due(self.measurement(), self._store.count(), least=LEAST_DOCUMENTS)
-        if due:
-            self.measure()
+        """Measure where the index has grown so far that the last measurement says little. What was
+        added is stored already, so a file that fails now only delays it."""
+        with suppress(IndexFileError):
+            with self._store.read():
+                due = is_due(self.measurement(), self._store.count(), least=LEAST_DOCUMENTS)
+            if due:
+                self.measure(wait=False)
 
     def resident_bytes(self) -> int:
         """Bytes held in memory between searches. Call inside `store.read()`."""

@@ -52,6 +52,9 @@ class Streamed:
     It holds the tail and the deleted row numbers, and during a search one segment.
     """
 
+    _store: Store
+    """The file, from `sync`, which comes before each scan."""
+
     def __init__(self, layout: IndexLayout) -> None:
         self._layout = layout
         self._stamp: tuple[int, int] | None = None

@@ -3,6 +3,7 @@
 The file system loses everything that it had not flushed. What this cannot show is a disk that
 itself loses what it said was flushed."""
 
+import threading
 import time
 
 import numpy as np
@@ -13,17 +14,25 @@ from tests.faults.history import DIM, acknowledged, check, new_index, writer
 
 
 def cut_during(disk, process, seconds):
-    """Cut the power so long after the first batch; what the writer had said, then."""
+    """Cut the power so long after the first batch.
+
+    Returns:
+        How many batches had been acknowledged when it went, and how many the writer has named at
+        all. A program that outlives its disk may still name one: a flush that the cut overtook is
+        reported as done by some kernels. Nobody could have heard of it on a machine without power.
+    """
     lines = [process.stdout.readline()]
+    listener = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")))
+    listener.start()
     time.sleep(seconds)
+    heard = acknowledged(list(lines))
     disk.cut_power()
-    # It cannot store anything any more. What it said before is still in the pipe.
     process.kill()
-    lines += process.stdout.read().splitlines()
+    listener.join()
     process.wait()
     disk.unmount()
     assert disk.mount()
-    return lines
+    return heard, acknowledged(lines)
 
 
 @pytest.mark.parametrize("kind", ["durable", "bulk"])
@@ -35,13 +44,13 @@ def test_power_cuts(mounted, rounds, kind):
     moments = np.random.default_rng(7).uniform(0, 0.7, rounds)
     for number, seconds in enumerate(moments):
         with writer(path, first=held, kind=kind) as process:
-            stored = acknowledged(cut_during(disk, process, seconds))
+            heard, named = cut_during(disk, process, seconds)
         before, held = held, check(path)
-        assert held >= before
+        assert before <= held <= named + 1
         if kind == "durable":
-            assert stored <= held <= stored + 1
-        lost += max(0, stored - held)
-        print(f"cut {number + 1}, {kind}: {stored - before} batches acknowledged, {held} held")
+            assert held >= heard
+        lost += max(0, heard - held)
+        print(f"cut {number + 1}, {kind}: {heard} batches acknowledged, {named} named, {held} held")
     print(f"{kind}: {rounds} cuts, {lost} acknowledged batches lost")
 
 

@@ -124,6 +124,24 @@ def test_recall_of_the_funnel_at_the_default_layout(vector_index, clustered, bru
     assert found / 500 >= 0.97
 
 
+def test_what_was_stored_is_not_refused_when_the_measurement_fails(
+    vector_index, clustered, monkeypatch
+):
+    def failing(store, layout):
+        raise IndexFileError("the disk fails")
+
+    index = vector_index(32)
+    with monkeypatch.context() as patch:
+        patch.setattr("edge_mrl.index.searcher.measure", failing)
+        assert len(index.add(vectors=clustered(2500, 32))) == 2500
+        assert index.stats().measurement is None
+        with pytest.raises(IndexFileError, match="the disk fails"):
+            index.optimize()
+    index.add(vectors=clustered(1, 32))
+    measured = index.stats().measurement
+    assert (measured.documents, measured.sampled) == (2501, 2501)
+
+
 def test_scores_do_not_depend_on_the_shortlist(vector_index, clustered):
     vectors = clustered(3000, 64)
     index = vector_index(64)
