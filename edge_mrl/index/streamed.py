@@ -50,6 +50,10 @@ class Streamed:
     """Scan codes that stay in the file; stands in for `Resident`, with the same hits.
 
     It holds the tail and the deleted row numbers, and during a search one segment.
+
+    Attributes:
+        stamp: the file's change stamp at the last `sync`.
+        repairs: a segment that had to be made again.
     """
 
     _store: Store
@@ -57,7 +61,7 @@ class Streamed:
 
     def __init__(self, layout: IndexLayout) -> None:
         self._layout = layout
-        self._stamp: tuple[int, int] | None = None
+        self.stamp: tuple[int, int] | None = None
         self._heads: list[SegmentHead] = []
         self._tail: Segment | None = None
         self._dead = np.empty(0, dtype=np.int64)
@@ -82,7 +86,7 @@ class Streamed:
         """
         self._store = store
         stamp = store.change_stamp()
-        if stamp == self._stamp:
+        if stamp == self.stamp:
             return
         self._count = store.count()
         deleted = store.connection.execute("SELECT row FROM deletions")
@@ -95,7 +99,7 @@ class Streamed:
         else:
             # Writers leave no such tail: segments are missing, and all rows may be in it.
             self._heads.append(SegmentHead(None, packed + 1, last))
-        self._stamp = stamp
+        self.stamp = stamp
 
     def nearest(self, query: PreparedQuery, keep: int) -> IntArray:
         """Row numbers of the `keep` best rows by their codes, best first. Call inside

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from edge_mrl.errors import IndexFileError, SliceError, UntrainedDimError
-from edge_mrl.index import Document, Index, IndexLayout, Record, build_index, reslice_index
+from edge_mrl.index import (
+    Document,
+    Index,
+    IndexLayout,
+    Record,
+    build_index,
+    default_layout,
+    reslice_index,
+)
 from edge_mrl.slices import Slice
 
 
@@ -76,7 +84,7 @@ def test_an_encoder_of_the_same_model_opens_it(tmp_path, word_encoder):
     for dim in (16, 64):
         with Index.open(tmp_path / "board" / "i.db", word_encoder(dim)) as index:
             assert index.search("a heron", k=1)[0].id == "h"
-            assert str(index.layout) == "stored 16x8, scan 16x8"
+            assert index.layout == default_layout(16, [16, 32, 64])
             index.upsert(["an owl"], ids=[f"owl{dim}"])
 
 
