@@ -19,6 +19,9 @@ from edge_mrl.kernel import PreparedQuery, scan, top_positions
 
 IntArray = npt.NDArray[np.int64]
 
+_NEVER = (-1, -1)
+"""No file has this change stamp."""
+
 _ROW_BYTES = 8 + 2
 """A row number and a gain."""
 
@@ -61,7 +64,7 @@ class Streamed:
 
     def __init__(self, layout: IndexLayout) -> None:
         self._layout = layout
-        self.stamp: tuple[int, int] | None = None
+        self.stamp = _NEVER
         self._heads: list[SegmentHead] = []
         self._tail: Segment | None = None
         self._dead = np.empty(0, dtype=np.int64)
