@@ -28,7 +28,7 @@ def add(index, number):
     ids = list(range(number * 200, number * 200 + 200))
     vectors = np.random.default_rng(number).standard_normal((200, 16))
     index.add([f"text {id_} " + 100 * "x" for id_ in ids], vectors=vectors, ids=ids)
-    print("stored", number, flush=True)
+    print(f"stored {number}", flush=True)
 
 try:
     with Index.open(path) as index:
@@ -75,7 +75,9 @@ def new_index(path: Path) -> None:
 
 def acknowledged(lines: list[str]) -> int:
     """How many batches the writer's output says are stored, counted from batch 0."""
-    stored = [int(line.split()[1]) for line in lines if line.startswith("stored")]
+    # The last line of a writer that was killed may end anywhere.
+    found = [line.split() for line in lines if line.startswith("stored ")]
+    stored = [int(words[1]) for words in found if len(words) == 2]
     return stored[-1] + 1 if stored else 0
 
 
