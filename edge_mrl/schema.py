@@ -114,6 +114,10 @@ class Table:
             self._bad(key, f"a number from {low:g} to {high:g}")
         return float(value)
 
+    def optional_number(self, key: str, low: float, high: float) -> float | None:
+        """A finite number in low..high, or None where the field is absent or null."""
+        return None if self._data.get(key) is None else self.number(key, low, high)
+
     def integers(self, key: str, low: int, high: int) -> tuple[int, ...]:
         """A list of whole numbers, each in low..high."""
         value = self._data.get(key)

@@ -57,6 +57,17 @@ COMMANDS = (
     Command("build", "edge_mrl.cli.build", "build a new index from a corpus"),
     Command("add", "edge_mrl.cli.add", "add a corpus to an index"),
     Command("search", "edge_mrl.cli.search", "search an index"),
+    Command("stats", "edge_mrl.cli.stats", "show an index in figures and the recall to expect"),
+    Command(
+        "optimize",
+        "edge_mrl.cli.optimize",
+        "free the space of deleted documents and measure the shortlist again",
+    ),
+    Command(
+        "reslice",
+        "edge_mrl.cli.reslice",
+        "cut an index to a smaller one for a smaller device, without the model",
+    ),
     Command("doctor", "edge_mrl.cli.doctor", "say what this device can run, by trying it"),
     Command(
         "demo",

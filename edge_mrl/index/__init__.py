@@ -1,10 +1,12 @@
 """The on-device index: one file, scanned by its smallest slice, answered from its stored one."""
 
 from edge_mrl.index.build import build_index
+from edge_mrl.index.funnel import Measurement
 from edge_mrl.index.hit import Hit
 from edge_mrl.index.index import Index
 from edge_mrl.index.layout import IndexLayout, default_layout
 from edge_mrl.index.records import Document, Record
+from edge_mrl.index.reslice import reslice_index
 from edge_mrl.index.stats import IndexStats
 from edge_mrl.index.text_encoder import TextEncoder
 
@@ -14,8 +16,10 @@ __all__ = [
     "Index",
     "IndexLayout",
     "IndexStats",
+    "Measurement",
     "Record",
     "TextEncoder",
     "build_index",
     "default_layout",
+    "reslice_index",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -30,6 +31,41 @@ def as_list(values: Sequence[T], what: str) -> list[T]:
             f"{what} must be a list, not {type(values).__name__}: put a single one in brackets"
         )
     return list(values)
+
+
+def check_k(k: object) -> int:
+    """How many hits are wanted.
+
+    Raises:
+        InputError: it is not a whole number of 1 or more.
+    """
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise InputError(f"k must be a whole number of 1 or more, not {k!r}")
+    return k
+
+
+def check_budget(budget: object) -> int | None:
+    """A memory budget in bytes, or None for no limit.
+
+    Raises:
+        InputError: it is not a whole number of 0 or more.
+    """
+    if budget is None or (isinstance(budget, int) and budget >= 0):
+        return budget
+    raise InputError(f"memory_budget must be a whole number of bytes, not {budget!r}")
+
+
+def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of at most `size` values, read as they are needed.
+
+    Raises:
+        InputError: the size is below 1.
+    """
+    if size < 1:
+        raise InputError(f"a batch of {size} records cannot be: give 1 or more")
+    source = iter(values)
+    while part := list(islice(source, size)):
+        yield part
 
 
 def check_text(text: object, what: str) -> str:

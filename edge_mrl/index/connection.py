@@ -15,6 +15,8 @@ BUSY_SECONDS = 5.0
 """How long a writer waits for another one."""
 
 _REASONS = {
+    # The file beside it that readers and writers share; the disk is full where it cannot grow.
+    sqlite3.SQLITE_IOERR_SHMSIZE: "cannot be opened, the disk is full: free some space",
     sqlite3.SQLITE_BUSY: "is being written by another process: try again when that has finished",
     sqlite3.SQLITE_LOCKED: "is being written by another connection: try again later",
     sqlite3.SQLITE_READONLY: "cannot be written: make the file and its folder writable, or copy it",
@@ -45,7 +47,9 @@ def explained(path: Path) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", None)
         if isinstance(error, sqlite3.ProgrammingError):
             code = sqlite3.SQLITE_MISUSE
-        reason = _REASONS.get(code & 0xFF) if isinstance(code, int) else None
+        reason = None
+        if isinstance(code, int):
+            reason = _REASONS.get(code, _REASONS.get(code & 0xFF))
         if reason is None:
             reason = f"cannot be used ({error}): restore it from a backup or build it again"
         raise IndexFileError(f"the index {path} {reason}") from error

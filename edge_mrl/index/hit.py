@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
-from edge_mrl.index.records import DocumentId
+from edge_mrl.index.records import Document, DocumentId
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +23,8 @@ class Hit:
     score: float
     text: str
     metadata: dict[str, object]
+
+    @classmethod
+    def of(cls, document: Document, score: float) -> Self:
+        """A document as the answer to a query."""
+        return cls(document.id, score, document.text, document.metadata)

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy.typing as npt
 
-from edge_mrl.errors import IndexFileError, InputError
 from edge_mrl.index import batch, bundle_place, opening, segment_store
 from edge_mrl.index.hit import Hit
 from edge_mrl.index.ingest import Incoming, prepare_batch, query_vector, write_batch
 from edge_mrl.index.layout import IndexLayout, default_layout
 from edge_mrl.index.meta import IndexMeta
+from edge_mrl.index.opening import Opened
 from edge_mrl.index.records import Document, DocumentId, Record
 from edge_mrl.index.searcher import Searcher
 from edge_mrl.index.stats import IndexStats, gather
-from edge_mrl.index.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
 
 _Path = str | os.PathLike[str]
@@ -35,15 +33,22 @@ class Index:
     search. An `Index` belongs to the thread that opened it; each thread opens its own.
     """
 
-    def __init__(self, store: Store, meta: IndexMeta, encoder: TextEncoder | None) -> None:
-        self._store = store
-        self._meta = meta
+    def __init__(
+        self, opened: Opened, encoder: TextEncoder | None, memory_budget: int | None = None
+    ) -> None:
+        self._store = opened.store
+        self._meta = opened.meta
         self._encoder = encoder
-        self._searcher = Searcher(store, meta.layout)
+        self._searcher = Searcher(opened.store, opened.meta.layout, memory_budget)
 
     @classmethod
     def open(
-        cls, path: _Path, encoder: TextEncoder | None = None, *, layout: IndexLayout | None = None
+        cls,
+        path: _Path,
+        encoder: TextEncoder | None = None,
+        *,
+        layout: IndexLayout | None = None,
+        memory_budget: int | None = None,
     ) -> Self:
         """Open an index; make it where it is missing and an encoder is given.
 
@@ -51,15 +56,17 @@ class Index:
             path: the file.
             encoder: needed to add or search texts. Without it: vectors only.
             layout: for a new index; default the encoder's plan, then `default_layout`.
+            memory_budget: bytes that the scan codes may take in memory; default no limit. Where
+                they need more, each search reads them from the file: the same hits, later.
 
         Raises:
             IndexFileError: missing without an encoder, damaged, not an index, or of a newer schema.
             IndexMismatchError: the index belongs to another model.
-            SliceError: the encoder's vectors are narrower than the stored ones, or the file has
-                another layout.
+            SliceError: the encoder's vectors are too narrow, or the file has another layout.
+            InputError: the memory budget is no number of bytes.
         """
-        opened = opening.open_or_make(Path(path), encoder, layout)
-        return cls(opened.store, opened.meta, encoder)
+        budget = batch.check_budget(memory_budget)
+        return cls(opening.open_or_make(Path(path), encoder, layout), encoder, budget)
 
     @classmethod
     def create(
@@ -88,12 +95,9 @@ class Index:
             SliceError: the layout is wider than `dim`.
             InputError: the sizes or names cannot be used.
         """
-        file = Path(path)
-        if file.exists():
-            raise IndexFileError(f"{file} exists: open it, or give another path")
         chosen = layout or default_layout(dim, matryoshka_dims)
         meta = IndexMeta.checked(dim, matryoshka_dims, identity, model_name, chosen)
-        return cls(opening.make(file, meta).store, meta, None)
+        return cls(opening.make(Path(path), meta), None)
 
     def close(self) -> None:
         """Close the file. Closing twice does nothing."""
@@ -102,12 +106,7 @@ class Index:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     @property
@@ -117,10 +116,8 @@ class Index:
 
     @property
     def bundle(self) -> Path | None:
-        """The bundle's folder as `remember_bundle` left it; None where it was not called.
-
-        A folder that was moved together with the index is found at its new place.
-        """
+        """The bundle's folder as `remember_bundle` left it, also after both were moved together;
+        None where it was not called."""
         with self._store.read():
             return bundle_place.recall(self._store)
 
@@ -198,8 +195,7 @@ class Index:
         upsert: bool = False,
         on_progress: Callable[[int], None] | None = None,
     ) -> int:
-        """Add any number of records in bounded memory. Each batch is durable before the next one is
-        read.
+        """Add any number of records in bounded memory, each batch durable before the next is read.
 
         Args:
             records: texts with ids and metadata; read as they are needed.
@@ -214,16 +210,26 @@ class Index:
             InputError: as `add`; the batches before the faulty one stay.
             IndexFileError: as `add`.
         """
-        if batch_size < 1:
-            raise InputError(f"a batch of {batch_size} records cannot be: give 1 or more")
         done = 0
-        source = iter(records)
-        while part := list(islice(source, batch_size)):
+        for part in batch.batches(records, batch_size):
             self._put(Incoming.of(part), replace=upsert)
             done += len(part)
             if on_progress is not None:
                 on_progress(done)
         return done
+
+    @contextmanager
+    def bulk_load(self) -> Iterator[Self]:
+        """Add much without waiting for the disk after each batch; on it when the block ends.
+
+        Until then a power cut may take back the latest batches, whole ones, at worst all since the
+        block began. The file stays sound, and a crash of the program alone loses nothing.
+
+        Raises:
+            IndexFileError: as `add`, also at the end of the block.
+        """
+        with self._store.relaxed():
+            yield self
 
     def delete(self, ids: Sequence[DocumentId]) -> int:
         """Remove documents; ids that are not there are passed over.
@@ -262,26 +268,22 @@ class Index:
             InputError: `k` or the query cannot be used.
             IndexFileError: the file is damaged; names the document where it is one.
         """
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise InputError(f"k must be a whole number of 1 or more, not {k!r}")
+        batch.check_k(k)
         vector = query_vector(query, self._encoder, self._meta)
         with self._store.read():
             found = self._searcher.exact(vector, k) if exact else self._searcher.funnel(vector, k)
             documents = self._store.documents_by_row([item.row for item in found])
         self._searcher.keep_repairs()
-        pairs = [(documents[item.row], item.score) for item in found]
-        return [
-            Hit(document.id, score, document.text, document.metadata) for document, score in pairs
-        ]
+        return [Hit.of(documents[item.row], item.score) for item in found]
 
     def optimize(self) -> None:
-        """Free the space of deleted documents, repack the scan codes, and measure the shortlist
-        again.
+        """Free the space of deleted documents, repack the scan codes, measure the shortlist anew.
 
         Raises:
             IndexFileError: the file cannot be written, or a stored vector is damaged.
         """
         with self._store.write():
+            self._store.recount()
             segment_store.rebuild(self._store, self.layout)
         self._store.shrink()
         self._searcher.measure()

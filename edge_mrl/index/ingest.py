@@ -12,8 +12,8 @@ from edge_mrl.errors import InputError
 from edge_mrl.index import batch, segment_store
 from edge_mrl.index.codes import Codes, encode
 from edge_mrl.index.meta import IndexMeta
-from edge_mrl.index.records import DocumentId, Record
-from edge_mrl.index.store import NewDocument, Store
+from edge_mrl.index.records import DocumentId, NewDocument, Record
+from edge_mrl.index.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.index.vector_rows import pack_records
 from edge_mrl.slices import FloatArray

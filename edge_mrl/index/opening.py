@@ -46,7 +46,13 @@ def open_or_make(file: Path, encoder: TextEncoder | None, layout: IndexLayout | 
 
 
 def make(file: Path, meta: IndexMeta) -> Opened:
-    """Make an index in a file that does not exist."""
+    """Make an index in a new file.
+
+    Raises:
+        IndexFileError: the file exists or cannot be made.
+    """
+    if file.exists():
+        raise IndexFileError(f"{file} exists: open it, or give another path")
     store = Store(file)
     try:
         return Opened(store, initialise(store, meta))

@@ -29,3 +29,12 @@ class Document:
     id: DocumentId
     text: str
     metadata: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document ready to be written; its metadata is JSON text."""
+
+    id: DocumentId
+    text: str
+    metadata: str

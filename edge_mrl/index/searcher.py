@@ -3,6 +3,7 @@ the best."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.measuring import LEAST_DOCUMENTS, measure
 from edge_mrl.index.resident import Resident
 from edge_mrl.index.store import LARGEST_ROW, Store
+from edge_mrl.index.streamed import Streamed, fitting
 from edge_mrl.index.vector_rows import cosines
 from edge_mrl.slices import FloatArray
 
@@ -33,13 +35,18 @@ class Found:
 
 
 class Searcher:
-    """Searches one store; holds the scan codes in memory."""
+    """Searches one store; holds the scan codes in memory, as far as the budget allows."""
 
-    def __init__(self, store: Store, layout: IndexLayout) -> None:
+    def __init__(self, store: Store, layout: IndexLayout, memory_budget: int | None = None) -> None:
         self._store = store
         self._layout = layout
-        self._resident = Resident(layout)
+        self._budget = memory_budget
+        self._resident: Resident | Streamed = Resident(layout)
         self._measured: tuple[tuple[int, int], Measurement | None] | None = None
+
+    def _sync(self) -> None:
+        self._resident = fitting(self._resident, self._store, self._layout, self._budget)
+        self._resident.sync(self._store)
 
     def funnel(self, vector: FloatArray, k: int) -> list[Found]:
         """The best k of the shortlist. Call inside `store.read()`.
@@ -48,7 +55,7 @@ class Searcher:
             vector: (stored dim,) float32 of unit length.
             k: 1 or more.
         """
-        self._resident.sync(self._store)
+        self._sync()
         measured = self._measurement_at(self._resident.stamp)
         keep = shortlist_for(measured, self._resident.alive, k)
         if not keep:
@@ -86,24 +93,26 @@ class Searcher:
             self._measured = (stamp, None if text is None else Measurement.from_json(text, where))
         return self._measured[1]
 
-    def measure(self) -> None:
-        """Measure the shortlist and write it."""
+    def measure(self, *, wait: bool = True) -> None:
+        """Measure the shortlist and write it; `wait` for another writer, or fail at once."""
         with self._store.read():
             measured = measure(self._store, self._layout)
         if measured is not None:
-            with self._store.write():
+            with self._store.write(wait=wait):
                 self._store.set_fact("shortlist", measured.to_json())
 
     def measure_if_due(self) -> None:
-        """Measure where the index has grown so far that the last measurement says little."""
-        with self._store.read():
-            due = is_due(self.measurement(), self._store.count(), least=LEAST_DOCUMENTS)
-        if due:
-            self.measure()
+        """Measure where the index has grown so far that the last measurement says little. What was
+        added is stored already, so a file that fails now only delays it."""
+        with suppress(IndexFileError):
+            with self._store.read():
+                due = is_due(self.measurement(), self._store.count(), least=LEAST_DOCUMENTS)
+            if due:
+                self.measure(wait=False)
 
     def resident_bytes(self) -> int:
-        """Bytes that a search holds in memory. Call inside `store.read()`."""
-        self._resident.sync(self._store)
+        """Bytes held in memory between searches. Call inside `store.read()`."""
+        self._sync()
         return self._resident.nbytes
 
     def keep_repairs(self) -> None:

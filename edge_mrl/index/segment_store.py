@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from edge_mrl.index import segments
 from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.packing import pack_range
 from edge_mrl.index.segments import Segment, SegmentBlobs
 from edge_mrl.index.store import Store
 
@@ -69,10 +70,8 @@ def derive(store: Store, first_row: int, last_row: int, layout: IndexLayout) -> 
     result: list[Segment] = []
     start = first_row
     while True:
-        vectors = store.vectors_after(start - 1, last_row, segments.MAX_ROWS, layout.stored)
-        full = vectors.rows.size == segments.MAX_ROWS
-        stop = int(vectors.rows[-1]) if full else last_row
-        result.append(segments.build(start, stop, vectors.rows, vectors.units, layout.scan))
+        result.append(pack_range(store, start, last_row, layout))
+        stop = result[-1].last_row
         if stop >= last_row:
             return result
         start = stop + 1
@@ -122,8 +121,6 @@ def _pack_after(store: Store, after: int, layout: IndexLayout) -> None:
     # One segment at a time is in memory, however many documents there are.
     last = store.next_row() - 1
     while after < last:
-        vectors = store.vectors_after(after, last, segments.MAX_ROWS, layout.stored)
-        stop = int(vectors.rows[-1]) if vectors.rows.size == segments.MAX_ROWS else last
-        made = segments.build(after + 1, stop, vectors.rows, vectors.units, layout.scan)
-        replace(store, SegmentHead(None, after + 1, stop), [made], layout)
-        after = stop
+        made = pack_range(store, after + 1, last, layout)
+        replace(store, SegmentHead(None, made.first_row, made.last_row), [made], layout)
+        after = made.last_row

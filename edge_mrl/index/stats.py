@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_mrl import kernel
-from edge_mrl.index.funnel import MEASURED_K, shortlist_for
+from edge_mrl.index.funnel import MEASURED_K, Measurement, shortlist_for
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.searcher import Searcher
@@ -28,6 +28,8 @@ class IndexStats:
         shortlist: candidates that a search for 10 hits rereads at the stored precision.
         expected_recall: the share of the exact top 10 that such a search finds, measured on the
             index's own vectors; None before the first measurement.
+        measurement: that measurement: the interval of the recall, on how many documents and
+            queries; None before the first.
         kernel: which scan runs.
     """
 
@@ -41,6 +43,7 @@ class IndexStats:
     model_name: str
     shortlist: int
     expected_recall: float | None
+    measurement: Measurement | None
     kernel: str
 
 
@@ -61,5 +64,6 @@ def gather(store: Store, searcher: Searcher, meta: IndexMeta) -> IndexStats:
         model_name=meta.model_name,
         shortlist=shortlist_for(measured, count, MEASURED_K),
         expected_recall=None if measured is None else measured.recall,
+        measurement=measured,
         kernel=kernel.info().name,
     )

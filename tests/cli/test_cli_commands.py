@@ -6,6 +6,7 @@ import pytest
 
 from edge_mrl.cli.main import main
 from edge_mrl.cli.registry import COMMANDS
+from edge_mrl.index import default_layout
 
 CORPUS = [
     {
@@ -250,3 +251,26 @@ def test_bad_dims(capsys, tmp_path):
     assert "64,128,256" in fails(
         capsys, "export", "wordllama", "-o", tmp_path / "b", "--dims", "a,b"
     )
+
+
+def test_stats_optimize_and_reslice(capsys, built, static_bundle, tmp_path):
+    stats = run_json(capsys, "stats", built)
+    assert (stats["documents"], stats["stored"]) == (3, "256x8")
+    assert stats["scan"] == str(default_layout(256, [64, 128, 256]).scan)
+    assert stats["expected_recall"] is None
+    assert main(["stats", str(built)]) == 0
+    shown = capsys.readouterr().out
+    assert "3 documents" in shown
+    assert "not measured" in shown
+    assert run_json(capsys, "optimize", built)["documents"] == 3
+    assert main(["optimize", str(built)]) == 0
+    small = tmp_path / "small.db"
+    arguments = ["reslice", built, "--dim", 64, "--scan", "64x2", "-o", small]
+    made = run_json(capsys, *arguments)
+    assert (made["documents"], made["stored"], made["scan"]) == (3, "64x8", "64x2")
+    # The model is found from the note that was carried over.
+    assert run_json(capsys, "search", small, "gzip a file", "-k", 1)["hits"][0]["id"] == "gzip"
+    assert "--overwrite" in fails(capsys, *arguments)
+    assert main([*map(str, arguments), "--overwrite"]) == 0
+    assert "64, 128, 256" in fails(capsys, "reslice", built, "--dim", 100, "-o", tmp_path / "x.db")
+    assert "no index" in fails(capsys, "stats", tmp_path / "none.db")

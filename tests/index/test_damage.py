@@ -205,6 +205,18 @@ def test_damaged_counters_are_refused(copy, query, key, value):
         index.search(query)
 
 
+def test_the_count_is_made_again_where_it_is_lost(copy):
+    change(copy, "DELETE FROM meta WHERE key = 'documents'")
+    with Index.open(copy) as index:
+        assert len(index) == ROWS
+        index.delete(["doc1", "doc2"])
+        assert read(copy, "SELECT value FROM meta WHERE key = 'documents'") == [(str(ROWS - 2),)]
+        # A number that is wrong is put right when the index is optimised.
+        change(copy, "UPDATE meta SET value = '5' WHERE key = 'documents'")
+        index.optimize()
+        assert len(index) == ROWS - 2
+
+
 @pytest.mark.parametrize("value", ["{", "[]", b"\xff", "[" * 100_000])
 def test_damaged_metadata_names_the_document(copy, query, value):
     change(copy, "UPDATE documents SET metadata = ? WHERE row = 1", value)

@@ -11,6 +11,7 @@ from edge_mrl.index.funnel import (
     depths,
     is_due,
     measure_shortlist,
+    needed_depth,
     shortlist_for,
 )
 
@@ -21,6 +22,14 @@ def trials_of(seed, count, rows):
         exact = generator.standard_normal(rows).astype(np.float32)
         noisy = exact * 100 + 30 * generator.standard_normal(rows)
         yield Trial(int(generator.integers(rows)), exact, noisy.astype(np.int64))
+
+
+def trial_of(depth, rows):
+    """A trial whose nearest ten stand at these depths, rising and all different."""
+    exact = np.zeros(rows, dtype=np.float32)
+    exact[depth] = 1
+    # The document itself is scanned first and not counted, so position p has depth p.
+    return Trial(0, exact, np.arange(rows, 0, -1))
 
 
 @settings(deadline=None, max_examples=50)
@@ -45,9 +54,45 @@ def test_the_measured_list_reaches_the_recall_and_no_shorter_one_does(seed, want
             total += 10
         return hits / total
 
-    assert recall(measured.shortlist) == measured.recall >= wanted
-    assert recall(measured.shortlist - 1) < wanted
+    assert recall(measured.shortlist) == pytest.approx(measured.recall)
+    assert measured.recall >= wanted
+    assert measured.recall_low <= measured.recall <= measured.recall_high
+    table = np.array([depths(trial) for trial in trials_of(seed, 20, 200)])
+    assert recall(needed_depth(table, wanted)) >= wanted > recall(needed_depth(table, wanted) - 1)
     assert (measured.documents, measured.sampled, measured.queries) == (200, 200, 20)
+
+
+def test_the_interval_equals_scipys():
+    stats = pytest.importorskip("scipy.stats")
+    measured = measure_shortlist(trials_of(3, 100, 300), 300, 0.9)
+    table = np.array([depths(trial) for trial in trials_of(3, 100, 300)])
+    each = (table <= measured.shortlist).mean(axis=1)
+    reference = stats.bootstrap(
+        (each,), np.mean, n_resamples=10_000, method="percentile", random_state=0
+    ).confidence_interval
+    assert measured.recall_low == pytest.approx(reference.low, abs=0.002)
+    assert measured.recall_high == pytest.approx(reference.high, abs=0.002)
+
+
+def test_the_shortlist_holds_for_queries_that_were_not_measured():
+    """A population whose queries differ in how hard they are, as texts do; its recall is known."""
+    generator = np.random.default_rng(0)
+    hard = 10 * np.exp(generator.normal(0, 1, (20_000, 1)))
+    drawn = np.sort(np.ceil(hard * generator.exponential(1, (20_000, 10))).astype(np.int64))
+    # Two neighbours cannot stand at one depth.
+    population = np.maximum.accumulate(drawn - np.arange(10), axis=1) + np.arange(10)
+    rows = int(population.max()) + 2
+    reached = covered = 0
+    for _ in range(60):
+        drawn = population[generator.integers(0, 20_000, 100)]
+        measured = measure_shortlist((trial_of(row, rows) for row in drawn), rows, 0.9)
+        truth = (population <= measured.shortlist).mean()
+        reached += truth >= 0.9
+        covered += measured.recall_low <= truth <= measured.recall_high
+        assert measured.shortlist < 3 * needed_depth(population, 0.9)
+    # 95 of 100 are promised; without the margin it is about half.
+    assert reached >= 52
+    assert covered >= 45
 
 
 def test_a_perfect_scan_needs_ten():
@@ -84,6 +129,10 @@ def test_measuring_again_when_the_index_has_doubled():
 def test_json_there_and_back():
     measured = Measurement(100, 0.99, 3000, 3000, 100)
     assert Measurement.from_json(measured.to_json(), "here") == measured
+    measured = measure_shortlist(trials_of(1, 20, 50), 50)
+    assert Measurement.from_json(measured.to_json(), "here") == measured
+    plain = '{"shortlist": 7, "recall": 1, "documents": 9, "sampled": 8, "queries": 2}'
+    assert Measurement.from_json(plain, "here") == Measurement(7, 1.0, 9, 8, 2)
     for damaged in ("{", "[]", '{"shortlist": 0}', "[" * 100_000):
         with pytest.raises(IndexFileError, match="here"):
             Measurement.from_json(damaged, "here")

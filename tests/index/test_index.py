@@ -76,6 +76,22 @@ def test_a_stream_is_added_batch_by_batch(tmp_path, word_encoder):
             index.add_stream([], batch_size=0)
 
 
+def test_a_bulk_load_is_durable_at_its_end_and_writes_after_it_are_again(vector_index, tmp_path):
+    index = vector_index(32)
+    synchronous = index._store.connection.execute
+    with index.bulk_load() as loading:
+        assert loading is index
+        assert synchronous("PRAGMA synchronous").fetchone() == (1,)
+        index.add(vectors=np.ones((3, 32)))
+    assert synchronous("PRAGMA synchronous").fetchone() == (2,)
+    with pytest.raises(InputError, match="31 dimensions"), index.bulk_load():
+        index.add(vectors=np.ones((2, 32)))
+        index.add(vectors=np.ones((1, 31)))
+    assert synchronous("PRAGMA synchronous").fetchone() == (2,)
+    with Index.open(tmp_path / "v.db") as other:
+        assert len(other) == 5
+
+
 @pytest.mark.parametrize("scan", ["32x1", "32x2", "32x4", "32x8", "16x8"])
 @pytest.mark.parametrize("stored", ["32x8", "32x16", "32x32"])
 def test_search_equals_brute_force(vector_index, clustered, brute_force, stored, scan):
@@ -107,6 +123,24 @@ def test_recall_of_the_funnel_at_the_default_layout(vector_index, clustered, bru
         hits = {hit.id for hit in index.search(query)}
         found += len(hits & set(brute_force(vectors, query, 10)))
     assert found / 500 >= 0.97
+
+
+def test_what_was_stored_is_not_refused_when_the_measurement_fails(
+    vector_index, clustered, monkeypatch
+):
+    def failing(store, layout):
+        raise IndexFileError("the disk fails")
+
+    index = vector_index(32)
+    with monkeypatch.context() as patch:
+        patch.setattr("edge_mrl.index.searcher.measure", failing)
+        assert len(index.add(vectors=clustered(2500, 32))) == 2500
+        assert index.stats().measurement is None
+        with pytest.raises(IndexFileError, match="the disk fails"):
+            index.optimize()
+    index.add(vectors=clustered(1, 32))
+    measured = index.stats().measurement
+    assert (measured.documents, measured.sampled) == (2501, 2501)
 
 
 def test_scores_do_not_depend_on_the_shortlist(vector_index, clustered):

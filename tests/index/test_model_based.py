@@ -80,6 +80,11 @@ class IndexHistory(RuleBasedStateMachine):
         self.index.close()
         self.index = Index.open(self.folder / "i.db")
 
+    @rule(damage=st.sampled_from(["DELETE FROM meta", "UPDATE meta SET value = 'x'"]))
+    def lose_the_count(self, damage):
+        with self.index._store.write():
+            self.index._store.connection.execute(f"{damage} WHERE key = 'documents'")
+
     @rule()
     def optimize(self):
         self.index.optimize()
@@ -105,6 +110,8 @@ class IndexHistory(RuleBasedStateMachine):
         if not hasattr(self, "model"):
             return
         assert len(self.index) == len(self.reader) == len(self.model)
+        with self.index._store.read():
+            assert self.index._store._counted() == len(self.model)
         assert {document.id for document in self.index.get(list(self.model))} == set(self.model)
 
     def teardown(self):

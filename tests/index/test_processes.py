@@ -95,7 +95,7 @@ def test_a_reader_sees_what_another_process_adds_and_deletes(path):
 
 
 def test_a_second_writer_waits_and_then_gets_a_sentence(path, monkeypatch):
-    monkeypatch.setattr("edge_mrl.index.store.BUSY_SECONDS", 0.3)
+    monkeypatch.setattr("edge_mrl.index.database.BUSY_SECONDS", 0.3)
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with Index.open(path) as index:

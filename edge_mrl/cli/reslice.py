@@ -1,0 +1,70 @@
+"""`edge-mrl reslice`: a smaller index for a smaller device, cut from one that is there."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edge_mrl.cli.output import Progress, format_bytes, print_json
+from edge_mrl.errors import InputError
+from edge_mrl.index import Index, reslice_index
+from edge_mrl.index.layout import STORED_BITS
+from edge_mrl.slices import Slice
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See `edge_mrl.cli.registry`."""
+    parser.add_argument("index", type=Path, help="the index file to cut")
+    parser.add_argument(
+        "--dim", type=int, required=True, help="dimensions to keep of each vector, a trained size"
+    )
+    parser.add_argument(
+        "--bits",
+        type=int,
+        choices=STORED_BITS,
+        help="bits of a stored coordinate (default: as they are)",
+    )
+    parser.add_argument("--scan", metavar="DxB", help="the scan slice (default: by dimensions)")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="the index file to make"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an index that is there")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """See `edge_mrl.cli.registry`."""
+    place: Path = arguments.output
+    if place.exists() and not arguments.overwrite:
+        raise InputError(f"{place} exists: give another path, --overwrite replaces it")
+    scan = None if arguments.scan is None else Slice.parse(arguments.scan)
+    with Index.open(arguments.index) as source:
+        before = source.stats()
+    progress = Progress("cutting", before.documents, "documents")
+    with reslice_index(
+        arguments.index,
+        place,
+        arguments.dim,
+        bits=arguments.bits,
+        scan=scan,
+        on_progress=progress.update,
+    ) as index:
+        progress.finish()
+        after = index.stats()
+    if arguments.json:
+        print_json(
+            {
+                "index": str(place),
+                "documents": after.documents,
+                "bytes": after.file_bytes,
+                "bytes_before": before.file_bytes,
+                "stored": str(after.layout.stored),
+                "scan": str(after.layout.scan),
+            }
+        )
+    else:
+        print(
+            f"{place}: {after.documents} documents, {format_bytes(after.file_bytes)} "
+            f"instead of {format_bytes(before.file_bytes)}, {after.layout}"
+        )
+    return 0
