@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 import numpy as np
 
-from edge_mrl.backends import Backend, available, open_backend
-from edge_mrl.bundle.manifest import Variant
+from edge_mrl.backends import BACKENDS, Backend, available, open_backend
+from edge_mrl.bundle.manifest import Manifest, Variant
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.errors import BackendMissingError, InputError, SelfTestError
 from edge_mrl.index.layout import IndexLayout
@@ -99,7 +99,10 @@ class Encoder:
             _Loaded(
                 bundle,
                 chosen,
-                TextTokenizer(bundle.checked(manifest.tokenizer.path), manifest.tokenizer),
+                TextTokenizer(
+                    bundle.checked(manifest.tokenizer.path),
+                    replace(manifest.tokenizer, max_tokens=_max_tokens(manifest, chosen)),
+                ),
                 open_backend(
                     chosen,
                     [bundle.checked(file) for file in chosen.files],
@@ -207,6 +210,18 @@ class Encoder:
         `encode`."""
         return self.encode(texts, prompt_name=self._first_prompt("document", "passage", "corpus"))
 
+    def reads_whole(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text is read as far as the model itself would read it.
+
+        Only a variant with a limit of its own (`Variant.max_tokens`) reads less; a text that comes
+        up to that limit counts as cut.
+        """
+        manifest = self._loaded.bundle.manifest
+        limit = _max_tokens(manifest, self._loaded.variant)
+        if limit is None or limit == manifest.tokenizer.max_tokens:
+            return [True] * len(texts)
+        return [len(ids) < limit for ids in self._loaded.tokenizer.encode(texts)]
+
     def verify(self) -> float:
         """Run every golden text.
 
@@ -236,8 +251,15 @@ class Encoder:
 
     def _self_test(self, count: int | None) -> float:
         golden = self._loaded.bundle.golden()
-        reference = golden.vectors[:count, : self._dim]
-        vectors = self.encode(golden.texts[:count], prompt="")
+        # Where a variant reads less of a text than the model, the vectors differ by right.
+        whole = np.array(self.reads_whole(golden.texts[:count]), dtype=bool)
+        reference = golden.vectors[:count, : self._dim][whole]
+        vectors = self.encode(golden.texts[:count], prompt="")[whole]
+        if not len(vectors):
+            raise SelfTestError(
+                f"no golden text is short enough for variant {self._loaded.variant.name!r}, so it "
+                "cannot be checked: choose another variant"
+            )
         norms = np.linalg.norm(reference, axis=1)
         cosines = np.sum(vectors * reference, axis=1) / np.where(norms == 0, 1, norms)
         # A text without direction has none in the reference either.
@@ -259,13 +281,20 @@ class Encoder:
 SELF_TEST_SLACK = 0.01
 
 
+def _max_tokens(manifest: Manifest, variant: Variant) -> int | None:
+    limits = [
+        limit for limit in (manifest.tokenizer.max_tokens, variant.max_tokens) if limit is not None
+    ]
+    return min(limits, default=None)
+
+
 def _first_runnable(bundle: Bundle, dim: int | None) -> Variant:
     fitting = [v for v in bundle.manifest.variants if dim is None or dim in v.dims]
     for variant in fitting:
         if available(variant):
             return variant
-    formats = ", ".join(sorted({variant.format for variant in fitting}))
+    formats = sorted({variant.format for variant in fitting})
+    commands = " or ".join(f"`{BACKENDS[format_].install}`" for format_ in formats)
     raise BackendMissingError(
-        f"no engine for this bundle's variants ({formats}) is installed: run `pip install "
-        "'edge-mrl[onnx]'`"
+        f"no engine for this bundle's variants ({', '.join(formats)}) is installed: run {commands}"
     )

@@ -95,8 +95,10 @@ class Variant:
 
     `dims` are the trained sizes it can give, `pad_invariant` says whether a text's vector is the
     same alone and in a padded batch (where it is not, the runtime runs texts one by one),
-    `session_options` are engine settings the file needs to give the right numbers, `gate` is what
-    was measured at export."""
+    `session_options` are engine settings the file needs to give the right numbers, `engines` the
+    packages that are known to run it rightly (none named: every engine of the format), `max_tokens`
+    a shorter limit than the tokenizer's, where the file's shapes end there, `gate` is what was
+    measured at export."""
 
     name: str
     format: VariantFormat
@@ -106,6 +108,8 @@ class Variant:
     pad_invariant: bool
     session_options: dict[str, str]
     gate: GateResult
+    engines: tuple[str, ...] = ()
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +276,8 @@ def _variant(table: Table) -> Variant:
             cosine_min=gate.number("cosine_min", -1, 1.001),
             threshold=gate.number("threshold", -1, 1),
         ),
+        engines=table.texts("engines") if "engines" in table else (),
+        max_tokens=table.optional_integer("max_tokens", 1, 10**6),
     )
 
 

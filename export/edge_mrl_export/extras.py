@@ -8,6 +8,11 @@ import importlib.util
 from edge_mrl.errors import ExportError
 
 
+def installed(*modules: str) -> bool:
+    """Whether all of these can be imported; they are not imported."""
+    return all(importlib.util.find_spec(module) is not None for module in modules)
+
+
 def require(*modules: str, extra: str = "export") -> None:
     """Check that modules can be imported; they are not imported yet.
 
@@ -15,5 +20,5 @@ def require(*modules: str, extra: str = "export") -> None:
         ExportError: one is missing.
     """
     for module in modules:
-        if importlib.util.find_spec(module) is None:
+        if not installed(module):
             raise ExportError(f"this export needs {module}: run `pip install 'edge-mrl[{extra}]'`")

@@ -103,6 +103,10 @@ class WordLlamaSource:
         """See `Source.default_requests`."""
         return (VariantRequest("table", "int8-portable"), VariantRequest("onnx", "int8-portable"))
 
+    def default_note(self) -> str | None:
+        """See `Source.default_note`."""
+        return None
+
     def reference_name(self) -> str:
         """See `Source.reference_name`."""
         if _library() is None:
