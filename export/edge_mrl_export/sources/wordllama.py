@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 
 from edge_mrl.errors import ExportError
 from edge_mrl.slices import FloatArray, check_trained, normalize
-from edge_mrl_export.extras import require
+from edge_mrl_export.extras import installed, require
 from edge_mrl_export.model import BuiltVariant, ModelDescription, TokenizerSource, VariantRequest
 from edge_mrl_export.static_table import build_static_variants
 
@@ -93,7 +93,10 @@ class WordLlamaSource:
             similarity="cosine",
             prompts={},
             default_prompt_name=None,
-            tools=("onnx", "onnxruntime", "wordllama"),
+            tools=(
+                *("onnx", "onnxruntime", "wordllama"),
+                *(("ai-edge-litert",) if installed("ai_edge_litert") else ()),
+            ),
             tokenizer=TokenizerSource(
                 self.tokenizer_json, add_special_tokens=False, max_tokens=None, pad_id=0
             ),
