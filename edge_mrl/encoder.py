@@ -252,9 +252,9 @@ class Encoder:
     def _self_test(self, count: int | None) -> float:
         golden = self._loaded.bundle.golden()
         # Where a variant reads less of a text than the model, the vectors differ by right.
-        whole = np.array(self.reads_whole(golden.texts[:count]), dtype=bool)
-        reference = golden.vectors[:count, : self._dim][whole]
-        vectors = self.encode(golden.texts[:count], prompt="")[whole]
+        fitting = np.flatnonzero(self.reads_whole(golden.texts))[:count]
+        reference = golden.vectors[fitting, : self._dim]
+        vectors = self.encode([golden.texts[row] for row in fitting], prompt="")
         if not len(vectors):
             raise SelfTestError(
                 f"no golden text is short enough for variant {self._loaded.variant.name!r}, so it "

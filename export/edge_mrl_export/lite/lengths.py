@@ -12,6 +12,9 @@ DEFAULT_LENGTHS = (16, 64, 256)
 MOST_BY_DEFAULT = 512
 """Attention takes memory by the square of the length; longer signatures must be asked for."""
 
+LEAST_LONGEST = 8
+"""The shortest golden texts, by which a file is checked, must fit with their special tokens."""
+
 
 def choose_lengths(wanted: Sequence[int] | None, max_tokens: int | None) -> tuple[int, ...]:
     """Tokens per signature, rising.
@@ -21,15 +24,16 @@ def choose_lengths(wanted: Sequence[int] | None, max_tokens: int | None) -> tupl
         max_tokens: the model's limit, special tokens counted, or None where it has none.
 
     Raises:
-        ExportError: a length is below 2, comes twice, or is beyond the model's limit.
+        ExportError: the lengths are too short, one comes twice, or is beyond the model's limit.
     """
     if wanted is None:
         longest = min(max_tokens or MOST_BY_DEFAULT, MOST_BY_DEFAULT)
         return (*(length for length in DEFAULT_LENGTHS if length < longest), longest)
     lengths = tuple(sorted(set(wanted)))
-    if len(lengths) != len(wanted) or not lengths or lengths[0] < 2:
+    if len(lengths) != len(wanted) or not lengths or lengths[0] < 2 or lengths[-1] < LEAST_LONGEST:
         raise ExportError(
-            "sequence lengths must be different numbers of 2 or more, as in 16,64,256"
+            f"sequence lengths must be different numbers, the longest {LEAST_LONGEST} or more, as in "
+            "16,64,256"
         )
     if max_tokens is not None and lengths[-1] > max_tokens:
         raise ExportError(

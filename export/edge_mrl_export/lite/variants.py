@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from functools import cached_property
 from pathlib import Path
 
@@ -36,8 +38,6 @@ class LiteVariants:
     ) -> None:
         self._source, self._dims, self._lengths = source, dims, lengths
         self._max_tokens = None if lengths[-1] == max_tokens else lengths[-1]
-        # Removed when this object goes.
-        self._scratch = tempfile.TemporaryDirectory(prefix="edge-mrl-")
 
     def build(self, precision: Precision, folder: Path) -> BuiltVariant:
         """Write one file below `folder`.
@@ -70,6 +70,9 @@ class LiteVariants:
     @cached_property
     def _float32(self) -> Path:
         require(*MODULES)
-        out = Path(self._scratch.name) / "fp32.tflite"
+        scratch = Path(tempfile.mkdtemp(prefix="edge-mrl-"))
+        # Kept for the other precisions, and gone with this object.
+        weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
+        out = scratch / "fp32.tflite"
         convert(self._source, out, self._lengths)
         return out

@@ -182,11 +182,15 @@ class SentenceTransformersSource:
 
     def _convert(self, precision: Precision) -> onnx.ModelProto:
         from edge_mrl_export.precision.fast import int8_fast
+        from edge_mrl_export.precision.four_bits import int4
+        from edge_mrl_export.precision.half import fp16
         from edge_mrl_export.precision.portable import int8_portable
 
         passes: dict[Precision, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
             "int8-fast": int8_fast,
             "int8-portable": int8_portable,
+            "fp16": fp16,
+            "int4": int4,
         }
         return passes[precision](self._encoder) if precision in passes else self._encoder
 
