@@ -13,7 +13,7 @@ def installed(*modules: str) -> bool:
     return all(importlib.util.find_spec(module) is not None for module in modules)
 
 
-def require(*modules: str, extra: str = "export") -> None:
+def require(*modules: str, extra: str = "export", what: str = "export") -> None:
     """Check that modules can be imported; they are not imported yet.
 
     Raises:
@@ -21,4 +21,4 @@ def require(*modules: str, extra: str = "export") -> None:
     """
     for module in modules:
         if not installed(module):
-            raise ExportError(f"this export needs {module}: run `pip install 'edge-mrl[{extra}]'`")
+            raise ExportError(f"this {what} needs {module}: run `pip install 'edge-mrl[{extra}]'`")

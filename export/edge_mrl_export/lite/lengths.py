@@ -32,8 +32,8 @@ def choose_lengths(wanted: Sequence[int] | None, max_tokens: int | None) -> tupl
     lengths = tuple(sorted(set(wanted)))
     if len(lengths) != len(wanted) or not lengths or lengths[0] < 2 or lengths[-1] < LEAST_LONGEST:
         raise ExportError(
-            f"sequence lengths must be different numbers, the longest {LEAST_LONGEST} or more, as in "
-            "16,64,256"
+            "sequence lengths must be different numbers, the longest "
+            f"{LEAST_LONGEST} or more, as in 16,64,256"
         )
     if max_tokens is not None and lengths[-1] > max_tokens:
         raise ExportError(

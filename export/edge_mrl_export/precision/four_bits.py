@@ -123,5 +123,4 @@ def _codes(values: FloatArray, scale: FloatArray, zero: FloatArray) -> FloatArra
 
 
 def _nibbles(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    packed: npt.NDArray[np.uint8] = codes[..., 0::2] | (codes[..., 1::2] << 4)
-    return packed
+    return np.bitwise_or(codes[..., 0::2], np.left_shift(codes[..., 1::2], 4, dtype=np.uint8))

@@ -1,5 +1,5 @@
-"""`fp16`: half the bytes on disk; the arithmetic stays float32, since processors of small boards and
-ONNX Runtime on them have no half-precision products.
+"""`fp16`: half the bytes on disk; the arithmetic stays float32, since ONNX Runtime has no
+half-precision products for most processors of small boards.
 
 Each weight is a float16 constant behind a Cast; tables of embeddings are cast after the gather, so
 they stay small in memory too."""
