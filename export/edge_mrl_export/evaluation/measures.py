@@ -115,10 +115,10 @@ def _spearman(
 
     ranks = [stats.rankdata(values, axis=axis) for values in (left, right)]
     a, b = (values - values.mean(axis=axis, keepdims=True) for values in ranks)
-    product: npt.NDArray[np.floating] = (a * b).sum(axis=axis) / np.sqrt(
-        (a * a).sum(axis=axis) * (b * b).sum(axis=axis)
-    )
-    return product
+    spread = np.sqrt((a * a).sum(axis=axis) * (b * b).sum(axis=axis))
+    # A resample of one pair many times over has no correlation.
+    found: npt.NDArray[np.floating] = (a * b).sum(axis=axis) / np.where(spread == 0, 1, spread)
+    return found
 
 
 def _mean(values: npt.NDArray[np.floating]) -> Measured:
