@@ -270,10 +270,8 @@ class Encoder:
         if not (np.isfinite(lowest) and lowest >= gate.cosine_min - SELF_TEST_SLACK):
             raise SelfTestError(
                 f"variant {self._loaded.variant.name!r} gives wrong vectors here: cosine "
-                f"{lowest:.4f} with the "
-                ""
-                f"exported ones, where {gate.cosine_min:.4f} was measured; choose another "
-                "variant or update the engine"
+                f"{lowest:.4f} with the exported ones, where {gate.cosine_min:.4f} was measured; "
+                "choose another variant or update the engine"
             )
         return mean
 

@@ -53,12 +53,12 @@ WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
 """Resident bytes per byte of model file, where it is not 1.
 
 From the same run: fp32 212 MB in all for a 90.4 MB file, fp16 180 for 45.3 (kept twice: cast up to
-fp32), int4 106 for 14.3. onnx int8-portable: 160 for 24.1, since the weights are unpacked to float32
-at load. tflite, with signatures for 16, 64 and 256 tokens, each of which keeps a packed copy of its
-own, and unpacks fp16 and int8-portable to float32 for it: fp32 264 for 91.2, fp16 436 for 46.5,
-int8-fast 124 for 26.0, int8-portable 534 for 26.1. That is too much for a static table as TFLite,
-which has no products to pack; the same table for numpy is cheaper anyway. Elsewhere the file is read
-or mapped once.
+fp32), int4 106 for 14.3. onnx int8-portable: 160 for 24.1, since the weights are unpacked to
+float32 at load. tflite, with signatures for 16, 64 and 256 tokens, each of which keeps a packed
+copy of its own, and unpacks fp16 and int8-portable to float32 for it: fp32 264 for 91.2, fp16 436
+for 46.5, int8-fast 124 for 26.0, int8-portable 534 for 26.1. That is too much for a static table as
+TFLite, which has no products to pack; the same table for numpy is cheaper anyway. Elsewhere the
+file is read or mapped once.
 """
 
 # --- relative time of the encoder ---
