@@ -9,12 +9,12 @@ from typing import overload
 
 import numpy as np
 
-from edge_mrl.backends import BACKENDS, Backend, available, open_backend
-from edge_mrl.bundle.manifest import Manifest, Variant
+from edge_mrl.backends import BACKENDS, Backend, available, installed_formats, open_backend
+from edge_mrl.bundle.manifest import Variant
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.errors import BackendMissingError, InputError, SelfTestError
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.planning import BundleFacts, DeviceProfile, Plan, load_profile, plan
+from edge_mrl.planning import AUTO, BundleFacts, DeviceProfile, Plan, load_profile, plan
 from edge_mrl.slices import FloatArray, check_trained
 from edge_mrl.tokenization import TextTokenizer
 
@@ -63,12 +63,15 @@ class Encoder:
 
         Args:
             path: the bundle folder.
-            profile: a device's name, a profile file, or a `DeviceProfile`; the planner then chooses
-                variant, size and threads for it.
+            profile: a device's name, ``"auto"`` for this machine, a profile file, or a
+                `DeviceProfile`; the planner then chooses variant, size and threads for it. For
+                this machine it chooses among the variants whose engine is installed, for any other
+                device among those that have an engine there.
             documents: how many documents the plan is for.
             truncate_dim: the size of the vectors, one of the trained ones; it overrides the plan's.
             variant: the variant's name; it overrides the plan's. Without it and without a profile:
-                the first in the bundle whose engine is installed and which gives `truncate_dim`.
+                the first in the bundle whose engine is installed, or the smallest of those that
+                give `truncate_dim`.
             threads: threads of the engine, default the plan's or 1 (more make a single short text
                 slower).
             self_test: compare a few golden texts before the encoder is handed out.
@@ -87,7 +90,7 @@ class Encoder:
             check_trained(truncate_dim, manifest.embedding.matryoshka_dims)
         made: Plan | None = None
         if profile is not None:
-            device = profile if isinstance(profile, DeviceProfile) else load_profile(profile)
+            device = profile if isinstance(profile, DeviceProfile) else _device(profile, bundle)
             made = plan(BundleFacts.from_manifest(manifest), device, documents)
         if made is not None:
             truncate_dim = truncate_dim or made.layout.stored.dim
@@ -101,7 +104,7 @@ class Encoder:
                 chosen,
                 TextTokenizer(
                     bundle.checked(manifest.tokenizer.path),
-                    replace(manifest.tokenizer, max_tokens=_max_tokens(manifest, chosen)),
+                    replace(manifest.tokenizer, max_tokens=manifest.max_tokens(chosen)),
                 ),
                 open_backend(
                     chosen,
@@ -217,7 +220,7 @@ class Encoder:
         up to that limit counts as cut.
         """
         manifest = self._loaded.bundle.manifest
-        limit = _max_tokens(manifest, self._loaded.variant)
+        limit = manifest.max_tokens(self._loaded.variant)
         if limit is None or limit == manifest.tokenizer.max_tokens:
             return [True] * len(texts)
         return [len(ids) < limit for ids in self._loaded.tokenizer.encode(texts)]
@@ -279,18 +282,21 @@ class Encoder:
 SELF_TEST_SLACK = 0.01
 
 
-def _max_tokens(manifest: Manifest, variant: Variant) -> int | None:
-    limits = [
-        limit for limit in (manifest.tokenizer.max_tokens, variant.max_tokens) if limit is not None
-    ]
-    return min(limits, default=None)
+def _device(profile: str | os.PathLike[str], bundle: Bundle) -> DeviceProfile:
+    if os.fspath(profile) == AUTO:
+        # Where nothing can run here, the command that brings an engine helps more than a plan's
+        # refusal.
+        _first_runnable(bundle, None)
+    return load_profile(profile, formats=installed_formats())
 
 
 def _first_runnable(bundle: Bundle, dim: int | None) -> Variant:
     fitting = [v for v in bundle.manifest.variants if dim is None or dim in v.dims]
-    for variant in fitting:
-        if available(variant):
-            return variant
+    runnable = [variant for variant in fitting if available(variant)]
+    if runnable:
+        # A static table has a smaller variant for a smaller size; where sizes are equal, the
+        # bundle's order decides.
+        return runnable[0] if dim is None else min(runnable, key=lambda one: max(one.dims))
     formats = sorted({variant.format for variant in fitting})
     commands = " or ".join(f"`{BACKENDS[format_].install}`" for format_ in formats)
     raise BackendMissingError(

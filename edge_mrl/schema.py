@@ -7,10 +7,13 @@ same way: where it stands, what was found, what is expected. Nothing here touche
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NoReturn
 
 from edge_mrl.errors import EdgeMrlError
+
+Locate = Callable[[tuple[str, ...]], int | None]
+"""The keys that lead to a value -> the line on which it stands; None where nobody can tell."""
 
 
 class Table:
@@ -20,24 +23,45 @@ class Table:
         data: the parsed value; anything but a mapping with string keys is refused.
         where: how a message names this place, e.g. ``"manifest.json: variants[2]"``.
         error: the class of error to raise.
+        locate: finds the line of a value, asked only for a message.
+        path: the keys that lead here from the top of the document, for `locate`.
     """
 
-    def __init__(self, data: object, where: str, error: type[EdgeMrlError]) -> None:
+    def __init__(
+        self,
+        data: object,
+        where: str,
+        error: type[EdgeMrlError],
+        *,
+        locate: Locate | None = None,
+        path: tuple[str, ...] = (),
+    ) -> None:
         self._where = where
         self._error = error
+        self._locate = locate
+        self._path = path
         if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
-            raise error(f"{where} must be a table of named fields, not {_describe(data)}")
+            line = self._line()
+            raise error(f"{where} must be a table of named fields, not {_describe(data)}{line}")
         self._data: Mapping[str, object] = data
 
-    def fail(self, message: str) -> NoReturn:
-        """Raise this table's error for the table as a whole."""
-        raise self._error(f"{self._where}: {message}")
+    def fail(self, message: str, key: str | None = None) -> NoReturn:
+        """Raise this table's error, for the table as a whole or for one field of it."""
+        raise self._error(f"{self._where}: {message}{self._line(key)}")
+
+    def _line(self, key: str | None = None) -> str:
+        """Where the field stands, or else this table: ``" (line 12)"``; empty if unknown."""
+        if self._locate is None:
+            return ""
+        line = None if key is None else self._locate((*self._path, key))
+        line = line or (self._locate(self._path) if self._path else None)
+        return "" if line is None else f" (line {line})"
 
     def _bad(self, key: str, expected: str) -> NoReturn:
         if key not in self._data:
-            raise self._error(f"{self._where}: the field {key!r} is missing; it must be {expected}")
+            self.fail(f"the field {key!r} is missing; it must be {expected}")
         found = _describe(self._data[key])
-        raise self._error(f"{self._where}: the field {key!r} must be {expected}, not {found}")
+        self.fail(f"the field {key!r} must be {expected}, not {found}", key)
 
     def __contains__(self, key: str) -> bool:
         return key in self._data
@@ -49,7 +73,8 @@ class Table:
         """Refuse fields that are not in `known`."""
         unknown = sorted(set(self._data) - set(known))
         if unknown:
-            self.fail(f"unknown field {unknown[0]!r}; known fields are {', '.join(known)}")
+            names = ", ".join(known)
+            self.fail(f"unknown field {unknown[0]!r}; known fields are {names}", unknown[0])
 
     def text(self, key: str, *, max_length: int = 10_000) -> str:
         """A string of at most `max_length` characters."""
@@ -110,7 +135,13 @@ class Table:
         """A nested table."""
         if key not in self._data:
             self._bad(key, "a table of named fields")
-        return Table(self._data[key], f"{self._where}: {key}", self._error)
+        return Table(
+            self._data[key],
+            f"{self._where}: {key}",
+            self._error,
+            locate=self._locate,
+            path=(*self._path, key),
+        )
 
     def tables(self, key: str, *, max_items: int = 10_000) -> tuple[Table, ...]:
         """A list of nested tables."""

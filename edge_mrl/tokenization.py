@@ -25,7 +25,8 @@ class TextTokenizer:
 
     def __init__(self, file: Path, info: TokenizerInfo) -> None:
         try:
-            self._tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
+            # From the file: as a str the text would be held in memory twice.
+            self._tokenizer = Tokenizer.from_file(str(file))
         except Exception as error:
             raise BundleError(
                 f"{file} cannot be read as a tokenizer ({error}): export the bundle again"

@@ -16,6 +16,18 @@ find_python() {
     exit 2
 }
 
+# The wordllama wheel holds the model that the demo and the tests export. On a machine that no wheel was built for,
+# its data files are all that is needed: the code of the package is then only a yardstick that is missing.
+install_wordllama() {
+    pip="$environment/bin/python -m pip --quiet --disable-pip-version-check"
+    if ! $pip install --only-binary wordllama --constraint "$root/constraints.txt" wordllama; then
+        echo "edge-mrl: no wordllama wheel for this machine, so only its data files are used" >&2
+        packages=$("$environment/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+        $pip install --no-deps --only-binary :all: --platform manylinux_2_17_x86_64 --python-version 3.11 \
+            --implementation cp --target "$packages" --upgrade --constraint "$root/constraints.txt" wordllama
+    fi
+}
+
 make_environment() {
     environment="$root/.venv/$1"
     shift
@@ -30,8 +42,6 @@ make_environment() {
     "$python" -m venv "$environment"
     (cd "$root" && "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
         --constraint constraints.txt "$@")
-    if command -v after_install >/dev/null 2>&1; then
-        after_install
-    fi
+    install_wordllama
     echo "$wanted" >"$environment/installed"
 }

@@ -6,9 +6,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from edge_mrl_export import export
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_profiles_of_ones_own(tmp_path_factory):
+    """Whoever runs the tests may have device profiles of their own; the tests count the shipped."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("settings")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """What is shipped: the wheel and the sdist, built from the tree and looked into."""
 
+import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -23,9 +25,12 @@ def built(tmp_path_factory):
     return out
 
 
+def has_compiler():
+    return bool(os.environ.get("CC") or any(map(shutil.which, ("cc", "gcc", "clang"))))
+
+
 def test_the_wheel_has_both_packages_profiles_types_and_licence(built):
     (wheel,) = built.glob("*.whl")
-    assert wheel.name.endswith("py3-none-any.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         entry_points = next(name for name in names if name.endswith("entry_points.txt"))
@@ -40,6 +45,10 @@ def test_the_wheel_has_both_packages_profiles_types_and_licence(built):
         "edge_mrl_export/py.typed",
         "edge_mrl/__init__.py",
     }
+    compiled = "edge_mrl/kernel/_scan.so" in names
+    assert compiled == has_compiler()
+    assert "-py3-none-" in wheel.name
+    assert wheel.name.endswith("-none-any.whl") != compiled
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "export/", "benchmarks/"))]
 
@@ -49,23 +58,58 @@ def test_the_sdist_builds_again_to_the_same_files(built, tmp_path):
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
     (source,) = tmp_path.iterdir()
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "build",
-            "--no-isolation",
-            "--wheel",
-            "--outdir",
-            str(tmp_path),
-            str(source),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    wheel_of(source, tmp_path)
     (first,), (second,) = built.glob("*.whl"), tmp_path.glob("*.whl")
     with zipfile.ZipFile(first) as a, zipfile.ZipFile(second) as b:
         assert sorted(a.namelist()) == sorted(b.namelist())
+        for name in a.namelist():
+            # The compiled kernel too: nothing of where or when it was made is in it.
+            assert a.read(name) == b.read(name), name
+
+
+@pytest.mark.parametrize("compiler", ["/bin/false", "/nowhere/cc"])
+def test_without_a_working_compiler_the_wheel_is_for_any_machine(compiler, tmp_path):
+    wheel = wheel_of(ROOT, tmp_path, CC=compiler)
+    assert wheel.name.endswith("py3-none-any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert "edge_mrl/kernel/_scan.so" not in archive.namelist()
+        archive.extractall(tmp_path)
+    assert said_by(tmp_path, "print(kernel.info().name)") == "numpy"
+
+
+@pytest.mark.skipif(not has_compiler(), reason="no C compiler")
+def test_the_wheel_brings_a_kernel_that_runs(built, tmp_path):
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    names = said_by(tmp_path, "print(*kernel.info().available)").split()
+    assert names[:2] == ["numpy", "scalar"]
+
+
+def said_by(folder, statement):
+    """What a statement prints with the package in a folder."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", f"from edge_mrl import kernel; {statement}"],
+        cwd=folder,
+        env={"PYTHONPATH": str(folder), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def wheel_of(source, out, **variables):
+    """Build a wheel."""
+    command = ["-m", "build", "--no-isolation", "--wheel", "--outdir", str(out), str(source)]
+    subprocess.run(
+        [sys.executable, *command],
+        check=True,
+        capture_output=True,
+        env={**os.environ, **variables},
+    )
+    (wheel,) = out.glob("*.whl")
+    return wheel
 
 
 def test_the_wheel_works_without_the_checkout(built, tmp_path):

@@ -1,14 +1,14 @@
 """The encoder on a real static bundle, against the wordllama library's own vectors."""
 
+import importlib.util
 import json
 
 import numpy as np
 import onnxruntime
 import pytest
-from edge_mrl_export.golden_texts import GOLDEN_TEXTS
-from edge_mrl_export.sources.wordllama import WordLlamaSource
 
 from edge_mrl import Encoder
+from edge_mrl.bundle import Bundle
 from edge_mrl.errors import (
     BackendMissingError,
     BundleError,
@@ -17,6 +17,9 @@ from edge_mrl.errors import (
     SelfTestError,
     UntrainedDimError,
 )
+from edge_mrl.planning import BundleFacts, cost, load_profile, plan
+from edge_mrl_export.golden_texts import GOLDEN_TEXTS
+from edge_mrl_export.sources.wordllama import WordLlamaSource
 
 VARIANTS = ("table-int8-256", "onnx-int8-portable")
 
@@ -64,6 +67,12 @@ def test_a_text_alone_and_in_a_batch_has_one_vector(static_bundle, variant):
     together = encoder.encode(GOLDEN_TEXTS)
     for text, row in zip(GOLDEN_TEXTS, together, strict=True):
         np.testing.assert_allclose(encoder.encode(text), row, atol=2e-6)
+
+
+def test_the_smallest_table_that_gives_the_size_runs(static_bundle):
+    names = [Encoder.load(static_bundle, truncate_dim=dim).variant.name for dim in (64, 128, 256)]
+    assert names == ["table-int8-64", "table-int8-128", "table-int8-256"]
+    assert Encoder.load(static_bundle).variant.name == "table-int8-256"
 
 
 def test_a_single_text_gives_a_single_vector(static_bundle):
@@ -151,14 +160,7 @@ def test_verify_gives_the_cosine_of_the_golden_texts(static_bundle):
 
 
 def test_a_missing_engine_names_the_pip_command(static_bundle, monkeypatch):
-    import importlib.util
-
-    real = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util,
-        "find_spec",
-        lambda name, *rest: None if name == "onnxruntime" else real(name, *rest),
-    )
+    without_onnx(monkeypatch)
     with pytest.raises(BackendMissingError, match=r"pip install 'edge-mrl\[onnx\]'"):
         Encoder.load(static_bundle, variant="onnx-int8-portable")
     assert Encoder.load(static_bundle).variant.format == "table"
@@ -175,3 +177,42 @@ def test_onnx_runs_with_the_threads_it_was_given(static_bundle, monkeypatch):
     monkeypatch.setattr(onnxruntime, "InferenceSession", spy)
     Encoder.load(static_bundle, variant="onnx-int8-portable", threads=2)
     assert seen == [(2, False)]
+
+
+def without_onnx(monkeypatch):
+    """As if onnxruntime were not installed."""
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name == "onnxruntime" else real(name, *rest),
+    )
+
+
+def keep_only_onnx(bundle):
+    """Leave a bundle only its ONNX variant."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["variants"] = [one for one in manifest["variants"] if one["format"] == "onnx"]
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_auto_plans_for_the_engines_that_are_installed(static_bundle, monkeypatch):
+    # Of the bundle's variants the ONNX one is made the fastest, so that a plan prefers it.
+    monkeypatch.setitem(cost.ENCODE_TIME, ("onnx", "int8-portable"), 0.0001)
+    assert Encoder.load(static_bundle, profile="auto").variant.format == "onnx"
+    without_onnx(monkeypatch)
+    encoder = Encoder.load(static_bundle, profile="auto")
+    assert encoder.variant.format == "table"
+    assert encoder.plan.variant == encoder.variant.name
+    # A named board's plan speaks of the board, and loading it says what is missing here.
+    facts = BundleFacts.from_manifest(Bundle.open(static_bundle).manifest)
+    assert plan(facts, load_profile("raspberry-pi-5"), 1000).variant == "onnx-int8-portable"
+    with pytest.raises(BackendMissingError, match=r"pip install 'edge-mrl\[onnx\]'"):
+        Encoder.load(static_bundle, profile="raspberry-pi-5")
+
+
+def test_auto_without_any_engine_for_the_bundle_names_the_pip_command(bundle_copy, monkeypatch):
+    keep_only_onnx(bundle_copy)
+    without_onnx(monkeypatch)
+    with pytest.raises(BackendMissingError, match=r"pip install 'edge-mrl\[onnx\]'"):
+        Encoder.load(bundle_copy, profile="auto")

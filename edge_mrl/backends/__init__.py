@@ -3,6 +3,7 @@ format is opened."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from edge_mrl.backends.protocol import Backend
 from edge_mrl.bundle.manifest import Variant, VariantFormat
 from edge_mrl.errors import BackendMissingError
 
-__all__ = ["BACKENDS", "Backend", "BackendEntry", "available", "open_backend"]
+__all__ = ["BACKENDS", "Backend", "BackendEntry", "available", "installed_formats", "open_backend"]
 
 BackendOpener = Callable[[Variant, Sequence[Path], int, int], Backend]
 
@@ -32,6 +33,13 @@ class BackendEntry:
     install: str
     opener: BackendOpener
 
+    @property
+    def installed(self) -> bool:
+        """Whether an engine can be imported here; nothing is imported to find out."""
+        return not self.modules or any(
+            importlib.util.find_spec(name) is not None for name in self.modules
+        )
+
     def runs(self, variant: Variant) -> bool:
         """Whether an engine that is known to run this variant can be imported here; nothing is
         imported to find out."""
@@ -43,6 +51,18 @@ class BackendEntry:
         """The modules of this format that the variant names as its engines, or all."""
         named = [engine.replace("-", "_") for engine in variant.engines]
         return tuple(name for name in self.modules if not named or name in named)
+
+    def load(self) -> str:
+        """Import the engine.
+
+        Returns:
+            Its name and version.
+
+        Raises:
+            ImportError: it is not installed, or not for this machine.
+        """
+        found = next((name for name in self.modules if importlib.util.find_spec(name)), "numpy")
+        return f"{found} {getattr(importlib.import_module(found), '__version__', '')}".strip()
 
 
 def _open_table(variant: Variant, files: Sequence[Path], pad_id: int, threads: int) -> Backend:
@@ -75,6 +95,11 @@ BACKENDS: dict[VariantFormat, BackendEntry] = {
 def available(variant: Variant) -> bool:
     """Whether this variant's engine is installed here."""
     return BACKENDS[variant.format].runs(variant)
+
+
+def installed_formats() -> tuple[VariantFormat, ...]:
+    """The formats that have an engine installed here."""
+    return tuple(format_ for format_, entry in BACKENDS.items() if entry.installed)
 
 
 def open_backend(variant: Variant, files: Sequence[Path], *, pad_id: int, threads: int) -> Backend:

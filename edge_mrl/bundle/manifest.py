@@ -166,6 +166,11 @@ class Manifest:
         names = ", ".join(variant.name for variant in self.variants)
         raise BundleError(f"this bundle has no variant {name!r}: choose one of {names}")
 
+    def max_tokens(self, variant: Variant) -> int | None:
+        """Where a variant's texts are cut, special tokens counted; None: never."""
+        limits = (self.tokenizer.max_tokens, variant.max_tokens)
+        return min((limit for limit in limits if limit is not None), default=None)
+
     def file(self, path: str) -> FileEntry:
         """The entry of a file that the manifest lists."""
         for entry in self.files:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 
+from edge_mrl.backends import installed_formats
 from edge_mrl.bundle import Bundle
 from edge_mrl.cli.output import print_json
+from edge_mrl.cli.plan_plot import plan_plot
 from edge_mrl.cli.plan_table import plan_rows, render_plans
-from edge_mrl.errors import ProfileError
-from edge_mrl.planning import BundleFacts, list_profiles, load_profile
+from edge_mrl.errors import InputError, ProfileError
+from edge_mrl.planning import BundleFacts, DeviceProfile, list_profiles, load_profile
 from edge_mrl.planning.cost import DEFAULT_TEXT_BYTES
+from edge_mrl.planning.planner import survey
+from edge_mrl.planning.refusal import refusal
 
 NOTHING_FITS = 2
 
@@ -42,25 +48,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="mean bytes of text of a document (default %(default)s)",
     )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw every choice for one device and number of documents, as an .svg file",
+    )
     parser.add_argument("--why", action="store_true", help="give every reason of every plan")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plans. Exit code 2 where the only plan asked for does not fit."""
-    profiles = [load_profile(name) for name in arguments.profile]
+    profiles = [load_profile(name, formats=installed_formats()) for name in arguments.profile]
     if arguments.all:
         named = {profile.name for profile in profiles}
         profiles += [profile for profile in list_profiles() if profile.name not in named]
     if not profiles:
         raise ProfileError("no device was named: give --profile NAME, or --all for every one")
     facts = BundleFacts.from_manifest(Bundle.open(arguments.bundle).manifest)
+    if arguments.plot is not None:
+        _draw(arguments, facts, profiles)
     rows = plan_rows(facts, profiles, arguments.docs, text_bytes_per_document=arguments.text_bytes)
     if arguments.json:
         print_json({"plans": [row.to_json() for row in rows]})
     else:
         print(render_plans(rows, every_reason=arguments.why))
     return NOTHING_FITS if len(rows) == 1 and rows[0].plan is None else 0
+
+
+def _draw(
+    arguments: argparse.Namespace, facts: BundleFacts, profiles: Sequence[DeviceProfile]
+) -> None:
+    """Write the drawing.
+
+    Raises:
+        InputError: several plans were asked for, or the file cannot be written.
+        PlanError: the bundle gives no choice at all.
+    """
+    file: Path = arguments.plot
+    if len(profiles) != 1 or len(arguments.docs) != 1:
+        raise InputError("--plot draws one plan: give one --profile and one --docs")
+    if file.suffix != ".svg":
+        raise InputError(f"--plot writes SVG: name the file {file.with_suffix('.svg')}")
+    found = survey(
+        facts, profiles[0], arguments.docs[0], text_bytes_per_document=arguments.text_bytes
+    )
+    if not found.known:
+        raise refusal(found.request, found.known)
+    try:
+        file.write_text(plan_plot(found), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {file}: {error.strerror or error}") from error
 
 
 def _count(text: str) -> int:

@@ -26,6 +26,10 @@ PLAN_HEADER = (
     "kept",
     "bound by",
 )
+PLAN_NOTE = (
+    "Predicted from each device's figures, not measured on it: "
+    "`edge-mrl profiles NAME` gives their sources."
+)
 PLAN_LEFT = (0, 2, 9)
 """Columns set flush left."""
 
@@ -98,7 +102,7 @@ def render_plans(rows: Sequence[PlanRow], *, every_reason: bool = False) -> str:
         every_reason: list all reasons of a plan, not only the first.
     """
     lines = [format_table(PLAN_HEADER, [row.cells() for row in rows], left=PLAN_LEFT)]
-    lines += ["", "why"]
+    lines += ["", PLAN_NOTE, "", "why"]
     for row in rows:
         reasons = row.reasons(every=every_reason)
         if len(reasons) == 1:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import textwrap
+from pathlib import Path
 
+from edge_mrl.backends import installed_formats
 from edge_mrl.cli.output import format_bytes, format_table, print_json
 from edge_mrl.planning import DeviceProfile, list_profiles, load_profile
+from edge_mrl.planning.profile_files import shipped_profile_folder
+from edge_mrl.planning.user_folder import user_profile_folder
 
 SHEET_WIDTH = 100
 """Characters of a line of sources."""
@@ -23,13 +27,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List the profiles, or show one."""
-    profiles = (load_profile(arguments.name),) if arguments.name else list_profiles()
+    profiles: tuple[DeviceProfile, ...]
+    if arguments.name:
+        profiles = (load_profile(arguments.name, formats=installed_formats()),)
+    else:
+        profiles = list_profiles()
     if arguments.json:
         print_json({"profiles": [_document(profile) for profile in profiles]})
     elif arguments.name:
         print(_sheet(profiles[0]))
     else:
-        print(_table(profiles))
+        print(f"{_table(profiles)}\n\n{_places(profiles)}")
     return 0
 
 
@@ -65,13 +73,30 @@ def _table(profiles: tuple[DeviceProfile, ...]) -> str:
     return f"{format_table(header, rows, left=(0, 5))}\n\n{note}"
 
 
+def _places(profiles: tuple[DeviceProfile, ...]) -> str:
+    """Where the files stand, and where one's own would be found."""
+    shipped = shipped_profile_folder()
+    lines = [f"Shipped ones stand in {shipped}."]
+    own = [profile for profile in profiles if Path(profile.place).parent != shipped]
+    lines += [f"{profile.name} is your own: {profile.place}" for profile in own]
+    folder = user_profile_folder()
+    if folder is not None and not own:
+        lines.append(f"Your own are found in {folder}.")
+    return "\n".join(lines)
+
+
 def _sheet(profile: DeviceProfile) -> str:
-    lines = [f"{profile.name}: {profile.title}"]
+    lines = [f"{profile.name}: {profile.title}", profile.place]
+    if profile.extends:
+        lines.append(f"extends {profile.extends}; what is taken over is marked with its profile")
     width = max(len(figure.field) for figure in profile.figures)
     for figure in profile.figures:
         value = f"{figure.value} {figure.unit}".rstrip()
-        estimate = "  (estimate)" if figure.estimate else ""
-        lines += ["", f"{figure.field.ljust(width)}  {value}{estimate}"]
+        notes = ["estimate"] if figure.estimate else []
+        if figure.origin != profile.name:
+            notes.append(f"from {figure.origin}")
+        note = f"  ({', '.join(notes)})" if notes else ""
+        lines += ["", f"{figure.field.ljust(width)}  {value}{note}"]
         lines += textwrap.wrap(
             figure.source, SHEET_WIDTH, initial_indent="    ", subsequent_indent="    "
         )
@@ -82,6 +107,8 @@ def _document(profile: DeviceProfile) -> dict[str, object]:
     return {
         "name": profile.name,
         "title": profile.title,
+        "extends": profile.extends,
+        "place": profile.place,
         "facts": dataclasses.asdict(profile.facts),
         "budgets": dataclasses.asdict(profile.budgets),
         "figures": [dataclasses.asdict(figure) for figure in profile.figures],

@@ -62,6 +62,7 @@ COMMANDS = (
     Command("build", "edge_mrl.cli.build", "build a new index from a corpus"),
     Command("add", "edge_mrl.cli.add", "add a corpus to an index"),
     Command("search", "edge_mrl.cli.search", "search an index"),
+    Command("doctor", "edge_mrl.cli.doctor", "say what this device can run, by trying it"),
     Command(
         "demo",
         "edge_mrl_export.commands.demo",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.index.rotation import rotate_columns, unrotate_columns
+from edge_mrl.index.rotation import rotate_columns, rotate_vector, unrotate_columns
 from edge_mrl.kernel.quantizer import LEVELS, THRESHOLDS
 from edge_mrl.slices import FloatArray, Slice, prefix
 
@@ -139,4 +139,4 @@ def rotate_query(query: FloatArray, slice_: Slice) -> FloatArray:
         (slice_.dim,) float32.
     """
     unit = prefix(query[None, :], slice_.dim)[0]
-    return unit if slice_.bits == 8 else rotate_columns(unit[:, None])[:, 0]
+    return unit if slice_.bits == 8 else rotate_vector(unit)

@@ -12,9 +12,12 @@ from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.segment_store import SegmentHead
 from edge_mrl.index.segments import Segment
 from edge_mrl.index.store import LARGEST_ROW, Store
-from edge_mrl.kernel import PreparedQuery, scan
+from edge_mrl.kernel import BlockList, PreparedQuery, scan
 
 IntArray = npt.NDArray[np.int64]
+
+_NEVER = (-1, -1)
+"""No file has this change stamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,16 @@ class Repair:
 
 
 class Resident:
-    """The scan codes in memory: the file's segments, and a tail of rows that are in none yet."""
+    """The scan codes in memory: the file's segments, and a tail of rows that are in none yet.
+
+    Attributes:
+        stamp: the file's change stamp at the last `sync`.
+        repairs: segments that had to be made again.
+    """
 
     def __init__(self, layout: IndexLayout) -> None:
         self._layout = layout
-        self._stamp: tuple[int, int] | None = None
+        self.stamp = _NEVER
         self.repairs: list[Repair] = []
         self._forget(epoch=-1)
 
@@ -40,7 +48,17 @@ class Resident:
         self._tail: Segment | None = None
         self._dead = np.empty(0, dtype=np.int64)
         self._last_deletion = 0
-        self._segments: list[Segment] = []
+        self._hold([])
+
+    def _hold(self, held: list[Segment]) -> None:
+        """What a scan needs to know of the segments, looked up once for many scans."""
+        self._segments = held
+        self._blocks = BlockList.of(segment.block for segment in held)
+        self._starts = np.cumsum([0, *(segment.rows.size for segment in held)])
+        self._alive = sum(
+            b.rows if b.alive is None else int(np.count_nonzero(b.alive))
+            for b in self._blocks.blocks
+        )
 
     @property
     def nbytes(self) -> int:
@@ -50,10 +68,7 @@ class Resident:
     @property
     def alive(self) -> int:
         """Rows that a scan can return."""
-        blocks = [segment.block for segment in self._segments]
-        return sum(
-            b.gains.size if b.alive is None else int(np.count_nonzero(b.alive)) for b in blocks
-        )
+        return self._alive
 
     def sync(self, store: Store) -> None:
         """Load what has changed in the file. Call inside `store.read()`.
@@ -62,7 +77,7 @@ class Resident:
             IndexFileError: a stored vector that is needed is damaged; names the document.
         """
         stamp = store.change_stamp()
-        if stamp == self._stamp:
+        if stamp == self.stamp:
             return
         epoch = store.whole_number("epoch")
         if epoch != self._epoch:
@@ -71,10 +86,9 @@ class Resident:
         heads = segment_store.heads(store)
         self._loaded = {head: self._kept_or_loaded(store, head, fresh) for head in heads}
         self._extend_tail(store, max((head.last_row for head in heads), default=0), fresh)
-        self._segments = [segment for made in self._loaded.values() for segment in made]
-        if self._tail is not None:
-            self._segments.append(self._tail)
-        self._stamp = stamp
+        tail = [] if self._tail is None else [self._tail]
+        self._hold([segment for made in self._loaded.values() for segment in made] + tail)
+        self.stamp = stamp
 
     def _read_deletions(self, store: Store) -> IntArray:
         found = store.connection.execute(
@@ -108,17 +122,16 @@ class Resident:
         while new.rows.size:
             last = int(new.rows[-1])
             made = segments.build(packed + 1, last, new.rows, new.units, self._layout.scan)
-            tail = made if tail is None else segments.joined(tail, made)
+            tail = made if tail is None else segments.joined(tail, made, self._layout.scan)
             new = store.vectors_after(last, LARGEST_ROW, segments.MAX_ROWS, self._layout.stored)
         self._tail = tail
 
     def nearest(self, query: PreparedQuery, keep: int) -> IntArray:
         """Row numbers of the `keep` best rows by their codes, best first."""
-        found = scan(query, [segment.block for segment in self._segments], keep)
-        starts = np.cumsum([0, *(segment.rows.size for segment in self._segments)])
+        found = scan(query, self._blocks, keep)
         rows = np.empty_like(found.positions)
-        owner = np.searchsorted(starts, found.positions, side="right") - 1
-        for number in np.unique(owner):
+        owner = np.searchsorted(self._starts, found.positions, side="right") - 1
+        for number, segment in enumerate(self._segments):
             mine = owner == number
-            rows[mine] = self._segments[number].rows[found.positions[mine] - starts[number]]
+            rows[mine] = segment.rows[found.positions[mine] - self._starts[number]]
         return rows

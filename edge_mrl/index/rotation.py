@@ -13,6 +13,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from edge_mrl import kernel
+from edge_mrl.kernel import hadamard
 from edge_mrl.slices import FloatArray
 
 _SEED = 0x656467656D726C31
@@ -54,22 +56,6 @@ def _passes(dim: int) -> tuple[tuple[int, int], ...]:
     return ((0, size), (dim - size, dim)) * 2
 
 
-def _hadamard(columns: FloatArray) -> FloatArray:
-    """Walsh-Hadamard transform along axis 0 of (power of two, n), in the order of butterflies 1, 2,
-    4, ..."""
-    size, count = columns.shape
-    current, other = columns, np.empty_like(columns)
-    half = 1
-    while half < size:
-        source = current.reshape(size // (2 * half), 2, half, count)
-        target = other.reshape(size // (2 * half), 2, half, count)
-        np.add(source[:, 0], source[:, 1], out=target[:, 0])
-        np.subtract(source[:, 0], source[:, 1], out=target[:, 1])
-        current, other = other, current
-        half *= 2
-    return current
-
-
 def rotate_columns(columns: FloatArray) -> FloatArray:
     """Rotate vectors that stand as columns.
 
@@ -81,8 +67,15 @@ def rotate_columns(columns: FloatArray) -> FloatArray:
     """
     result = columns.copy()
     for number, (start, stop) in enumerate(_passes(columns.shape[0])):
-        block = result[start:stop] * _signs(number, stop - start)[:, None]
-        result[start:stop] = _hadamard(block) * np.float32(1 / np.sqrt(stop - start))
+        result[start:stop] = hadamard.turn(result[start:stop], _signs(number, stop - start))
+    return result
+
+
+def rotate_vector(vector: FloatArray) -> FloatArray:
+    """Rotate one vector, (dim,) float32; the same bits as `rotate_columns`, sooner."""
+    result = vector.copy()
+    for number, (start, stop) in enumerate(_passes(vector.size)):
+        result[start:stop] = kernel.turn(result[start:stop], _signs(number, stop - start))
     return result
 
 
@@ -91,6 +84,7 @@ def unrotate_columns(columns: FloatArray) -> FloatArray:
     result = columns.copy()
     passes = list(enumerate(_passes(columns.shape[0])))
     for number, (start, stop) in reversed(passes):
-        block = _hadamard(result[start:stop].copy()) * np.float32(1 / np.sqrt(stop - start))
-        result[start:stop] = block * _signs(number, stop - start)[:, None]
+        size = stop - start
+        block = hadamard.hadamard(result[start:stop].copy()) * hadamard.factor(size)
+        result[start:stop] = block * _signs(number, size)[:, None]
     return result

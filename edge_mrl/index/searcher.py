@@ -39,6 +39,7 @@ class Searcher:
         self._store = store
         self._layout = layout
         self._resident = Resident(layout)
+        self._measured: tuple[tuple[int, int], Measurement | None] | None = None
 
     def funnel(self, vector: FloatArray, k: int) -> list[Found]:
         """The best k of the shortlist. Call inside `store.read()`.
@@ -48,7 +49,8 @@ class Searcher:
             k: 1 or more.
         """
         self._resident.sync(self._store)
-        keep = shortlist_for(self.measurement(), self._resident.alive, k)
+        measured = self._measurement_at(self._resident.stamp)
+        keep = shortlist_for(measured, self._resident.alive, k)
         if not keep:
             return []
         scan = self._layout.scan
@@ -74,10 +76,15 @@ class Searcher:
 
     def measurement(self) -> Measurement | None:
         """The measured shortlist in the file. Call inside `store.read()`."""
-        text = self._store.fact("shortlist")
-        if text is None:
-            return None
-        return Measurement.from_json(text, f"{self._store.path}: the measured shortlist")
+        return self._measurement_at(self._store.change_stamp())
+
+    def _measurement_at(self, stamp: tuple[int, int]) -> Measurement | None:
+        """It is read again only after the file has changed."""
+        if self._measured is None or self._measured[0] != stamp:
+            text = self._store.fact("shortlist")
+            where = f"{self._store.path}: the measured shortlist"
+            self._measured = (stamp, None if text is None else Measurement.from_json(text, where))
+        return self._measured[1]
 
     def measure(self) -> None:
         """Measure the shortlist and write it."""

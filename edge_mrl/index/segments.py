@@ -3,6 +3,7 @@ arrays."""
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 
@@ -10,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.index.codes import encode, gains
-from edge_mrl.kernel import CodeBlock
+from edge_mrl.kernel import BLOCK_ROWS, CodeBlock, pack, unpack
 from edge_mrl.slices import FloatArray, Slice
 
-FORMAT = 1
-"""Column after column, each column one byte of every row. A reader rebuilds a segment of a format
-it does not know."""
+FORMAT = 2
+"""Blocks of 64 rows, as the kernel reads them; format 1 was column after column. A reader rebuilds
+a segment of a format it does not know."""
 
 MIN_ROWS = 4096
 """Rows after the last segment that make a new one; fewer are packed in memory by each reader."""
@@ -34,7 +35,7 @@ class SegmentBlobs:
         row_numbers: int64, little-endian, rising; empty where the rows are first_row..last_row
             without a gap.
         gains: uint16, little-endian.
-        codes: code_bytes x rows bytes.
+        codes: blocks of 64 rows x code_bytes, the last one filled up; 8 bits: rows x code_bytes.
         crc32: over first_row, last_row (int64, little-endian), row_numbers, gains and codes.
     """
 
@@ -78,8 +79,8 @@ def build(first_row: int, last_row: int, rows: IntArray, units: FloatArray, scan
         scan: the scan slice.
     """
     codes = encode(units, scan)
-    columns = np.ascontiguousarray(codes.packed.T)
-    return Segment(first_row, last_row, rows, CodeBlock(columns, gains(codes.scales, scan)))
+    block = CodeBlock(pack(codes.packed, scan.bits), gains(codes.scales, scan))
+    return Segment(first_row, last_row, rows, block)
 
 
 def to_blobs(segment: Segment) -> SegmentBlobs:
@@ -93,13 +94,21 @@ def to_blobs(segment: Segment) -> SegmentBlobs:
     return SegmentBlobs(row_numbers, gain_bytes, codes, crc)
 
 
+def code_shape(rows: int, scan: Slice) -> tuple[int, ...]:
+    """The shape of a segment's codes; see `CodeBlock`."""
+    if scan.bits == 8:
+        return (rows, scan.code_bytes)
+    return (-(-rows // BLOCK_ROWS), scan.code_bytes, BLOCK_ROWS)
+
+
 def from_blobs(first_row: int, last_row: int, blobs: SegmentBlobs, scan: Slice) -> Segment | None:
     """Read a segment without copying its codes; None where anything about it is wrong."""
     crc = _crc(first_row, last_row, blobs.row_numbers, blobs.gains, blobs.codes)
     if crc != blobs.crc32 or len(blobs.gains) % 2 or len(blobs.row_numbers) % 8:
         return None
     count = len(blobs.gains) // 2
-    if count > MAX_ROWS or len(blobs.codes) != count * scan.code_bytes:
+    shape = code_shape(count, scan)
+    if count > MAX_ROWS or len(blobs.codes) != math.prod(shape):
         return None
     if blobs.row_numbers:
         rows = np.frombuffer(blobs.row_numbers, dtype="<i8").astype(np.int64, copy=False)
@@ -113,7 +122,7 @@ def from_blobs(first_row: int, last_row: int, blobs: SegmentBlobs, scan: Slice) 
         rows = np.empty(0, dtype=np.int64)
     if rows.size != count:
         return None
-    codes = np.frombuffer(blobs.codes, dtype=np.uint8).reshape(scan.code_bytes, count)
+    codes = np.frombuffer(blobs.codes, dtype=np.uint8).reshape(shape)
     levels = np.frombuffer(blobs.gains, dtype="<u2").astype(np.uint16, copy=False)
     return Segment(first_row, last_row, rows, CodeBlock(codes, levels))
 
@@ -146,13 +155,15 @@ def _crc(first_row: int, last_row: int, *parts: bytes) -> int:
     return crc
 
 
-def joined(first: Segment, second: Segment) -> Segment:
+def joined(first: Segment, second: Segment, scan: Slice) -> Segment:
     """One segment of two that follow one another."""
     a, b = first.block, second.block
     alive = None
     if a.alive is not None or b.alive is not None:
         alive = np.concatenate([_mask(a), _mask(b)])
-    block = CodeBlock(np.hstack([a.codes, b.codes]), np.concatenate([a.gains, b.gains]), alive)
+    packed = np.concatenate([unpack(a), unpack(b)])
+    codes = pack(packed, scan.bits)
+    block = CodeBlock(codes, np.concatenate([a.gains, b.gains]), alive)
     rows = np.concatenate([first.rows, second.rows])
     return Segment(first.first_row, second.last_row, rows, block)
 

@@ -256,7 +256,9 @@ class Store:
 
     def _document(self, id_: DocumentId, text: str, metadata: str) -> Document:
         try:
-            parsed = json.loads(metadata) if isinstance(metadata, str) else None
+            parsed: object = {}
+            if metadata != "{}":
+                parsed = json.loads(metadata) if isinstance(metadata, str) else None
         except (json.JSONDecodeError, RecursionError):
             parsed = None
         if not isinstance(parsed, dict) or not isinstance(text, str):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -65,17 +66,15 @@ def unpack_records(rows: Sequence[int], records: Sequence[bytes], slice_: Slice)
         slice_: the stored slice.
     """
     size = record_bytes(slice_)
-    sound: list[bytes] = []
-    damaged: list[int] = []
-    for row, record in zip(rows, records, strict=True):
-        if (
-            isinstance(record, bytes)
-            and len(record) == size
-            and zlib.crc32(record, zlib.crc32(row.to_bytes(8, "little"))) == _CRC_RESIDUE
-        ):
-            sound.append(record)
-        else:
-            damaged.append(row)
+    # A search waits for this.
+    good = [
+        isinstance(record, bytes)
+        and len(record) == size
+        and zlib.crc32(record, zlib.crc32(row.to_bytes(8, "little"))) == _CRC_RESIDUE
+        for row, record in zip(rows, records, strict=True)
+    ]
+    sound = list(compress(records, good))
+    damaged = [row for row, fine in zip(rows, good, strict=True) if not fine]
     # A bytearray, because old numpy refuses to look at an empty bytes object.
     table = np.array(bytearray(b"".join(sound)), dtype=np.uint8).reshape(len(sound), size)
     head = slice_.nbytes - slice_.code_bytes

@@ -1,44 +1,87 @@
-"""The scan kernel: a query, packed codes, and the best rows. Only numpy for now.
+"""The scan kernel: a query, packed codes, and the best rows.
 
-Whatever implements these functions gives the same integers as `edge_mrl.kernel.reference`, so the
-choice of a kernel never changes a hit. This package knows nothing of files, documents or models.
+Reading order: quantizer (what codes and queries mean), blocks (how codes lie in memory), reference
+(the scan, in numpy: the definition), scan.c and native (the same, compiled), dispatch (which runs).
+All kernels give the same integers, so the choice never changes a hit. This package knows nothing of
+documents or models.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from edge_mrl.kernel.quantizer import LEVELS, THRESHOLDS, PreparedQuery, prepare
-from edge_mrl.kernel.reference import Candidates, CodeBlock, scan, score, top_positions
+from edge_mrl.kernel.blocks import BLOCK_ROWS, BlockList, CodeBlock, pack, unpack
+from edge_mrl.kernel.dispatch import KernelInfo, available, current, info
+from edge_mrl.kernel.protocol import Kernel
+from edge_mrl.kernel.quantizer import LEVELS, THRESHOLDS, PreparedQuery
+from edge_mrl.kernel.reference import Candidates, IntArray, top_positions
+from edge_mrl.slices import FloatArray
 
 __all__ = [
+    "BLOCK_ROWS",
     "LEVELS",
     "THRESHOLDS",
+    "BlockList",
     "Candidates",
     "CodeBlock",
+    "Kernel",
     "KernelInfo",
     "PreparedQuery",
+    "available",
     "info",
+    "pack",
     "prepare",
     "scan",
     "score",
     "top_positions",
+    "turn",
+    "unpack",
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class KernelInfo:
-    """Which scan runs.
+def prepare(query: FloatArray, bits: int) -> PreparedQuery:
+    """Turn a query into the integers that the scan adds up; see `quantizer.prepare`.
 
-    Attributes:
-        name: "numpy".
-        detail: one line for a person.
+    Args:
+        query: (dim,) float32, finite, rotated as the codes are.
+        bits: 1, 2, 4 or 8.
     """
-
-    name: str
-    detail: str
+    return current().prepare(query, bits)
 
 
-def info() -> KernelInfo:
-    """Say which kernel runs in this process."""
-    return KernelInfo("numpy", "table lookups and integer dot products in numpy")
+def turn(values: FloatArray, signs: FloatArray) -> FloatArray:
+    """One pass of the rotation over one vector; see `hadamard.turn`.
+
+    Args:
+        values: (p,) float32, p a power of two.
+        signs: (p,) float32, each 1 or -1.
+
+    Returns:
+        (p,) float32, a new array.
+    """
+    return current().turn(values, signs)
+
+
+def scan(query: PreparedQuery, blocks: BlockList | Sequence[CodeBlock], keep: int) -> Candidates:
+    """Find the `keep` best rows that are alive.
+
+    Args:
+        query: from `prepare`, for the bits of these codes.
+        blocks: in order; positions count through them. A `BlockList` saves time when they are
+            scanned more than once.
+        keep: how many candidates, 1 or more.
+
+    Returns:
+        At most `keep` candidates by falling score; equal scores by rising position.
+    """
+    listed = blocks if isinstance(blocks, BlockList) else BlockList.of(blocks)
+    return current().scan(query, listed, keep)
+
+
+def score(query: PreparedQuery, block: CodeBlock) -> IntArray:
+    """Score every row of a block, deleted ones too.
+
+    Returns:
+        (rows,) int64.
+    """
+    return current().score(query, block)

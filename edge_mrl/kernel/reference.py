@@ -8,39 +8,30 @@ and equal scores go to the lower position.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.kernel.quantizer import ByteArray, IntQuery, PreparedQuery, TableQuery
+from edge_mrl.kernel.blocks import BLOCK_ROWS, BlockList, CodeBlock
+from edge_mrl.kernel.quantizer import (
+    LARGEST_ENTRY,
+    ByteArray,
+    IntQuery,
+    PreparedQuery,
+    TableQuery,
+)
 
 IntArray = npt.NDArray[np.int64]
-GainArray = npt.NDArray[np.uint16]
-BoolArray = npt.NDArray[np.bool_]
 
 _CHUNK = 16_384
 """Rows handled at once: the running sums stay in the second-level cache."""
-_UINT16_BYTES = 65_535 // (2 * 255)
+_CHUNK_VALUES = 1 << 18
+"""Coordinates of 8-bit codes turned to float32 at once: a megabyte."""
+_UINT16_BYTES = 65_535 // (2 * LARGEST_ENTRY)
 """Code bytes whose two table entries each cannot overflow a 16-bit sum."""
 _EXACT_FLOAT_DIMS = 1024
 """Products of int8 summed in float32 stay below 2**24, where float32 counts exactly."""
-
-
-@dataclass(frozen=True, slots=True)
-class CodeBlock:
-    """Packed codes of some rows, column by column.
-
-    Attributes:
-        codes: (code_bytes, rows) uint8, C-contiguous: byte j of every row lies together.
-        gains: (rows,) uint16.
-        alive: (rows,) bool, False for rows that must not appear; None where all may.
-    """
-
-    codes: ByteArray
-    gains: GainArray
-    alive: BoolArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,51 +53,49 @@ def score(query: PreparedQuery, block: CodeBlock) -> IntArray:
     Returns:
         (rows,) int64.
     """
-    if isinstance(query, TableQuery):
-        values = _lookup(query, block.codes)
-    else:
-        values = _dot(query, block.codes)
+    values = _lookup(query, block) if isinstance(query, TableQuery) else _dot(query, block.codes)
     values *= block.gains
     return values
 
 
-def _lookup(query: TableQuery, codes: ByteArray) -> IntArray:
-    columns, rows = codes.shape
+def _lookup(query: TableQuery, block: CodeBlock) -> IntArray:
+    count, columns, _ = block.codes.shape
     kind = np.uint16 if columns <= _UINT16_BYTES else np.uint32
     entries = query.entries.astype(np.uint32)
     # One table of 256 for a byte: entry b is that of nibble b % 16 plus that of nibble b // 16.
     pairs = entries[1::2, :, None] + entries[0::2, None, :]
     tables = pairs.reshape(columns, 256).astype(kind)
-    result = np.empty(rows, dtype=np.int64)
-    total = np.empty(min(rows, _CHUNK), dtype=kind)
+    result = np.empty((count, BLOCK_ROWS), dtype=np.int64)
+    total = np.empty((min(count, _CHUNK // BLOCK_ROWS), BLOCK_ROWS), dtype=kind)
     found = np.empty_like(total)
-    for start in range(0, rows, _CHUNK):
-        size = min(_CHUNK, rows - start)
-        chunk = codes[:, start : start + size]
-        np.take(tables[0], chunk[0], out=total[:size], mode="clip")
+    for start in range(0, count, total.shape[0] or 1):
+        chunk = block.codes[start : start + total.shape[0]]
+        size = chunk.shape[0]
+        np.take(tables[0], chunk[:, 0], out=total[:size], mode="clip")
         for column in range(1, columns):
-            np.take(tables[column], chunk[column], out=found[:size], mode="clip")
+            np.take(tables[column], chunk[:, column], out=found[:size], mode="clip")
             total[:size] += found[:size]
         result[start : start + size] = total[:size]
     result += query.offset
-    return result
+    return result.reshape(-1)[: block.rows]
 
 
 def _dot(query: IntQuery, codes: ByteArray) -> IntArray:
-    columns, rows = codes.shape
+    rows, columns = codes.shape
     weights = query.weights.astype(np.float32)
     signed = codes.view(np.int8)
     result = np.zeros(rows, dtype=np.int64)
-    for start in range(0, rows, _CHUNK):
-        stop = min(start + _CHUNK, rows)
+    step = max(1, _CHUNK_VALUES // columns)
+    for start in range(0, rows, step):
+        part = signed[start : start + step].astype(np.float32)
         for first in range(0, columns, _EXACT_FLOAT_DIMS):
             last = min(first + _EXACT_FLOAT_DIMS, columns)
-            part = signed[first:last, start:stop].astype(np.float32)
-            result[start:stop] += (weights[first:last] @ part).astype(np.int64)
+            products = part[:, first:last] @ weights[first:last]
+            result[start : start + step] += products.astype(np.int64)
     return result
 
 
-def scan(query: PreparedQuery, blocks: Sequence[CodeBlock], keep: int) -> Candidates:
+def scan(query: PreparedQuery, blocks: BlockList, keep: int) -> Candidates:
     """Find the `keep` best rows that are alive.
 
     Args:
@@ -120,7 +109,7 @@ def scan(query: PreparedQuery, blocks: Sequence[CodeBlock], keep: int) -> Candid
     positions = np.empty(0, dtype=np.int64)
     scores = np.empty(0, dtype=np.int64)
     offset = 0
-    for block in blocks:
+    for block in blocks.blocks:
         found = score(query, block)
         # Once `keep` are known, only a row that beats the worst of them can enter: it stands later,
         # so it loses ties.
@@ -136,6 +125,46 @@ def scan(query: PreparedQuery, blocks: Sequence[CodeBlock], keep: int) -> Candid
         offset += found.size
     order = np.lexsort((positions, -scores))
     return Candidates(positions[order], scores[order])
+
+
+def rescore(query: IntQuery, blocks: BlockList, positions: IntArray, keep: int) -> Candidates:
+    """Find the `keep` best of some rows at 8 bits: the second look at what a coarser scan found.
+
+    Args:
+        query: from `prepare`, for 8 bits.
+        blocks: one block of 8-bit codes; a mask is not looked at.
+        positions: (n,) rows of it, each once.
+        keep: how many candidates, 1 or more.
+
+    Returns:
+        At most `keep` candidates by falling score; equal scores in the order of `positions`.
+
+    Raises:
+        ValueError: not one block of 8-bit codes of the query's width, or a position outside it.
+    """
+    wanted = check_positions(query, blocks, positions)
+    if not wanted.size:
+        return Candidates(wanted, wanted)
+    block = blocks.blocks[0]
+    scores = _dot(query, block.codes[wanted]) * block.gains[wanted]
+    order = np.argsort(-scores, kind="stable")[:keep]
+    return Candidates(wanted[order], scores[order])
+
+
+def check_positions(query: IntQuery, blocks: BlockList, positions: IntArray) -> IntArray:
+    """The positions as contiguous int64, if `rescore` can take them.
+
+    Raises:
+        ValueError: see `rescore`.
+    """
+    wanted = np.ascontiguousarray(positions, dtype=np.int64)
+    if len(blocks.blocks) != 1 or blocks.blocks[0].codes.ndim != 2:
+        raise ValueError("rows are rescored in one block of 8-bit codes")
+    if blocks.blocks[0].code_bytes != query.weights.size:
+        raise ValueError(f"codes of {blocks.blocks[0].code_bytes} bytes do not fit the query")
+    if wanted.size and not (int(wanted.min()) >= 0 and int(wanted.max()) < blocks.rows):
+        raise ValueError(f"a position is outside the {blocks.rows} rows")
+    return wanted
 
 
 def top_positions(scores: IntArray | npt.NDArray[np.float32], keep: int) -> IntArray:

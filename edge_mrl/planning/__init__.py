@@ -1,14 +1,17 @@
 """Device profiles, and the planner that picks the slice a device affords."""
 
-from edge_mrl.planning.facts import BundleFacts
+from edge_mrl.planning.facts import BundleFacts, IndexFacts
 from edge_mrl.planning.plan import Plan
 from edge_mrl.planning.planner import plan
 from edge_mrl.planning.profile import DeviceProfile
 from edge_mrl.planning.profile_files import list_profiles, load_profile
+from edge_mrl.planning.sheets import AUTO
 
 __all__ = [
+    "AUTO",
     "BundleFacts",
     "DeviceProfile",
+    "IndexFacts",
     "Plan",
     "list_profiles",
     "load_profile",

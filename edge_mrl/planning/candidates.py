@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.planning import cost
 from edge_mrl.planning.cost import Cost
-from edge_mrl.planning.facts import BundleFacts, VariantFacts
+from edge_mrl.planning.facts import BundleFacts, IndexFacts, VariantFacts
 from edge_mrl.planning.profile import Budgets, DeviceProfile
 from edge_mrl.slices import Slice
 
@@ -22,17 +23,24 @@ QUALITY_STEP = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be planned."""
+    """What is to be planned; `index` is None where there is none yet."""
 
     bundle: BundleFacts
     profile: DeviceProfile
     documents: int
     text_bytes: int
     recall: float
+    index: IndexFacts | None = None
 
     def at(self, documents: int) -> Request:
         """The same for another number of documents."""
         return replace(self, documents=documents)
+
+    def measured(self, layout: IndexLayout) -> IndexFacts | None:
+        """The index, if the shortlist of this layout was measured on it."""
+        if self.index is None or self.index.documents == 0 or self.index.layout != layout:
+            return None
+        return self.index
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +100,7 @@ def evaluate(request: Request, variant: VariantFacts, layout: IndexLayout) -> Ca
     """Cost and worth of one choice; None where the quality table lacks one of its slices."""
     documents = request.documents
     stored = request.bundle.quality_of(layout.stored)
-    rows = cost.shortlist_rows(request.bundle, layout, documents, request.recall)
+    rows = _shortlist_rows(request, layout)
     if stored is None or rows is None:
         return None
     recall = 1.0 if rows >= documents else request.recall
@@ -110,6 +118,20 @@ def evaluate(request: Request, variant: VariantFacts, layout: IndexLayout) -> Ca
         recall=recall,
         quality_kept=stored.kept * recall,
     )
+
+
+def _shortlist_rows(request: Request, layout: IndexLayout) -> int | None:
+    """How many rows a scan hands on: what the index measured, or else by the quality table.
+
+    The measured one grows with the documents, and with the recall asked for, by the same laws.
+    """
+    index, documents = request.measured(layout), request.documents
+    if index is None or documents <= cost.TOP_K:
+        return cost.shortlist_rows(request.bundle, layout, documents, request.recall)
+    growth: float = (documents / index.documents) ** request.bundle.quality.shortlist_growth
+    excess = max(cost.TOP_K, index.shortlist * growth) - cost.TOP_K
+    rows = cost.TOP_K + excess * cost.miss_factor(request.recall)
+    return min(documents, math.ceil(rows - 1e-9))
 
 
 def needless_bits(bundle: BundleFacts, stored: Slice) -> bool:

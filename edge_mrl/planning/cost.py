@@ -118,23 +118,23 @@ DEFAULT_TEXT_BYTES = 500
 
 # --- time of a query ---
 
-SCAN_NS_PER_BYTE = {1: 1.3, 2: 1.3, 4: 1.3, 8: 0.75}
-SCAN_NS_PER_ROW = 12.0
-"""Nanoseconds of the numpy kernel per byte of codes, by bits, and per row, on the reference
-machine.
+SCAN_NS_PER_BYTE = {1: 0.065, 2: 0.065, 4: 0.065, 8: 0.085}
+SCAN_NS_PER_ROW = 0.3
+"""Nanoseconds of the compiled kernel per byte of codes, by bits, and per row, on the reference
+machine, *with 128-bit vectors*, because that is what the boards' NEON has.
 
-Measured with 100 000 rows of 64 to 384 dimensions, keeping 100: 51 ns a row at 64x4, 56 at 256x1,
-165 at 256x4, 23 at 64x8, 180 at 256x8. A compiled kernel makes these small, and memory bandwidth
-the limit.
+Measured with 100 000 rows, keeping 20: 2.2 ns a row at 256x1, 7.3 at 256x4, 6.0 at 64x8, 22 at
+256x8. The reference machine's own AVX-512 takes half of that (1.1, 4.2, 3.1, 9.2) and waits for
+memory. Without a compiled kernel numpy takes 25 times as long (55 ns a row at 256x1).
 """
 
-WARM_ROW_SECONDS = 8e-6
+WARM_ROW_SECONDS = 4e-6
 """Reading, checking and rescoring one shortlisted row that is in the page cache, on the reference
-machine. Measured: 7.5 us at 256x8 (2331 rows), 11.5 us at 384x32 (6412 rows)."""
+machine. Measured: 3.0 us at 256x8, from the difference of shortlists of 62 and 293 rows."""
 
-QUERY_SECONDS = 1.7e-3
+QUERY_SECONDS = 0.4e-3
 """What every search costs besides, on the reference machine: SQL statements, the texts of the hits.
-Measured."""
+Measured: 0.25 to 0.35 ms at 10 000 and 100 000 rows."""
 
 PAGE_CACHE_SHARE = 0.25
 """The share of the device's memory that, on a device in use, holds pages of the index file.
@@ -294,5 +294,10 @@ def shortlist_rows(
     whole, part = max(TOP_K, scan.shortlist * growth), max(TOP_K, stored.shortlist * growth)
     noise = max(0.0, math.sqrt(whole) - math.sqrt(part)) ** 2
     needed = min(whole, TOP_K + STORED_EXTRA + STORED_SAFETY * noise)
-    miss: float = ((1 - TABLE_RECALL) / (1 - recall)) ** MISS_EXPONENT
-    return min(documents, math.ceil(TOP_K + (needed - TOP_K) * miss - 1e-9))
+    return min(documents, math.ceil(TOP_K + (needed - TOP_K) * miss_factor(recall) - 1e-9))
+
+
+def miss_factor(recall: float) -> float:
+    """What the excess of a shortlist for `TABLE_RECALL` is multiplied by for another recall."""
+    factor: float = ((1 - TABLE_RECALL) / (1 - recall)) ** MISS_EXPONENT
+    return factor

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_mrl.bundle.manifest import Manifest, Precision, Quality, SliceQuality, VariantFormat
+from edge_mrl.index.layout import IndexLayout
 from edge_mrl.slices import Slice
 
 
@@ -64,3 +65,18 @@ class BundleFacts:
     def quality_of(self, slice_: Slice) -> SliceQuality | None:
         """The row of the quality table, or None where this slice was not measured."""
         return next((row for row in self.quality.slices if row.slice == slice_), None)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFacts:
+    """What an open index tells the planner, from `IndexStats` once it has measured its shortlist.
+
+    Attributes:
+        documents: how many it holds.
+        layout: its slices.
+        shortlist: rows that hold 99 % of the top 10 among them, measured on its own vectors.
+    """
+
+    documents: int
+    layout: IndexLayout
+    shortlist: int

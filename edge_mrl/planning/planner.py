@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from edge_mrl.errors import PlanError
 from edge_mrl.planning import cost
 from edge_mrl.planning.candidates import Candidate, Request, candidates
-from edge_mrl.planning.facts import BundleFacts
+from edge_mrl.planning.facts import BundleFacts, IndexFacts
 from edge_mrl.planning.plan import Plan
 from edge_mrl.planning.profile import DeviceProfile
 from edge_mrl.planning.reasons import best_missed, reasons, worst_budget
@@ -18,30 +20,34 @@ MOST_RECALL = 0.999
 MOST_DOCUMENTS = 10**10
 
 
-def plan(
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All choices for one device and number of documents.
+
+    Attributes:
+        request: what was asked.
+        known: every choice, fitting or not.
+        chosen: the best of those that fit, None where none does.
+    """
+
+    request: Request
+    known: tuple[Candidate, ...]
+    chosen: Candidate | None
+
+
+def survey(
     facts: BundleFacts,
     profile: DeviceProfile,
     documents: int,
     *,
     text_bytes_per_document: int = cost.DEFAULT_TEXT_BYTES,
     recall: float = cost.TABLE_RECALL,
-) -> Plan:
-    """Choose variant, stored slice and scan slice for a device.
-
-    Among all choices that keep every budget: the most quality (in steps of
-    `candidates.QUALITY_STEP`), then the fastest encoder, then the least share of the memory and
-    latency budgets, then the smallest index file. The same input always gives the same plan.
-
-    Args:
-        facts: what the bundle offers.
-        profile: the device and its budgets.
-        documents: how many documents the index will hold, 0 or more.
-        text_bytes_per_document: mean size of a document's text, for the size of the file.
-        recall: the share of the stored slice's top 10 that the shortlist is to hold, 0.5 to 0.999.
+    index: IndexFacts | None = None,
+) -> Survey:
+    """Look at every choice. The arguments are those of `plan`.
 
     Raises:
-        PlanError: nothing fits (the message says by how much and what would have to give), or an
-            argument is out of range.
+        PlanError: an argument is out of range.
     """
     if not 0 <= documents <= MOST_DOCUMENTS:
         raise PlanError(
@@ -55,12 +61,52 @@ def plan(
         raise PlanError(
             f"cannot plan for a recall of {recall:g}: give {LEAST_RECALL:g} to {MOST_RECALL:g}"
         )
-    request = Request(facts, profile, documents, text_bytes_per_document, recall)
+    request = Request(facts, profile, documents, text_bytes_per_document, recall, index)
     known = candidates(request)
     fitting = [one for one in known if not one.overruns(profile.budgets)]
-    if not fitting:
+    chosen = min(fitting, key=lambda one: _order(one, profile)) if fitting else None
+    return Survey(request, known, chosen)
+
+
+def plan(
+    facts: BundleFacts,
+    profile: DeviceProfile,
+    documents: int,
+    *,
+    text_bytes_per_document: int = cost.DEFAULT_TEXT_BYTES,
+    recall: float = cost.TABLE_RECALL,
+    index: IndexFacts | None = None,
+) -> Plan:
+    """Choose variant, stored slice and scan slice for a device.
+
+    Among all choices that keep every budget: the most quality (in steps of
+    `candidates.QUALITY_STEP`), then the fastest encoder, then the least share of the memory and
+    latency budgets, then the smallest index file. The same input always gives the same plan.
+
+    Args:
+        facts: what the bundle offers.
+        profile: the device and its budgets.
+        documents: how many documents the index will hold, 0 or more.
+        text_bytes_per_document: mean size of a document's text, for the size of the file.
+        recall: the share of the stored slice's top 10 that the shortlist is to hold, 0.5 to 0.999.
+        index: an index that exists. For its layout the shortlist that it measured on its own
+            vectors holds, instead of the bundle's table, which was measured on other texts.
+
+    Raises:
+        PlanError: nothing fits (the message says by how much and what would have to give), or an
+            argument is out of range.
+    """
+    found = survey(
+        facts,
+        profile,
+        documents,
+        text_bytes_per_document=text_bytes_per_document,
+        recall=recall,
+        index=index,
+    )
+    request, known, chosen = found.request, found.known, found.chosen
+    if chosen is None:
         raise refusal(request, known)
-    chosen = min(fitting, key=lambda one: _order(one, profile))
     missed = best_missed(request, known, chosen)
     return Plan(
         device=profile.name,

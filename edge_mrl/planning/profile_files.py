@@ -4,62 +4,117 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Collection
 from pathlib import Path
 
+from edge_mrl.bundle.manifest import VariantFormat
 from edge_mrl.errors import ProfileError
 from edge_mrl.planning.profile import DeviceProfile, parse_profile
+from edge_mrl.planning.recognition import fitted, recognise
+from edge_mrl.planning.sheets import AUTO
+from edge_mrl.planning.this_machine import read_machine
+from edge_mrl.planning.user_folder import user_profile_folder
 
 MAX_PROFILE_BYTES = 64 * 2**10
 """The shipped ones have about 4 KiB."""
 
 
 def list_profiles() -> tuple[DeviceProfile, ...]:
-    """Every shipped profile, the device with the least memory first.
+    """Every profile that has a name, shipped or the user's own, the device with the least memory
+    first. `DeviceProfile.place` is the file.
 
     Raises:
-        ProfileError: the installation is incomplete, or a shipped file is wrong.
+        ProfileError: the installation is incomplete, or a file is wrong.
     """
-    profiles = [_read(file) for file in _shipped().values()]
+    profiles = [_named(name) for name in _files()]
     return tuple(sorted(profiles, key=lambda one: (one.facts.memory_bytes, one.name)))
 
 
-def load_profile(name: str | os.PathLike[str]) -> DeviceProfile:
+def load_profile(
+    name: str | os.PathLike[str], *, formats: Collection[VariantFormat] | None = None
+) -> DeviceProfile:
     """Read one profile.
 
     Args:
-        name: a shipped profile's name, or the path of a TOML file (it ends in ``.toml`` or has a
-            slash).
+        name: the name of a shipped profile or of one in the user's folder, or the path of a TOML
+            file (it ends in ``.toml`` or has a slash), or ``"auto"``: the profile of this machine,
+            with its own cores and memory.
+        formats: the formats that have an engine installed here. They replace those of the profile
+            ``"auto"``, and no other's: the profile of a named device speaks of that device.
 
     Raises:
         ProfileError: there is no such profile or file, or it is wrong.
     """
     text = os.fspath(name)
     if text.endswith(".toml") or os.sep in text:
-        return _read(Path(text))
-    shipped = _shipped()
-    if text in shipped:
-        return _read(shipped[text])
-    nearest = difflib.get_close_matches(text.lower().replace("_", "-").replace(" ", "-"), shipped)
+        return parse_profile(*_read(Path(text)), _lookup)
+    if text == AUTO:
+        machine = read_machine()
+        return fitted(_named(recognise(machine)), machine, formats)
+    return _named(text)
+
+
+def _named(name: str) -> DeviceProfile:
+    text, where = _lookup(name)
+    profile = parse_profile(text, where, _lookup)
+    if profile.name != name:
+        raise ProfileError(
+            f"{where} calls itself {profile.name!r}: a profile is found by its file's name, "
+            "so give both the same"
+        )
+    return profile
+
+
+def _lookup(name: str) -> tuple[str, str]:
+    """The text of a profile's file, and the file."""
+    files = _files()
+    if name in files:
+        return _read(files[name])
+    nearest = difflib.get_close_matches(name.lower().replace("_", "-").replace(" ", "-"), files)
     hint = f"did you mean {' or '.join(nearest)}? " if nearest else ""
     raise ProfileError(
-        f"there is no device profile {text!r}: {hint}`edge-mrl profiles` lists all, "
+        f"there is no device profile {name!r}: {hint}`edge-mrl profiles` lists all, "
         "and a path to a .toml file works too"
     )
 
 
-def _shipped() -> dict[str, Path]:
-    """Name -> file, sorted. A wheel has them inside the package, a checkout beside it."""
+def _files() -> dict[str, Path]:
+    """Name -> file, of shipped profiles and the user's own.
+
+    A user's profile does not replace a shipped one of its name: a plan that says "raspberry-pi-5"
+    would mean one thing here and another elsewhere.
+    """
+    shipped, own = _stems(shipped_profile_folder()), _stems(user_profile_folder())
+    for name in own:
+        if name in shipped:
+            raise ProfileError(
+                f"{own[name]} has the name of a shipped profile: rename it, and let it extend "
+                f"{name} if it changes a few fields of that"
+            )
+    return shipped | own
+
+
+def _stems(folder: Path | None) -> dict[str, Path]:
+    return {} if folder is None else {file.stem: file for file in sorted(folder.glob("*.toml"))}
+
+
+def shipped_profile_folder() -> Path:
+    """The folder of the shipped profiles: inside the package in a wheel, beside it in a checkout.
+
+    Raises:
+        ProfileError: the installation is incomplete.
+    """
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "device_profiles", package.parent / "device_profiles"):
-        files = {file.stem: file for file in sorted(folder.glob("*.toml"))}
-        if files:
-            return files
+        if any(folder.glob("*.toml")):
+            return folder
     raise ProfileError(
         f"no device profiles beside {package}: install edge-mrl again, or name a .toml file"
     )
 
 
-def _read(file: Path) -> DeviceProfile:
+def _read(file: Path) -> tuple[str, str]:
+    """A file's text, and how messages name the file."""
     try:
         with file.open("rb") as stream:
             data = stream.read(MAX_PROFILE_BYTES + 1)
@@ -74,4 +129,4 @@ def _read(file: Path) -> DeviceProfile:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ProfileError(f"{file} is not UTF-8 text: save it as UTF-8") from error
-    return parse_profile(text, str(file))
+    return text, str(file)

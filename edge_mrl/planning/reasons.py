@@ -170,9 +170,12 @@ def _stored(request: Request, known: Sequence[Candidate], chosen: Candidate) -> 
 def _shortlist(request: Request, chosen: Candidate) -> str:
     if chosen.shortlist >= request.documents:
         return "shortlist: every document, there are so few"
+    known = "by the bundle's quality table"
+    if request.measured(chosen.layout) is not None:
+        known = "as measured on the index"
     return (
         f"shortlist: {number(chosen.shortlist)} of {number(request.documents)} rows hold "
-        f"{percent(chosen.recall)} of the top {cost.TOP_K}, by the bundle's quality table"
+        f"{percent(chosen.recall)} of the top {cost.TOP_K}, {known}"
     )
 
 

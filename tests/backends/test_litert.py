@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from edge_mrl_export.graphs.static import static_graph
-from edge_mrl_export.static_table import quantize_rows
 
 from edge_mrl.backends import available, open_backend
 from edge_mrl.backends.litert import LiteRtBackend
 from edge_mrl.bundle.manifest import GateResult, Variant
 from edge_mrl.errors import BackendError, BackendMissingError, BundleError
+from edge_mrl_export.graphs.static import static_graph
+from edge_mrl_export.static_table import quantize_rows
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed here")
 

@@ -13,8 +13,9 @@ def test_a_row_for_each_device_and_count_and_a_reason_for_each() -> None:
     lines = render_plans(rows).splitlines()
     assert lines[0].split()[:5] == ["device", "documents", "variant", "stored", "scan"]
     assert lines[2].startswith("board") and "1 000" in lines[2]
-    assert lines[5] == "why"
-    assert len(lines) == 8
+    assert lines[5].startswith("Predicted")
+    assert lines[7] == "why"
+    assert len(lines) == 10
 
 
 def test_what_does_not_fit_is_a_row_with_its_reason() -> None:

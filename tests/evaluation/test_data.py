@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from edge_mrl_export.evaluation.data import PairData, RetrievalData, read_data
 
 from edge_mrl.errors import CorpusError, InputError
+from edge_mrl_export.evaluation.data import PairData, RetrievalData, read_data
 
 
 def lines(path, rows):

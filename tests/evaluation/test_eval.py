@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from edge_mrl_export.evaluation import Choice, evaluate
 
 from edge_mrl.cli.main import main
+from edge_mrl_export.evaluation import Choice, evaluate
 from tests.evaluation.test_data import lines
 
 pytest.importorskip("ir_measures", reason="the extra `eval` is not installed here")

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from edge_mrl_export.evaluation.measures import rank_documents, retrieval, similarity
 
 pytest.importorskip("ir_measures", reason="the extra `eval` is not installed here")

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from edge_mrl_export.model import TokenizerSource
 from tokenizers import Tokenizer
+
+from edge_mrl_export.model import TokenizerSource
 
 HIDDEN = 32
 VOCABULARY = [

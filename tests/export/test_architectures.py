@@ -4,12 +4,12 @@ import importlib.util
 
 import numpy as np
 import pytest
-from edge_mrl_export.model import VariantRequest
-from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 
 from edge_mrl.backends import open_backend
 from edge_mrl.bundle.manifest import GateResult, Variant
 from edge_mrl.slices import prefix
+from edge_mrl_export.model import VariantRequest
+from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 from tests.export.small_models import ARCHITECTURES, write_backbone
 from tests.export.st_models import TEXTS, token_ids, write_modules
 

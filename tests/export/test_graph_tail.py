@@ -3,14 +3,14 @@
 import numpy as np
 import onnx
 import pytest
+from safetensors.numpy import save_file
+
+from edge_mrl.errors import ExportError
 from edge_mrl_export.graphs.builder import GraphBuilder
 from edge_mrl_export.graphs.head import OPSET, append_matryoshka_head, finish
 from edge_mrl_export.graphs.prune import prune
 from edge_mrl_export.graphs.tail import append_tail_module
 from edge_mrl_export.sources.modules_json import DenseModule, LayerNormModule, NormalizeModule
-from safetensors.numpy import save_file
-
-from edge_mrl.errors import ExportError
 from tests.export.st_models import Session, dense, layer_norm
 
 WIDTH = 12

@@ -4,16 +4,16 @@ import importlib.util
 
 import numpy as np
 import pytest
-from edge_mrl_export import export
-from edge_mrl_export.golden_texts import GOLDEN_TEXTS
-from edge_mrl_export.model import VariantRequest
-from edge_mrl_export.options import ExportOptions
-from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 
 from edge_mrl import Encoder
 from edge_mrl.bundle import Bundle
 from edge_mrl.errors import ExportError
 from edge_mrl.slices import prefix
+from edge_mrl_export import export
+from edge_mrl_export.golden_texts import GOLDEN_TEXTS
+from edge_mrl_export.model import VariantRequest
+from edge_mrl_export.options import ExportOptions
+from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 from tests.export.st_models import TEXTS, write_bert, write_modules
 
 needs_converter = pytest.mark.skipif(

@@ -1,6 +1,8 @@
 """The torch modules behind TFLite files, against sentence-transformers' own."""
 
 import pytest
+
+from edge_mrl.errors import ExportError
 from edge_mrl_export.lite.lengths import choose_lengths
 from edge_mrl_export.sources.modules_json import (
     DenseModule,
@@ -8,8 +10,6 @@ from edge_mrl_export.sources.modules_json import (
     NormalizeModule,
     PoolingModule,
 )
-
-from edge_mrl.errors import ExportError
 from tests.export.st_models import dense, layer_norm, write_json
 
 MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
@@ -18,8 +18,9 @@ MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoke
 @pytest.mark.parametrize("modes", [*((mode,) for mode in MODES), ("cls", "mean")])
 def test_pooling_equals_sentence_transformers(modes):
     import torch
-    from edge_mrl_export.lite.modules import PooledText
     from sentence_transformers.sentence_transformer.modules import Pooling
+
+    from edge_mrl_export.lite.modules import PooledText
 
     torch.manual_seed(1)
     pooling = Pooling(6, pooling_mode=list(modes))
@@ -43,6 +44,7 @@ def saved(folder, module):
 @pytest.mark.parametrize("name", ["Identity", "Tanh", "GELU", "ReLU", "Sigmoid", "SiLU"])
 def test_dense_with_every_activation(tmp_path, name):
     import torch
+
     from edge_mrl_export.lite.modules import tail_module
 
     module = dense(6, 4, f"activation.{name}", 1)
@@ -58,6 +60,7 @@ def test_dense_with_every_activation(tmp_path, name):
 
 def test_layer_norm_and_normalize(tmp_path):
     import torch
+
     from edge_mrl_export.lite.modules import tail_module
 
     module = layer_norm(6, 2)

@@ -6,6 +6,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from edge_mrl.slices import prefix
 from edge_mrl_export.model import VariantRequest
 from edge_mrl_export.precision.embeddings import quantize_embeddings
 from edge_mrl_export.precision.fast import int8_fast
@@ -16,11 +21,6 @@ from edge_mrl_export.precision.rewrite import MIN_WEIGHTS, Rewriter
 from edge_mrl_export.precision.symmetric import quantize
 from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES
 from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-
-from edge_mrl.slices import prefix
 from tests.export.st_models import TEXTS, Session, token_ids
 
 DIMS = (64, 128, 384)

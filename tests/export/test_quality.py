@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from edge_mrl_export.quality import COVERAGE, measure_quality, shortlist_for
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
 from edge_mrl.slices import normalize
+from edge_mrl_export.quality import COVERAGE, measure_quality, shortlist_for
 
 
 def unit(rows, dim, seed):

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from edge_mrl_export.pydocs import standard_library_docs
-from edge_mrl_export.sample import default_sample, make_sample, sample_from_file
 
 from edge_mrl.errors import ExportError
+from edge_mrl_export.pydocs import standard_library_docs
+from edge_mrl_export.sample import default_sample, make_sample, sample_from_file
 
 REST = "It goes on for long enough to be worth finding again."
 

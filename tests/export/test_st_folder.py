@@ -4,12 +4,12 @@ import json
 import shutil
 
 import pytest
+
+from edge_mrl.errors import ExportError
 from edge_mrl_export.model import VariantRequest
 from edge_mrl_export.sources.model_card import read_licence
 from edge_mrl_export.sources.modules_json import NormalizeModule, read_layout
 from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
-
-from edge_mrl.errors import ExportError
 from tests.export.st_models import (
     ADAPTER,
     HIDDEN,

@@ -5,12 +5,12 @@ import sys
 import numpy as np
 import onnx
 import pytest
+
+from edge_mrl.slices import prefix
 from edge_mrl_export.model import VariantRequest
 from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES
 from edge_mrl_export.sources.modules_json import read_layout
 from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
-
-from edge_mrl.slices import prefix
 from tests.export.st_models import (
     ADAPTER,
     HIDDEN,
@@ -175,7 +175,7 @@ def test_a_source_is_light_until_it_is_asked_to_work(source):
     code = (
         "import sys; from pathlib import Path;"
         "from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource as S;"
-        f"S(Path({str(source._folder)!r})).describe();"
+        f"S(Path({str(source._folder)!r}));"
         "print([m for m in ('torch', 'onnx', 'onnxruntime', 'transformers') if m in sys.modules])"
     )
     path = os.pathsep.join(sys.path)

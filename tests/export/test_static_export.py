@@ -7,16 +7,17 @@ import json
 import numpy as np
 import onnx
 import pytest
-from edge_mrl_export import ExportOptions, export
-from edge_mrl_export import pipeline as pipeline_module
-from edge_mrl_export.model import BuiltVariant
-from edge_mrl_export.sources.wordllama import WordLlamaSource
-from edge_mrl_export.static_table import quantize_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_mrl.bundle import Bundle
 from edge_mrl.errors import ExportError, UntrainedDimError
+from edge_mrl_export import ExportOptions, export
+from edge_mrl_export import pipeline as pipeline_module
+from edge_mrl_export.model import BuiltVariant
+from edge_mrl_export.sources import wordllama as wordllama_module
+from edge_mrl_export.sources.wordllama import WordLlamaSource
+from edge_mrl_export.static_table import quantize_rows
 
 
 def test_every_variant_was_verified_against_the_library_and_passed(export_report):
@@ -61,6 +62,16 @@ def test_the_quality_table_has_every_slice_and_falls_with_it(export_report):
     assert rows["256x8"].kept > 0.99
     assert rows["64x8"].kept < rows["128x8"].kept < rows["256x8"].kept
     assert rows["64x1"].shortlist > rows["256x1"].shortlist > rows["256x8"].shortlist >= 10
+
+
+def test_without_the_library_its_table_gives_the_same_reference(monkeypatch):
+    """As on a machine that no wheel was built for, where only the data files can be had."""
+    source = WordLlamaSource.installed(dims=None)
+    texts = ["", "one", "The heron waits in the reeds.", "東京 🦆"]
+    expected = source.reference(texts)
+    monkeypatch.setattr(wordllama_module, "_library", lambda: None)
+    np.testing.assert_allclose(source.reference(texts), expected, atol=1e-6)
+    assert "cannot be imported" in source.reference_name()
 
 
 def test_dims_cut_the_model(tmp_path):

@@ -5,10 +5,10 @@ import subprocess
 import sys
 
 import pytest
-from edge_mrl_export.writer import list_files, staged
 
 from edge_mrl.bundle import Bundle
 from edge_mrl.errors import BundleError, ExportError
+from edge_mrl_export.writer import list_files, staged
 
 
 def test_a_failure_leaves_nothing(tmp_path):

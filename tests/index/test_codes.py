@@ -98,7 +98,8 @@ def test_kernel_scores_estimate_the_dot_product(bits, dim):
     scores = score(prepare(rotate_query(rows[0], slice_), bits), segment.block)
     decoded = decode(encode(rows, slice_), slice_)
     expected = decoded @ rows[0]
-    assert np.corrcoef(scores, expected)[0, 1] > 0.999
+    # A table's entries are rounded to 64 steps.
+    assert np.corrcoef(scores, expected)[0, 1] > 0.998
 
 
 def test_gains_follow_their_formula():

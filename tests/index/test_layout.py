@@ -7,7 +7,7 @@ from edge_mrl.slices import Slice
 
 @pytest.mark.parametrize(
     ("dim", "scan"),
-    [(768, "768x1"), (256, "256x1"), (128, "128x2"), (64, "64x4"), (32, "32x8"), (8, "8x8")],
+    [(768, "768x1"), (256, "256x2"), (128, "128x4"), (64, "64x4"), (32, "32x8"), (8, "8x8")],
 )
 def test_default_layout(dim, scan):
     assert default_layout(dim, (8, 32, 64, 128, 256, 768)) == IndexLayout(

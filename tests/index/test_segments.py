@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_mrl.index.codes import encode
 from edge_mrl.index.segments import MAX_ROWS, build, from_blobs, joined, to_blobs, without
+from edge_mrl.kernel import unpack
 from edge_mrl.slices import Slice
 
 SCAN = Slice(16, 2)
@@ -30,11 +32,17 @@ def test_there_and_back(rows):
     assert (again.block.gains == segment.block.gains).all()
 
 
-def test_columns_lie_together():
-    segment = segment_of([1, 2, 3])
-    assert segment.block.codes.shape == (SCAN.code_bytes, 3)
+def test_bytes_of_64_rows_lie_together():
+    segment = segment_of(range(1, 71))
+    assert segment.block.codes.shape == (2, SCAN.code_bytes, 64)
+    units = np.random.default_rng(0).standard_normal((70, 16)).astype(np.float32)
+    packed = encode(units, SCAN).packed
     blobs = to_blobs(segment)
-    assert blobs.codes[:3] == bytes(segment.block.codes[0])
+    assert blobs.codes[:64] == bytes(packed[:64, 0])
+    assert blobs.codes[64:128] == bytes(packed[:64, 1])
+    second = 64 * SCAN.code_bytes
+    assert blobs.codes[second : second + 64] == bytes(packed[64:, 0]) + bytes(58)
+    assert len(blobs.codes) == 2 * second
 
 
 @pytest.mark.parametrize("field", ["row_numbers", "gains", "codes"])
@@ -87,8 +95,10 @@ def test_masking_is_set_difference(rows, deletions):
 
 def test_joined_segments_keep_their_masks():
     first = without(segment_of([1, 2, 3]), np.array([2]))
-    both = joined(first, segment_of([4, 5], first=4))
+    both = joined(first, segment_of([4, 5], first=4), SCAN)
     assert (both.first_row, both.last_row) == (1, 5)
     assert both.block.alive is not None
     assert both.rows[both.block.alive].tolist() == [1, 3, 4, 5]
-    assert both.block.codes.shape[1] == both.block.gains.size == 5
+    assert both.block.codes.shape == (1, SCAN.code_bytes, 64)
+    assert (unpack(both.block)[3:] == unpack(segment_of([4, 5], first=4).block)).all()
+    assert both.block.gains.size == 5

@@ -3,37 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_mrl.kernel import CodeBlock, info, prepare, scan, score, top_positions
-from edge_mrl.kernel.quantizer import IntQuery, TableQuery
-
-
-def by_hand(query, codes, gains):
-    """Scores in plain Python integers, from the definition."""
-    columns, rows = codes.shape
-    result = []
-    for row in range(rows):
-        if isinstance(query, TableQuery):
-            value = query.offset
-            for column in range(columns):
-                byte = int(codes[column, row])
-                value += int(query.entries[2 * column, byte & 15])
-                value += int(query.entries[2 * column + 1, byte >> 4])
-        else:
-            assert isinstance(query, IntQuery)
-            signed = codes.view(np.int8)
-            value = sum(
-                int(query.weights[column]) * int(signed[column, row]) for column in range(columns)
-            )
-        result.append(value * int(gains[row]))
-    return result
-
-
-def block_of(rows, dim, bits, seed, *, alive=None):
-    generator = np.random.default_rng(seed)
-    columns = (dim * bits + 7) // 8
-    codes = generator.integers(0, 256, (columns, rows)).astype(np.uint8)
-    gains = generator.integers(0, 65_536, rows).astype(np.uint16)
-    return CodeBlock(codes, gains, alive)
+from edge_mrl.kernel import CodeBlock, pack, top_positions
+from edge_mrl.kernel.blocks import BlockList
+from edge_mrl.kernel.quantizer import prepare
+from edge_mrl.kernel.reference import scan, score
+from tests.kernel.oracle import block_of, scores_by_hand
 
 
 @settings(deadline=None, max_examples=60)
@@ -46,16 +20,16 @@ def block_of(rows, dim, bits, seed, *, alive=None):
 def test_scores_equal_plain_integers(bits, dim, rows, seed):
     query = prepare(np.random.default_rng(seed).standard_normal(dim).astype(np.float32), bits)
     block = block_of(rows, dim, bits, seed)
-    assert score(query, block).tolist() == by_hand(query, block.codes, block.gains)
+    assert score(query, block).tolist() == scores_by_hand(query, block)
 
 
 @pytest.mark.parametrize(("bits", "dim"), [(4, 600), (8, 3000), (1, 2000)])
 def test_wide_rows_do_not_overflow(bits, dim):
     query = prepare(np.ones(dim, dtype=np.float32), bits)
     columns = (dim * bits + 7) // 8
-    codes = np.full((columns, 3), 0x80 if bits == 8 else 0xFF, dtype=np.uint8)
-    block = CodeBlock(codes, np.full(3, 65_535, dtype=np.uint16))
-    assert score(query, block).tolist() == by_hand(query, codes, block.gains)
+    codes = np.full((3, columns), 0x80 if bits == 8 else 0xFF, dtype=np.uint8)
+    block = CodeBlock(pack(codes, bits), np.full(3, 65_535, dtype=np.uint16))
+    assert score(query, block).tolist() == scores_by_hand(query, block)
 
 
 def test_more_rows_than_a_chunk():
@@ -63,7 +37,7 @@ def test_more_rows_than_a_chunk():
     block = block_of(40_001, 16, 2, 1)
     whole = score(query, block)
     for start, stop in ((0, 16_384), (16_384, 32_768), (32_768, 40_001)):
-        part = CodeBlock(np.ascontiguousarray(block.codes[:, start:stop]), block.gains[start:stop])
+        part = CodeBlock(block.codes[start // 64 : -(-stop // 64)], block.gains[start:stop])
         assert (score(query, part) == whole[start:stop]).all()
 
 
@@ -81,15 +55,15 @@ def test_scan_equals_sorting_everything(gains_by_block, keep, seed):
     for gains in gains_by_block:
         size = len(gains)
         alive = generator.random(size) < 0.7 if generator.random() < 0.6 else None
-        codes = np.full((1, size), 0xFF, dtype=np.uint8)
-        block = CodeBlock(codes, np.array(gains, dtype=np.uint16), alive)
+        codes = np.full((size, 1), 0xFF, dtype=np.uint8)
+        block = CodeBlock(pack(codes, 4), np.array(gains, dtype=np.uint16), alive)
         blocks.append(block)
         for position, value in enumerate(score(query, block).tolist()):
             if alive is None or alive[position]:
                 everything.append((-value, offset + position))
         offset += size
     expected = sorted(everything)[:keep]
-    found = scan(query, blocks, keep)
+    found = scan(query, BlockList.of(blocks), keep)
     assert found.positions.tolist() == [position for _, position in expected]
     assert found.scores.tolist() == [-negative for negative, _ in expected]
 
@@ -104,8 +78,4 @@ def test_top_positions_equal_a_stable_sort(values, keep):
 def test_dead_rows_never_appear():
     query = prepare(np.ones(4, dtype=np.float32), 1)
     block = block_of(100, 4, 1, 5, alive=np.zeros(100, dtype=np.bool_))
-    assert scan(query, [block], 10).positions.size == 0
-
-
-def test_the_kernel_has_a_name():
-    assert info().name == "numpy"
+    assert scan(query, BlockList.of([block]), 10).positions.size == 0

@@ -86,17 +86,18 @@ def test_a_vector_longer_than_a_page_takes_whole_pages() -> None:
 
 
 def test_latency_of_a_small_index_is_computing_and_cached_rows() -> None:
-    # 10 000 rows x (32 bytes x 1.3 ns + 12 ns) / 0.1 = 5.36 ms; reading 320 kB at 1 GB/s is less.
-    # (1.7 ms + 100 rows x 8 us) / 0.1 = 25 ms; 5 % of 110 reads of 1 ms = 5.5 ms.
-    found = cost.query_latency(BOARD.facts, layout("256x8", "256x1"), 10_000, 100)
-    assert found == pytest.approx(5.36e-3 + 25e-3 + 5.5e-3)
+    # 10 000 rows x (32 bytes x 0.065 ns + 0.3 ns) / 0.05 = 0.476 ms; reading 320 kB at 1 GB/s is
+    # less. (0.4 ms + 100 rows x 4 us) / 0.05 = 16 ms; 5 % of 110 reads of 1 ms = 5.5 ms.
+    slow = replace(BOARD.facts, core_speed=0.05)
+    found = cost.query_latency(slow, layout("256x8", "256x1"), 10_000, 100)
+    assert found == pytest.approx(0.476e-3 + 16e-3 + 5.5e-3)
 
 
 def test_a_fast_core_is_bound_by_memory() -> None:
-    # 1 000 000 x 32 bytes at 1 GB/s = 32 ms, of which the core needs 5.36.
+    # 1 000 000 x 32 bytes at 1 GB/s = 32 ms, of which the core needs 0.24.
     fast = replace(BOARD.facts, core_speed=10.0, memory_bytes=2**40)
     found = cost.query_latency(fast, layout("256x8", "256x1"), 1_000_000, 0)
-    assert found == pytest.approx(32e-3 + 0.17e-3 + 10 * 0.05 * 1e-3)
+    assert found == pytest.approx(32e-3 + 0.04e-3 + 10 * 0.05 * 1e-3)
 
 
 def test_a_large_file_is_mostly_not_cached() -> None:

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_mrl.errors import PlanError
-from edge_mrl.planning import BundleFacts, DeviceProfile, Plan, plan
+from edge_mrl.index.layout import IndexLayout
+from edge_mrl.planning import BundleFacts, DeviceProfile, IndexFacts, Plan, plan
 from edge_mrl.planning.candidates import QUALITY_STEP
+from edge_mrl.slices import Slice
 from tests.planning.bundles import (
     MINILM_VARIANTS,
     STATIC_VARIANTS,
@@ -50,9 +52,21 @@ profiles = st.builds(
 counts = st.integers(0, 3_000_000)
 
 
-def outcome(facts: BundleFacts, profile: DeviceProfile, documents: int) -> Plan | None:
+indexes = st.none() | st.builds(
+    IndexFacts,
+    st.integers(0, 10**6),
+    st.sampled_from(
+        [IndexLayout(Slice(dim, 8), Slice(dim, bits)) for dim in DIMS for bits in BITS]
+    ),
+    st.integers(1, 20_000),
+)
+
+
+def outcome(
+    facts: BundleFacts, profile: DeviceProfile, documents: int, index: IndexFacts | None = None
+) -> Plan | None:
     try:
-        return plan(facts, profile, documents)
+        return plan(facts, profile, documents, index=index)
     except PlanError:
         return None
 
@@ -62,10 +76,12 @@ def quality(made: Plan | None) -> int:
     return -1 if made is None else round(made.quality_kept / QUALITY_STEP)
 
 
-@given(bundles(), profiles, counts)
+@given(bundles(), profiles, counts, indexes)
 @settings(deadline=None, max_examples=60)
-def test_never_over_a_budget(facts: BundleFacts, profile: DeviceProfile, documents: int) -> None:
-    made = outcome(facts, profile, documents)
+def test_never_over_a_budget(
+    facts: BundleFacts, profile: DeviceProfile, documents: int, index: IndexFacts | None
+) -> None:
+    made = outcome(facts, profile, documents, index)
     if made is None:
         return
     variant = next(one for one in facts.variants if one.name == made.variant)
@@ -119,13 +135,13 @@ def test_the_same_input_gives_the_same_plan(
         assert replace(again, because=()) == replace(first, because=())
 
 
-@given(bundles(), profiles, counts, counts)
+@given(bundles(), profiles, counts, counts, indexes)
 @settings(deadline=None, max_examples=60)
 def test_more_documents_never_keep_more(
-    facts: BundleFacts, profile: DeviceProfile, some: int, others: int
+    facts: BundleFacts, profile: DeviceProfile, some: int, others: int, index: IndexFacts | None
 ) -> None:
-    fewer, more = sorted((some, others))
-    assert quality(outcome(facts, profile, more)) <= quality(outcome(facts, profile, fewer))
+    fewer, more = (outcome(facts, profile, count, index) for count in sorted((some, others)))
+    assert quality(more) <= quality(fewer)
 
 
 def test_the_board_used_here_is_within_its_own_memory() -> None:

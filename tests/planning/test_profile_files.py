@@ -58,3 +58,15 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     (tmp_path / "big.toml").write_bytes(b"#" * (MAX_PROFILE_BYTES + 1))
     with pytest.raises(ProfileError, match="no device profile"):
         load_profile(tmp_path / "big.toml")
+
+
+def test_a_board_in_another_size_is_the_same_board() -> None:
+    """What extends another differs in the fields that it gives, and in no other."""
+    for profile in list_profiles():
+        if profile.extends is None:
+            continue
+        base = {one.field: one for one in load_profile(profile.extends).figures}
+        for figure in profile.figures:
+            if figure.origin != profile.name:
+                assert figure == base[figure.field]
+        assert any(figure.origin == profile.name for figure in profile.figures)

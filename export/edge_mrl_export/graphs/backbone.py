@@ -12,7 +12,7 @@ import onnx
 
 from edge_mrl.errors import ExportError
 from edge_mrl_export.graphs.head import OPSET
-from edge_mrl_export.sources.safetensors_file import list_tensors
+from edge_mrl_export.sources.safetensors_file import count_weights
 
 HIDDEN = "last_hidden_state"
 MAX_ONNX_BYTES = 2**31
@@ -28,7 +28,7 @@ def check_size(weights: Sequence[Path]) -> None:
     Raises:
         ExportError: they do not.
     """
-    count = sum(tensor.count for path in weights for tensor in list_tensors(path))
+    count = count_weights(weights)
     if 4 * count + _GRAPH_BYTES > MAX_ONNX_BYTES:
         raise ExportError(
             f"the model has {count / 1e6:.0f} million weights, more than one ONNX file "

@@ -1,11 +1,8 @@
-"""Reading safetensors files: sizes, one digest that does not depend on the file's layout, and
-float32 tensors.
+"""Weights of one module from its safetensors files: how many there are, a digest of them, and
+float32 arrays.
 
-The format (https://github.com/huggingface/safetensors) is eight bytes of header length, a JSON
-header that gives each tensor's type, shape and place, then the tensors. It is read here rather than
-by the library because numpy has no bfloat16, and because the digest must be of the tensors and not
-of how they were written down.
-"""
+The safetensors library reads them, through torch because numpy has no bfloat16. The digest is of
+the tensors and not of the files: shards and header metadata do not change a model."""
 
 from __future__ import annotations
 
@@ -13,135 +10,79 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edge_mrl.errors import ExportError
-from edge_mrl.schema import Table
 from edge_mrl.slices import FloatArray
 
-MAX_HEADER_BYTES = 100_000_000
-"""The format's own limit on the header."""
-
-_ITEM_BYTES = {
-    "F64": 8, "F32": 4, "F16": 2, "BF16": 2,
-    "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
-}  # fmt: skip
-_CHUNK = 1 << 20
+SafeFile = Any
+"""`safetensors.safe_open`: a compiled class without types."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredTensor:
-    """Where one tensor lies: `start` is its offset in the file, `length` its size, in bytes."""
-
-    file: Path
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    start: int
-    length: int
-
-    @property
-    def count(self) -> int:
-        """How many numbers it holds."""
-        return math.prod(self.shape)
-
-
-def list_tensors(path: Path) -> tuple[StoredTensor, ...]:
-    """The tensors of one file, by name.
+def count_weights(files: Sequence[Path]) -> int:
+    """How many numbers the tensors of a module hold; none of them is read.
 
     Raises:
-        ExportError: the file is cut short, or its header is not that of a safetensors file.
+        ExportError: a file is cut short or is not a safetensors file.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        header_bytes = int.from_bytes(file.read(8), "little")
-        if size < 8 or not 2 <= header_bytes <= min(size - 8, MAX_HEADER_BYTES):
-            raise ExportError(
-                f"{path} is not a whole safetensors file: copy or download the model again"
-            )
-        try:
-            header = json.loads(file.read(header_bytes))
-        except (ValueError, RecursionError) as error:
-            raise ExportError(
-                f"{path} has an unreadable header ({error}): copy the model again"
-            ) from error
-    table = Table(header, str(path), ExportError)
-    data_start = 8 + header_bytes
-    return tuple(
-        _stored(path, name, table.table(name), data_start, size)
-        for name in sorted(table)
-        if name != "__metadata__"
+    return sum(
+        math.prod(file.get_slice(name).get_shape()) for name, file in _by_name(files).items()
     )
 
 
-def _stored(path: Path, name: str, entry: Table, data_start: int, size: int) -> StoredTensor:
-    dtype = entry.text("dtype")
-    if dtype not in _ITEM_BYTES:
-        entry.fail(
-            f"the number type {dtype!r} cannot be exported: save the model in float32 or float16"
-        )
-    offsets = entry.integers("data_offsets", 0, size)
-    shape = entry.integers("shape", 0, 2**40)
-    expected = math.prod(shape) * _ITEM_BYTES[dtype]
-    if len(offsets) != 2 or offsets[1] - offsets[0] != expected or data_start + offsets[1] > size:
-        entry.fail("the tensor does not lie within the file: copy or download the model again")
-    return StoredTensor(path, name, dtype, shape, data_start + offsets[0], expected)
-
-
 def digest(files: Sequence[Path]) -> str:
-    """SHA-256, in hex, of the tensors of one module: names, types, shapes and bytes, in order of
+    """SHA-256, in hex, of the tensors of a module: names, types, shapes and bytes, in order of
     name.
 
-    The same weights give the same digest whether they lie in one file or in shards, and whatever
-    else the header says.
+    Raises:
+        ExportError: a file is cut short or is not a safetensors file.
     """
+    import torch
+
     total = hashlib.sha256()
-    tensors = (tensor for path in files for tensor in list_tensors(path))
-    for tensor in sorted(tensors, key=lambda tensor: tensor.name):
-        total.update(json.dumps([tensor.name, tensor.dtype, tensor.shape]).encode())
-        with tensor.file.open("rb") as file:
-            file.seek(tensor.start)
-            left = tensor.length
-            while left:
-                chunk = file.read(min(left, _CHUNK))
-                if not chunk:
-                    raise ExportError(
-                        f"{tensor.file} became shorter while it was read: export again"
-                    )
-                total.update(chunk)
-                left -= len(chunk)
+    for name, file in sorted(_by_name(files).items()):
+        part = file.get_slice(name)
+        total.update(json.dumps([name, part.get_dtype(), part.get_shape()]).encode())
+        data = file.get_tensor(name).contiguous().reshape(-1).view(torch.uint8)
+        total.update(data.numpy().data)
     return total.hexdigest()
 
 
 def read_float32(files: Sequence[Path], name: str, shape: tuple[int, ...]) -> FloatArray:
-    """One tensor of a module's `files` as float32, from float32, float16, bfloat16 or float64.
+    """One tensor of a module as float32, from any floating-point type.
 
     Raises:
         ExportError: the tensor is missing, of another shape, or not a floating-point one.
     """
-    found = {tensor.name: tensor for path in files for tensor in list_tensors(path)}
-    if name not in found:
+    found = _by_name(files).get(name)
+    if found is None:
         raise ExportError(
             f"{files[0]} has no tensor {name!r}: save the model again with sentence-transformers"
         )
-    tensor = found[name]
-    path = tensor.file
-    if tensor.shape != shape:
+    tensor = found.get_tensor(name)
+    if tuple(tensor.shape) != shape:
         raise ExportError(
-            f"{path}: {name} has the shape {list(tensor.shape)}, but the config says "
+            f"{files[0]}: {name} has the shape {list(tensor.shape)}, but the config says "
             f"{list(shape)}: the weights and the config are of different models"
         )
-    with path.open("rb") as file:
-        file.seek(tensor.start)
-        data = file.read(tensor.length)
-    if tensor.dtype == "BF16":
-        # A bfloat16 is the upper half of a float32.
-        halves = np.frombuffer(data, dtype="<u2").astype(np.uint32) << 16
-        return halves.view(np.float32).reshape(shape)
-    types = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
-    if tensor.dtype not in types:
-        raise ExportError(f"{path}: {name} holds {tensor.dtype} numbers, not floating-point ones")
-    return np.frombuffer(data, dtype=types[tensor.dtype]).astype(np.float32).reshape(shape)
+    if not tensor.is_floating_point():
+        raise ExportError(f"{files[0]}: {name} does not hold floating-point numbers")
+    return np.asarray(tensor.float().numpy(), dtype=np.float32)
+
+
+def _by_name(files: Sequence[Path]) -> dict[str, SafeFile]:
+    return {name: file for file in map(_open, files) for name in file.keys()}  # noqa: SIM118 - no mapping
+
+
+def _open(path: Path) -> SafeFile:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        return safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise ExportError(
+            f"{path} is not a whole safetensors file ({error}): copy or download the model again"
+        ) from error

@@ -10,6 +10,7 @@ from edge_mrl.schema import Table
 from edge_mrl_export.model import TokenizerSource
 from edge_mrl_export.sources.model_files import read_object, read_optional_object
 from edge_mrl_export.sources.modules_json import TransformerModule
+from edge_mrl_export.tokenizer_file import stored_form
 
 _ENDLESS = 10**6
 """transformers writes 10^30 for a tokenizer without a limit; no model reads a million tokens."""
@@ -44,9 +45,9 @@ def read_tokenizer(module: TransformerModule) -> TokenizerSource:
     document = read_object(path) | {"truncation": None, "padding": None}
     if module.do_lower_case:
         document["normalizer"] = _lowercased(document.get("normalizer"))
-    text, pad_id = _canonical(path, document, _pad_token(folder))
+    stored, pad_id = _canonical(path, document, _pad_token(folder))
     return TokenizerSource(
-        json=text.encode(), add_special_tokens=True, max_tokens=max_tokens(module), pad_id=pad_id
+        json=stored, add_special_tokens=True, max_tokens=max_tokens(module), pad_id=pad_id
     )
 
 
@@ -103,8 +104,8 @@ def _pad_token(folder: Path) -> str:
     )
 
 
-def _canonical(path: Path, document: dict[str, object], pad_token: str) -> tuple[str, int]:
-    """The file as `tokenizers` itself writes it, and the padding token's id."""
+def _canonical(path: Path, document: dict[str, object], pad_token: str) -> tuple[bytes, int]:
+    """The file as the bundle stores it, and the padding token's id."""
     from tokenizers import Tokenizer
 
     try:
@@ -116,4 +117,4 @@ def _canonical(path: Path, document: dict[str, object], pad_token: str) -> tuple
         raise ExportError(
             f"{path} does not know the padding token {pad_token!r}: save the tokenizer again"
         )
-    return tokenizer.to_str(), pad_id
+    return stored_form(tokenizer), pad_id

@@ -25,6 +25,7 @@ from edge_mrl.slices import FloatArray, check_trained, normalize
 from edge_mrl_export.extras import installed, require
 from edge_mrl_export.model import BuiltVariant, ModelDescription, TokenizerSource, VariantRequest
 from edge_mrl_export.static_table import build_static_variants
+from edge_mrl_export.tokenizer_file import stored_form
 
 if TYPE_CHECKING:
     from wordllama.inference import WordLlamaInference
@@ -73,7 +74,7 @@ class WordLlamaSource:
             if dims is None
             else tuple(sorted({check_trained(dim, trained) for dim in dims}))
         )
-        tokenizer_json = Tokenizer.from_file(str(root / TOKENIZER)).to_str().encode()
+        tokenizer_json = stored_form(Tokenizer.from_file(str(root / TOKENIZER)))
         digest = hashlib.sha256(
             np.ascontiguousarray(table[:, : max(kept)]).tobytes() + tokenizer_json
         )

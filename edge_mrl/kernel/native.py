@@ -1,0 +1,222 @@
+"""The compiled kernel, scan.c, through ctypes. ctypes lets other threads run meanwhile."""
+
+from __future__ import annotations
+
+import ctypes
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.kernel import hadamard, reference
+from edge_mrl.kernel.blocks import BlockList, CodeBlock
+from edge_mrl.kernel.quantizer import LEVELS, IntQuery, PreparedQuery, TableQuery
+from edge_mrl.kernel.reference import Candidates, IntArray
+from edge_mrl.slices import FloatArray
+
+LIBRARY = Path(__file__).with_name("_scan.so")
+SOURCE = Path(__file__).with_name("scan.c")
+TARGETS = ("scalar", "ssse3", "avx2", "avx512", "neon", "neon-dotprod")
+"""Numbered as in scan.c; of those that a CPU has, the last is the fastest."""
+
+_INTERFACE = 2
+_AT_HWCAP = 16
+_RESERVOIR = 4
+"""Places in the reservoir for each candidate that is kept: the more, the fewer selections."""
+_SPARE_ROWS = 192
+"""More places, whatever is kept: scan.c needs 64 for a block."""
+
+_Integers = npt.NDArray[np.uint8] | npt.NDArray[np.int8]
+
+_pointer = ctypes.c_void_p
+_int64 = ctypes.c_int64
+_query = [ctypes.c_int, ctypes.c_int, _pointer, _int64, ctypes.c_int32]
+_SIGNATURES: dict[str, tuple[object, list[object]]] = {
+    "emk_interface": (ctypes.c_int, []),
+    "emk_source": (ctypes.c_uint32, []),
+    "emk_targets": (ctypes.c_uint, [ctypes.c_uint64]),
+    "emk_scan": (_int64, [*_query, _pointer, _int64, _int64, _int64, _pointer]),
+    "emk_scores": (None, [*_query, _pointer, _pointer]),
+    "emk_rescore": (
+        _int64,
+        [ctypes.c_int, _pointer, _int64, _pointer, _pointer, _int64, _int64, _int64, _pointer],
+    ),
+    "emk_turn": (None, [_pointer, _pointer, _int64, ctypes.c_float]),
+    "emk_table": (ctypes.c_int32, [_pointer, _int64, ctypes.c_int, _pointer, _int64, _pointer]),
+    "emk_weights": (None, [_pointer, _int64, _pointer]),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The outcome of looking for the library.
+
+    Attributes:
+        kernels: one for each target that this CPU has, slowest first; empty without a library.
+        missing: why there is none, or "".
+    """
+
+    kernels: tuple[NativeKernel, ...]
+    missing: str
+
+
+def load(library: Path = LIBRARY, source: Path = SOURCE) -> Loaded:
+    """Open the library.
+
+    Args:
+        library: the shared object.
+        source: what it was compiled from. Where that file is there and has changed since, the
+            library is not used.
+    """
+    if not library.is_file():
+        return Loaded((), "the package was installed without a C compiler")
+    try:
+        functions = ctypes.CDLL(str(library))
+        calls = {name: _declared(functions, name) for name in _SIGNATURES}
+    except (OSError, AttributeError) as error:
+        return Loaded((), f"{library.name} cannot be used here ({error})")
+    if calls["emk_interface"]() != _INTERFACE or (
+        source.is_file() and calls["emk_source"]() != source_crc(source)
+    ):
+        return Loaded((), f"{library.name} is older than its source: install the package again")
+    found = calls["emk_targets"](_hardware_capabilities())
+    numbers = [number for number in range(len(TARGETS)) if found >> number & 1]
+    return Loaded(tuple(NativeKernel(calls, number) for number in numbers), "")
+
+
+def source_crc(source: Path) -> int:
+    """What the library remembers of its source: CRC-32 of its bytes."""
+    return zlib.crc32(source.read_bytes())
+
+
+def _declared(library: ctypes.CDLL, name: str) -> Callable[..., int]:
+    result, arguments = _SIGNATURES[name]
+    function = getattr(library, name)
+    function.restype, function.argtypes = result, arguments
+    return function  # type: ignore[no-any-return]
+
+
+def _hardware_capabilities() -> int:
+    """What Linux says of an ARM CPU; 0 where the C library has no such function."""
+    try:
+        ask = ctypes.CDLL(None).getauxval
+    except (OSError, AttributeError):
+        return 0
+    ask.restype, ask.argtypes = ctypes.c_ulong, [ctypes.c_ulong]
+    return int(ask(_AT_HWCAP))
+
+
+class NativeKernel:
+    """One target of the compiled kernel, behind the `Kernel` protocol."""
+
+    def __init__(self, calls: dict[str, Callable[..., int]], target: int) -> None:
+        self._calls = calls
+        self._target = target
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return TARGETS[self._target]
+
+    def prepare(self, query: FloatArray, bits: int) -> PreparedQuery:
+        """See `quantizer.prepare`."""
+        values = np.ascontiguousarray(query, dtype=np.float32)
+        source, dim = values.ctypes.data, values.size
+        if bits == 8:
+            weights = np.empty(dim, dtype=np.int8)
+            self._calls["emk_weights"](source, dim, weights.ctypes.data)
+            return IntQuery(weights)
+        entries = np.empty((2 * ((dim * bits + 7) // 8), 16), dtype=np.uint8)
+        offset = self._calls["emk_table"](
+            source, dim, bits, LEVELS[bits].ctypes.data, entries.shape[0], entries.ctypes.data
+        )
+        return TableQuery(entries, offset)
+
+    def turn(self, values: FloatArray, signs: FloatArray) -> FloatArray:
+        """See `hadamard.turn`; here for one vector."""
+        result = np.array(values, dtype=np.float32, order="C")
+        size = signs.size
+        self._calls["emk_turn"](result.ctypes.data, signs.ctypes.data, size, hadamard.factor(size))
+        return result
+
+    def scan(self, query: PreparedQuery, blocks: BlockList, keep: int) -> Candidates:
+        """See `reference.scan`.
+
+        Raises:
+            ValueError: the codes are not of the query's kind or width.
+        """
+        integers = _integers(query)
+        arguments = self._arguments(query, integers, blocks.blocks)
+        kept = min(keep, max(1, blocks.rows))
+        capacity = min(_RESERVOIR * kept, blocks.rows) + _SPARE_ROWS
+        work = np.empty((4, capacity), dtype=np.int64)
+        count = self._calls["emk_scan"](
+            *arguments, blocks.address, len(blocks.blocks), kept, capacity, work.ctypes.data
+        )
+        return Candidates(work[1, :count].copy(), work[0, :count].copy())
+
+    def score(self, query: PreparedQuery, block: CodeBlock) -> IntArray:
+        """See `reference.score`.
+
+        Raises:
+            ValueError: the codes are not of the query's kind or width.
+        """
+        integers = _integers(query)
+        scores = np.empty(block.rows, dtype=np.int64)
+        listed = BlockList.of([block])
+        arguments = self._arguments(query, integers, listed.blocks)
+        self._calls["emk_scores"](*arguments, listed.address, scores.ctypes.data)
+        return scores
+
+    def rescore(
+        self, query: IntQuery, blocks: BlockList, positions: IntArray, keep: int
+    ) -> Candidates:
+        """See `reference.rescore`.
+
+        Raises:
+            ValueError: not one block of 8-bit codes of the query's width, or a position outside it.
+        """
+        weights = np.ascontiguousarray(query.weights)
+        wanted = reference.check_positions(query, blocks, positions)
+        count = wanted.size
+        capacity = min(_RESERVOIR * keep, count) + _SPARE_ROWS
+        if not count:
+            return Candidates(wanted, wanted)
+        kept = min(keep, count)
+        work = np.empty((4, capacity), dtype=np.int64)
+        found = self._calls["emk_rescore"](
+            self._target,
+            weights.ctypes.data,
+            weights.size,
+            blocks.address,
+            wanted.ctypes.data,
+            count,
+            kept,
+            capacity,
+            work.ctypes.data,
+        )
+        return Candidates(work[1, :found].copy(), work[0, :found].copy())
+
+    def _arguments(
+        self, query: PreparedQuery, integers: _Integers, blocks: tuple[CodeBlock, ...]
+    ) -> tuple[int, ...]:
+        """What names a query to scan.c; `integers` must live until the call is over."""
+        is_table = isinstance(query, TableQuery)
+        columns = integers.shape[0] // 2 if is_table else integers.shape[0]
+        offset = query.offset if isinstance(query, TableQuery) else 0
+        # All blocks of a list are alike.
+        for block in blocks[:1]:
+            if (block.codes.ndim == 3) != is_table or block.code_bytes != columns:
+                raise ValueError(
+                    f"codes of shape {block.codes.shape} do not fit a query of {columns} bytes"
+                )
+        return self._target, int(is_table), integers.ctypes.data, columns, offset
+
+
+def _integers(query: PreparedQuery) -> _Integers:
+    if isinstance(query, TableQuery):
+        return np.ascontiguousarray(query.entries)
+    return np.ascontiguousarray(query.weights)

@@ -1,0 +1,37 @@
+"""The kernel that needs no compiler: the definition itself."""
+
+from __future__ import annotations
+
+from edge_mrl.kernel import hadamard, quantizer, reference
+from edge_mrl.kernel.blocks import BlockList, CodeBlock
+from edge_mrl.kernel.quantizer import IntQuery, PreparedQuery
+from edge_mrl.kernel.reference import Candidates, IntArray
+from edge_mrl.slices import FloatArray
+
+
+class NumpyKernel:
+    """`quantizer.prepare` and `reference`, behind the `Kernel` protocol."""
+
+    name = "numpy"
+
+    def prepare(self, query: FloatArray, bits: int) -> PreparedQuery:
+        """See `quantizer.prepare`."""
+        return quantizer.prepare(query, bits)
+
+    def turn(self, values: FloatArray, signs: FloatArray) -> FloatArray:
+        """See `hadamard.turn`; here for one vector."""
+        return hadamard.turn(values[:, None], signs)[:, 0]
+
+    def scan(self, query: PreparedQuery, blocks: BlockList, keep: int) -> Candidates:
+        """See `reference.scan`."""
+        return reference.scan(query, blocks, keep)
+
+    def score(self, query: PreparedQuery, block: CodeBlock) -> IntArray:
+        """See `reference.score`."""
+        return reference.score(query, block)
+
+    def rescore(
+        self, query: IntQuery, blocks: BlockList, positions: IntArray, keep: int
+    ) -> Candidates:
+        """See `reference.rescore`."""
+        return reference.rescore(query, blocks, positions, keep)

@@ -1,0 +1,35 @@
+"""What a kernel is. Implementations: `numpy_kernel` (the definition) and `native` (compiled)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from edge_mrl.kernel.blocks import BlockList, CodeBlock
+from edge_mrl.kernel.quantizer import IntQuery, PreparedQuery
+from edge_mrl.kernel.reference import Candidates, IntArray
+from edge_mrl.slices import FloatArray
+
+
+class Kernel(Protocol):
+    """Five functions; every kernel returns the same integers."""
+
+    @property
+    def name(self) -> str:
+        """``"numpy"``, or the target that a compiled kernel was made for, such as ``"avx2"``."""
+
+    def prepare(self, query: FloatArray, bits: int) -> PreparedQuery:
+        """As `quantizer.prepare`."""
+
+    def turn(self, values: FloatArray, signs: FloatArray) -> FloatArray:
+        """One pass of the rotation over one vector, (p,) float32: as `hadamard.turn`."""
+
+    def scan(self, query: PreparedQuery, blocks: BlockList, keep: int) -> Candidates:
+        """As `reference.scan`."""
+
+    def score(self, query: PreparedQuery, block: CodeBlock) -> IntArray:
+        """As `reference.score`."""
+
+    def rescore(
+        self, query: IntQuery, blocks: BlockList, positions: IntArray, keep: int
+    ) -> Candidates:
+        """As `reference.rescore`."""

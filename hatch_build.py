@@ -1,0 +1,126 @@
+"""The package's build: compiles the scan kernel where there is a C compiler.
+
+Without one, or where compiling fails, the package is built all the same, for any machine, and numpy
+scans. ``python hatch_build.py`` compiles into the source tree, as an editable install does.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent
+SOURCE = Path("edge_mrl") / "kernel" / "scan.c"
+LIBRARY = Path("edge_mrl") / "kernel" / "_scan.so"
+
+FLAGS = (
+    "-std=gnu11",
+    "-O3",
+    "-fPIC",
+    "-shared",
+    # Nothing of the C library: one file serves every libc.
+    "-ffreestanding",
+    "-nostdlib",
+    # A fused multiply-add would round a query's integers in another place than numpy does.
+    "-ffp-contract=off",
+    "-fvisibility=hidden",
+    # The same bytes from the same source, wherever it lies.
+    "-g0",
+    "-s",
+    "-Wl,--build-id=none",
+)
+
+
+def compile_kernel(target: Path, root: Path = ROOT, *more: str) -> str:
+    """Compile scan.c.
+
+    Args:
+        target: where the shared object shall stand.
+        root: the source tree.
+        more: further flags.
+
+    Returns:
+        "" or why there is no library, in one line.
+    """
+    compiler = shlex.split(os.environ.get("CC", ""))
+    if not compiler:
+        found = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+        if found is None:
+            return "no C compiler was found"
+        compiler = [found]
+    crc = zlib.crc32((root / SOURCE).read_bytes())
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / LIBRARY.name
+        command = [*compiler, *FLAGS, *more, f"-DSOURCE_CRC={crc}u", "-o", str(made), str(SOURCE)]
+        try:
+            done = subprocess.run(
+                [*command, "-lgcc"], cwd=root, capture_output=True, text=True, check=False
+            )
+        except OSError as error:
+            return f"{compiler[0]} cannot be run ({error.strerror})"
+        if done.returncode or not made.is_file():
+            lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+            return f"{compiler[0]} failed ({lines[0]})"
+        # A process that has the old library open keeps its old file.
+        fresh = target.with_name(target.name + ".new")
+        shutil.copyfile(made, fresh)
+        fresh.replace(target)
+    return ""
+
+
+def platform_tag() -> str:
+    """The wheel's platform: this interpreter's, any libc, such as ``linux_aarch64``."""
+    from packaging.tags import platform_tags
+
+    return next(tag for tag in platform_tags() if tag.startswith("linux_"))
+
+
+try:
+    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+except ImportError:  # `python hatch_build.py` needs no hatchling
+    BuildHookInterface = object
+
+
+class KernelBuildHook(BuildHookInterface):
+    """Puts the compiled kernel into the wheel."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile; on failure leave a pure wheel.
+
+        Args:
+            version: "standard" or "editable".
+            build_data: hatchling's; the tag and the library are entered here.
+        """
+        if self.target_name != "wheel" or not sys.platform.startswith("linux"):
+            return
+        root = Path(self.root)
+        if version == "editable":
+            library = root / LIBRARY
+        else:
+            self._folder = tempfile.TemporaryDirectory()
+            library = Path(self._folder.name) / LIBRARY.name
+        missing = compile_kernel(library, root)
+        if missing:
+            self.app.display_warning(f"no compiled kernel: {missing}; numpy will scan")
+            return
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{platform_tag()}"
+        if version != "editable":
+            build_data["force_include"][str(library)] = LIBRARY.as_posix()
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove what was compiled for the wheel."""
+        if hasattr(self, "_folder"):
+            self._folder.cleanup()
+
+
+if __name__ == "__main__":
+    problem = compile_kernel(ROOT / LIBRARY)
+    sys.exit(f"edge-mrl: no compiled kernel: {problem}" if problem else 0)

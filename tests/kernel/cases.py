@@ -1,0 +1,89 @@
+"""Writes cases for harness.c: what to scan, and what numpy, the definition, answers.
+
+``python -m tests.kernel.cases FILE [COUNT]``. The file is a row of int64 (little-endian) and
+arrays: the number of cases, then each case by its kind:
+
+- 0, a scan: is_table, columns, offset, entries or weights; number of blocks, each: rows, bytes of
+  codes, codes, gains, has_mask, mask; keep; number found, positions, scores
+- 1, a query: bits, dim, float32 query, float32 levels; bytes of integers, offset, integers
+- 2, a turn: size, float32 values, signs, factor, result
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from edge_mrl.kernel import BlockList, hadamard, quantizer, reference
+from edge_mrl.kernel.quantizer import LEVELS, TableQuery
+from tests.kernel.oracle import block_of
+
+LENGTHS = (0, 1, 5, 63, 64, 65, 127, 128, 200, 255, 256, 257, 1000)
+WIDTHS = (1, 3, 7, 8, 16, 17, 33, 64, 65, 96, 128, 256, 385)
+
+
+def _numbers(*values: int) -> bytes:
+    return np.array(values, dtype="<i8").tobytes()
+
+
+def _scan(generator, case):
+    bits = (1, 2, 4, 8)[case % 4]
+    dim = 4500 if case % 29 == 0 else int(generator.choice(WIDTHS))
+    query = quantizer.prepare(generator.normal(size=dim).astype(np.float32), bits)
+    blocks = []
+    for _ in range(int(generator.integers(0, 4))):
+        rows = int(generator.choice(LENGTHS))
+        alive = generator.random(rows) < 0.8 if generator.random() < 0.5 else None
+        blocks.append(block_of(rows, dim, bits, int(generator.integers(2**31)), alive=alive))
+    if case % 31 == 0:  # long enough for the sampled threshold
+        blocks.append(block_of(20_000, dim, bits, case))
+    keep = int(generator.choice((1, 2, 10, 64, 150, 400, 5000)))
+    found = reference.scan(query, BlockList.of(blocks), keep)
+    is_table = isinstance(query, TableQuery)
+    columns = (dim * bits + 7) // 8
+    parts = [_numbers(0, is_table, columns, query.offset if is_table else 0)]
+    parts.append((query.entries if is_table else query.weights).tobytes())
+    parts.append(_numbers(len(blocks)))
+    for block in blocks:
+        parts += [_numbers(block.rows, block.codes.nbytes), block.codes.tobytes()]
+        parts += [block.gains.tobytes(), _numbers(block.alive is not None)]
+        parts.append(b"" if block.alive is None else block.alive.tobytes())
+    parts += [_numbers(keep, found.positions.size)]
+    return b"".join([*parts, found.positions.tobytes(), found.scores.tobytes()])
+
+
+def _query(generator, case):
+    bits = (1, 2, 4, 8)[case % 4]
+    values = generator.normal(size=int(generator.choice(WIDTHS))).astype(np.float32)
+    if case % 11 == 0:
+        values[:] = 0
+    query = quantizer.prepare(values, bits)
+    is_table = isinstance(query, TableQuery)
+    integers = query.entries if is_table else query.weights
+    levels = LEVELS[bits] if is_table else np.zeros(1, dtype=np.float32)
+    head = _numbers(1, bits, values.size) + values.tobytes() + levels.tobytes()
+    return head + _numbers(integers.nbytes, query.offset if is_table else 0) + integers.tobytes()
+
+
+def _turn(generator, case):
+    size = 1 << (case % 11)
+    values = generator.normal(size=size).astype(np.float32)
+    signs = generator.choice(np.array([-1, 1], dtype=np.float32), size)
+    arrays = (values, signs, hadamard.factor(size), hadamard.turn(values[:, None], signs))
+    return _numbers(2, size) + b"".join(array.tobytes() for array in arrays)
+
+
+def write(path: Path, count: int) -> None:
+    """Write cases, the same ones at every call."""
+    generator = np.random.default_rng(20)
+    made = []
+    for case in range(count):
+        make = (_scan, _scan, _query, _turn)[int(generator.integers(4))]
+        made.append(make(generator, case))
+    path.write_bytes(_numbers(count) + b"".join(made))
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 400)

@@ -1,0 +1,146 @@
+/* Runs scan.c on cases from a file and compares with the answers in it, for every target that the
+ * CPU has. `python -m tests.kernel.cases FILE` writes the file; its layout stands there. Every
+ * buffer is allocated at its exact size, so that a sanitizer sees each byte read too far. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "../../edge_mrl/kernel/scan.c"
+
+static FILE *input;
+
+static int64_t number(void) {
+    int64_t value;
+    if (fread(&value, sizeof value, 1, input) != 1) {
+        fprintf(stderr, "the file of cases ends early\n");
+        exit(2);
+    }
+    return value;
+}
+
+/* Bytes of exactly `size`, to be freed. */
+static void *bytes(int64_t size) {
+    void *found = malloc((size_t)size);
+    if (size && (!found || fread(found, (size_t)size, 1, input) != 1)) {
+        fprintf(stderr, "the file of cases ends early\n");
+        exit(2);
+    }
+    return found;
+}
+
+static int failures;
+
+static void expect(int fine, int target, int64_t test, const char *what) {
+    if (!fine) {
+        printf("target %d, case %lld: %s differs\n", target, (long long)test, what);
+        failures++;
+    }
+}
+
+/* Rescoring every row of an int8 block, the last first, gives falling scores that are the rows'. */
+static void rescore_all(int target, int64_t test, const void *weights, int64_t columns,
+                        const struct block *block, int64_t keep, const int64_t *all) {
+    const int64_t count = block->rows, kept = keep < count ? keep : count, capacity = kept + 64;
+    int64_t *positions = malloc((size_t)count * sizeof *positions);
+    int64_t *work = malloc(4 * (size_t)capacity * sizeof *work);
+    for (int64_t i = 0; i < count; i++)
+        positions[i] = count - 1 - i;
+    const int64_t got =
+        emk_rescore(target, weights, columns, block, positions, count, kept, capacity, work);
+    int fine = got == kept;
+    for (int64_t i = 0; fine && i < got; i++)
+        fine = work[i] == all[work[capacity + i]] && (i == 0 || work[i - 1] >= work[i]);
+    expect(fine, target, test, "a rescored row");
+    free(positions), free(work);
+}
+
+static void scan_case(unsigned targets, int64_t test) {
+    const int64_t is_table = number(), columns = number(), offset = number();
+    void *integers = bytes(is_table ? 32 * columns : columns);
+    const int64_t count = number();
+    struct block *blocks = malloc((size_t)count * sizeof *blocks);
+    for (int64_t b = 0; b < count; b++) {
+        blocks[b].rows = number();
+        const int64_t size = number();
+        blocks[b].codes = (uintptr_t)bytes(size);
+        blocks[b].gains = (uintptr_t)bytes(2 * blocks[b].rows);
+        blocks[b].alive = number() ? (uintptr_t)bytes(blocks[b].rows) : 0;
+    }
+    const int64_t keep = number(), found = number();
+    int64_t *positions = bytes(8 * found), *scores = bytes(8 * found);
+    for (int target = 0; target < TARGETS; target++) {
+        if (!(targets >> target & 1))
+            continue;
+        /* The smallest reservoir allowed, so that it is pruned often. */
+        const int64_t capacity = keep + 64;
+        int64_t *work = malloc(4 * (size_t)capacity * sizeof *work);
+        const int64_t got = emk_scan(target, (int)is_table, integers, columns, (int32_t)offset,
+                                     blocks, count, keep, capacity, work);
+        expect(got == found, target, test, "the number of candidates");
+        if (got == found) {
+            expect(!memcmp(work, scores, 8 * (size_t)found), target, test, "a score");
+            expect(!memcmp(work + capacity, positions, 8 * (size_t)found), target, test,
+                   "a position");
+        }
+        free(work);
+        for (int64_t b = 0; b < count; b++) {
+            int64_t *all = malloc((size_t)blocks[b].rows * sizeof *all);
+            emk_scores(target, (int)is_table, integers, columns, (int32_t)offset, &blocks[b], all);
+            if (!is_table && blocks[b].rows)
+                rescore_all(target, test, integers, columns, &blocks[b], keep, all);
+            free(all);
+        }
+    }
+    for (int64_t b = 0; b < count; b++) {
+        free((void *)(uintptr_t)blocks[b].codes);
+        free((void *)(uintptr_t)blocks[b].gains);
+        free((void *)(uintptr_t)blocks[b].alive);
+    }
+    free(blocks), free(integers), free(positions), free(scores);
+}
+
+static void query_case(int64_t test) {
+    const int64_t bits = number(), dim = number();
+    float *query = bytes(4 * dim), *levels = bytes(4 << (bits == 8 ? 0 : bits));
+    const int64_t size = number(), offset = number();
+    uint8_t *expected = bytes(size), *got = malloc((size_t)size);
+    if (bits == 8)
+        emk_weights(query, dim, (int8_t *)got);
+    else
+        expect(emk_table(query, dim, (int)bits, levels, size / 16, got) == offset, 0, test,
+               "an offset");
+    expect(!memcmp(got, expected, (size_t)size), 0, test, "a query's integers");
+    free(query), free(levels), free(expected), free(got);
+}
+
+static void turn_case(int64_t test) {
+    const int64_t size = number();
+    float *values = bytes(4 * size), *signs = bytes(4 * size), *factor = bytes(4);
+    float *expected = bytes(4 * size);
+    emk_turn(values, signs, size, *factor);
+    expect(!memcmp(values, expected, 4 * (size_t)size), 0, test, "a rotation");
+    free(values), free(signs), free(factor), free(expected);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2 || !(input = fopen(argv[1], "rb"))) {
+        fprintf(stderr, "usage: harness FILE\n");
+        return 2;
+    }
+    const unsigned targets = emk_targets(getauxval(AT_HWCAP));
+    const int64_t count = number();
+    for (int64_t test = 0; test < count; test++) {
+        const int64_t kind = number();
+        if (kind == 0)
+            scan_case(targets, test);
+        else if (kind == 1)
+            query_case(test);
+        else
+            turn_case(test);
+    }
+    fclose(input);
+    printf("%lld cases, targets %#x: %s\n", (long long)count, targets,
+           failures ? "DIFFERENT" : "all alike");
+    return failures != 0;
+}
