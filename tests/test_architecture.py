@@ -167,7 +167,7 @@ def test_importing_the_exporter_is_light_too():
 
 
 def test_runtime_needs_only_numpy_and_tokenizers():
-    optional = {"onnxruntime"}
+    optional = {"onnxruntime", "ai_edge_litert", "tflite_runtime"}
     allowed = (
         set(sys.stdlib_module_names) | {"numpy", "tokenizers", "edge_mrl", "__future__"} | optional
     )

@@ -35,10 +35,22 @@ class BackendEntry:
 
     @property
     def installed(self) -> bool:
-        """Whether the engine can be imported here; nothing is imported to find out."""
+        """Whether an engine can be imported here; nothing is imported to find out."""
         return not self.modules or any(
             importlib.util.find_spec(name) is not None for name in self.modules
         )
+
+    def runs(self, variant: Variant) -> bool:
+        """Whether an engine that is known to run this variant can be imported here; nothing is
+        imported to find out."""
+        return not self.modules or any(
+            importlib.util.find_spec(name) is not None for name in self.modules_for(variant)
+        )
+
+    def modules_for(self, variant: Variant) -> tuple[str, ...]:
+        """The modules of this format that the variant names as its engines, or all."""
+        named = [engine.replace("-", "_") for engine in variant.engines]
+        return tuple(name for name in self.modules if not named or name in named)
 
     def load(self) -> str:
         """Import the engine.
@@ -65,16 +77,24 @@ def _open_onnx(variant: Variant, files: Sequence[Path], pad_id: int, threads: in
     return OnnxBackend.open(variant, files, pad_id=pad_id, threads=threads)
 
 
+def _open_tflite(variant: Variant, files: Sequence[Path], pad_id: int, threads: int) -> Backend:
+    from edge_mrl.backends.litert import LiteRtBackend
+
+    return LiteRtBackend.open(variant, files, pad_id=pad_id, threads=threads)
+
+
 BACKENDS: dict[VariantFormat, BackendEntry] = {
     "table": BackendEntry((), "pip install edge-mrl", _open_table),
     "onnx": BackendEntry(("onnxruntime",), "pip install 'edge-mrl[onnx]'", _open_onnx),
+    "tflite": BackendEntry(
+        ("ai_edge_litert", "tflite_runtime"), "pip install 'edge-mrl[litert]'", _open_tflite
+    ),
 }
 
 
 def available(variant: Variant) -> bool:
     """Whether this variant's engine is installed here."""
-    entry = BACKENDS.get(variant.format)
-    return entry is not None and entry.installed
+    return BACKENDS[variant.format].runs(variant)
 
 
 def installed_formats() -> tuple[VariantFormat, ...]:
@@ -95,13 +115,11 @@ def open_backend(variant: Variant, files: Sequence[Path], *, pad_id: int, thread
         BackendMissingError: the engine is not installed; names the pip command.
         BundleError: the engine does not accept a file.
     """
-    entry = BACKENDS.get(variant.format)
-    if entry is None:
+    entry = BACKENDS[variant.format]
+    if not entry.runs(variant):
+        names = " or ".join(entry.modules_for(variant)) or " or ".join(variant.engines)
         raise BackendMissingError(
-            f"this version of edge-mrl cannot run {variant.format} files: choose another "
-            f"variant than {variant.name!r}"
+            f"variant {variant.name!r} needs {names}, which is not installed here: run "
+            f"`{entry.install}`, or choose another variant"
         )
-    if not entry.installed:
-        names = " or ".join(entry.modules)
-        raise BackendMissingError(f"variant {variant.name!r} needs {names}: run `{entry.install}`")
     return entry.opener(variant, files, pad_id, threads)

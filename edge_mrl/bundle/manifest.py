@@ -95,8 +95,10 @@ class Variant:
 
     `dims` are the trained sizes it can give, `pad_invariant` says whether a text's vector is the
     same alone and in a padded batch (where it is not, the runtime runs texts one by one),
-    `session_options` are engine settings the file needs to give the right numbers, `gate` is what
-    was measured at export."""
+    `session_options` are engine settings the file needs to give the right numbers, `engines` the
+    packages that are known to run it rightly (none named: every engine of the format), `max_tokens`
+    a shorter limit than the tokenizer's, where the file's shapes end there, `gate` is what was
+    measured at export."""
 
     name: str
     format: VariantFormat
@@ -106,6 +108,8 @@ class Variant:
     pad_invariant: bool
     session_options: dict[str, str]
     gate: GateResult
+    engines: tuple[str, ...] = ()
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,11 @@ class Manifest:
                 return variant
         names = ", ".join(variant.name for variant in self.variants)
         raise BundleError(f"this bundle has no variant {name!r}: choose one of {names}")
+
+    def max_tokens(self, variant: Variant) -> int | None:
+        """Where a variant's texts are cut, special tokens counted; None: never."""
+        limits = (self.tokenizer.max_tokens, variant.max_tokens)
+        return min((limit for limit in limits if limit is not None), default=None)
 
     def file(self, path: str) -> FileEntry:
         """The entry of a file that the manifest lists."""
@@ -272,6 +281,8 @@ def _variant(table: Table) -> Variant:
             cosine_min=gate.number("cosine_min", -1, 1.001),
             threshold=gate.number("threshold", -1, 1),
         ),
+        engines=table.texts("engines") if "engines" in table else (),
+        max_tokens=table.optional_integer("max_tokens", 1, 10**6),
     )
 
 

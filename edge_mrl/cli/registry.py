@@ -54,6 +54,11 @@ COMMANDS = (
         "edge_mrl.cli.plan",
         "say which slice a device affords for so many documents, and why",
     ),
+    Command(
+        "eval",
+        "edge_mrl_export.commands.eval",
+        "measure what variants and slices are worth on labelled data",
+    ),
     Command("build", "edge_mrl.cli.build", "build a new index from a corpus"),
     Command("add", "edge_mrl.cli.add", "add a corpus to an index"),
     Command("search", "edge_mrl.cli.search", "search an index"),

@@ -32,35 +32,49 @@ TOKENIZER_MEMORY_FACTOR = 9.0
 """Resident bytes per byte of tokenizer.json: 16.4 MiB for wordllama's 1.8 MB, 4.2 MiB for MiniLM's
 0.47 MB."""
 
-ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 53 * MIB, "tflite": 8 * MIB}
+ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 53 * MIB, "tflite": 16 * MIB}
 """Resident bytes of an engine and its buffers, without weights.
 
 From MiniLM's resident memory in MB (onnxruntime 1.31, one thread, arena off): int8 113, of which 23
-are weights and 35 process and tokenizer. tflite: int8 62 in all; 8 MiB is an estimate on the safe
-side of it.
+are weights and 35 process and tokenizer. tflite (ai-edge-litert 2.3): 10 MB for the library, the
+rest are buffers.
 """
 
 WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
     ("onnx", "fp32"): 1.35,
     ("onnx", "fp16"): 2.0,
     ("onnx", "int4"): 1.1,
+    ("onnx", "int8-portable"): 2.8,
+    ("tflite", "fp32"): 2.3,
+    ("tflite", "fp16"): 8.3,
+    ("tflite", "int8-fast"): 2.8,
+    ("tflite", "int8-portable"): 18.6,
 }
 """Resident bytes per byte of model file, where it is not 1.
 
 From the same run: fp32 212 MB in all for a 90.4 MB file, fp16 180 for 45.3 (kept twice: cast up to
-fp32), int4 106 for 14.3. Elsewhere the file is read or mapped once.
+fp32), int4 106 for 14.3. onnx int8-portable: 160 for 24.1, since the weights are unpacked to
+float32 at load. tflite, with signatures for 16, 64 and 256 tokens, each of which keeps a packed
+copy of its own, and unpacks fp16 and int8-portable to float32 for it: fp32 264 for 91.2, fp16 436
+for 46.5, int8-fast 124 for 26.0, int8-portable 534 for 26.1. That is too much for a static table as
+TFLite, which has no products to pack; the same table for numpy is cheaper anyway. Elsewhere the
+file is read or mapped once.
 """
 
 # --- relative time of the encoder ---
 
 ENCODE_TIME: dict[tuple[VariantFormat, Precision], float] = {
-    ("tflite", "int8-fast"): 0.29,
-    ("onnx", "int8-fast"): 0.50,
-    ("onnx", "int4"): 0.92,
-    ("onnx", "fp16"): 1.05,
+    ("tflite", "int8-fast"): 0.35,
+    ("tflite", "int8-portable"): 0.87,
+    ("tflite", "fp16"): 0.89,
+    ("tflite", "fp32"): 0.89,
+    ("onnx", "int8-fast"): 0.45,
+    ("onnx", "int8-portable"): 0.97,
+    ("onnx", "fp16"): 0.96,
+    ("onnx", "int4"): 0.99,
 }
-"""Time of one text relative to ONNX fp32: MiniLM, 256 tokens, one thread, x86-64. Where unmeasured:
-1 (estimate).
+"""CPU time of one text relative to ONNX fp32: MiniLM through this runtime, 256 tokens, one thread,
+x86-64, the least of six rounds with all variants in turn.
 
 Only the order matters here. On boards without int8 dot products the gain of int8 is smaller.
 """

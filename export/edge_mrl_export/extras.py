@@ -8,12 +8,17 @@ import importlib.util
 from edge_mrl.errors import ExportError
 
 
-def require(*modules: str, extra: str = "export") -> None:
+def installed(*modules: str) -> bool:
+    """Whether all of these can be imported; they are not imported."""
+    return all(importlib.util.find_spec(module) is not None for module in modules)
+
+
+def require(*modules: str, extra: str = "export", what: str = "export") -> None:
     """Check that modules can be imported; they are not imported yet.
 
     Raises:
         ExportError: one is missing.
     """
     for module in modules:
-        if importlib.util.find_spec(module) is None:
-            raise ExportError(f"this export needs {module}: run `pip install 'edge-mrl[{extra}]'`")
+        if not installed(module):
+            raise ExportError(f"this {what} needs {module}: run `pip install 'edge-mrl[{extra}]'`")

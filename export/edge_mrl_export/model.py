@@ -55,6 +55,7 @@ class BuiltVariant:
 
     `files` are relative to that folder. `min_cosine` is the gate: the mean cosine with the
     reference that this technique must reach at every trained size, and `reason` why that number.
+    `engines` and `max_tokens` are as in `edge_mrl.bundle.manifest.Variant`.
     """
 
     name: str
@@ -66,6 +67,8 @@ class BuiltVariant:
     session_options: dict[str, str]
     min_cosine: float
     reason: str
+    engines: tuple[str, ...] = ()
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,10 @@ class Source(Protocol):
 
     def default_requests(self) -> tuple[VariantRequest, ...]:
         """The variants written where the user names none."""
+        ...
+
+    def default_note(self) -> str | None:
+        """What the defaults lack on this machine and how to get it, or None."""
         ...
 
     def reference(self, texts: Sequence[str]) -> FloatArray:

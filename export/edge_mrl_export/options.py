@@ -12,13 +12,15 @@ from edge_mrl.bundle.manifest import Precision, VariantFormat
 class ExportOptions:
     """Choices of one export; each None means the model's or the source's own default.
 
-    `texts` is a file of the user's own texts on which the slices are measured: a JSONL corpus, or a
-    plain file with one text a line. Without it, the documentation of this machine's Python serves.
+    `sequence_lengths` are the tokens per signature of a TFLite file. `texts` is a file of the
+    user's own texts on which the slices are measured: a JSONL corpus, or a plain file with one text
+    a line. Without it, the documentation of this machine's Python serves.
     """
 
     formats: tuple[VariantFormat, ...] | None = None
     precisions: tuple[Precision, ...] | None = None
     dims: tuple[int, ...] | None = None
+    sequence_lengths: tuple[int, ...] | None = None
     licence: str | None = None
     texts: Path | None = None
     overwrite: bool = False

@@ -69,7 +69,7 @@ def export(
     on_step(f"reading {source}")
     model = open_source(source, options)
     description = model.describe()
-    requests = _requests(model, options)
+    requests = _requests(model, options, on_step)
     with staged(destination, overwrite=options.overwrite) as folder:
         sample = sample_from_file(options.texts) if options.texts else default_sample()
         on_step(f"reference vectors by {model.reference_name()}")
@@ -105,8 +105,11 @@ def export(
 _EMPTY_QUALITY = Quality("not measured", 0, 0, 0.0, 1.0, ())
 
 
-def _requests(model: Source, options: ExportOptions) -> tuple[VariantRequest, ...]:
+def _requests(model: Source, options: ExportOptions, on_step: Step) -> tuple[VariantRequest, ...]:
     defaults = model.default_requests()
+    note = model.default_note()
+    if note is not None and options.formats is None:
+        on_step(note)
     if options.formats is None and options.precisions is None:
         return defaults
     formats = options.formats or tuple(dict.fromkeys(request.format for request in defaults))
@@ -223,6 +226,8 @@ def _variant(built: BuiltVariant, report: VariantReport | None) -> Variant:
         pad_invariant=built.pad_invariant,
         session_options=built.session_options,
         gate=gate,
+        engines=built.engines,
+        max_tokens=built.max_tokens,
     )
 
 

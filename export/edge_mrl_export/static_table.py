@@ -1,5 +1,5 @@
 """Variants of a static model: int8 rows with one scale each, as .npy files for numpy and inside an
-ONNX graph."""
+ONNX or TFLite graph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import ExportError
+from edge_mrl_export.extras import require
 from edge_mrl_export.graphs.static import static_graph
+from edge_mrl_export.lite.static import static_tflite
 from edge_mrl_export.model import BuiltVariant, VariantRequest
 
 MIN_COSINE = 0.9999
@@ -42,7 +44,8 @@ def build_static_variants(
     """Write one format of a static model.
 
     A table is written for each trained size, largest first: the device then loads no column it does
-    not need. The ONNX graph holds the largest and cuts inside.
+    not need. The ONNX and TFLite graphs hold the largest: one is cut inside, the other by the
+    runtime.
 
     Args:
         table: (vocabulary, dim) the model.
@@ -51,15 +54,18 @@ def build_static_variants(
         folder: the bundle's folder.
 
     Raises:
-        ExportError: a static model has no such format or precision.
+        ExportError: a static model has no such format or precision, or the package that writes it
+            is not installed.
     """
-    if request.precision != "int8-portable" or request.format not in ("table", "onnx"):
+    if request.precision != "int8-portable":
         raise ExportError(
-            f"a static model has no {request.format} at {request.precision}: it can give table "
-            "and onnx at int8-portable"
+            f"a static model has no {request.format} at {request.precision}: it can give table, "
+            "onnx and tflite at int8-portable"
         )
     if request.format == "onnx":
         return (_onnx(table, dims, folder),)
+    if request.format == "tflite":
+        return (_tflite(table, dims, folder),)
     return tuple(
         _table(table[:, :dim], [size for size in dims if size <= dim], folder)
         for dim in reversed(dims)
@@ -100,4 +106,24 @@ def _onnx(table: npt.NDArray[np.floating], dims: tuple[int, ...], folder: Path) 
         session_options={},
         min_cosine=MIN_COSINE,
         reason=REASON,
+    )
+
+
+def _tflite(table: npt.NDArray[np.floating], dims: tuple[int, ...], folder: Path) -> BuiltVariant:
+    require("ai_edge_litert", extra="litert")
+    codes, scales = quantize_rows(table)
+    (folder / "tflite").mkdir(exist_ok=True)
+    file = "tflite/int8-portable.tflite"
+    (folder / file).write_bytes(static_tflite(codes, scales))
+    return BuiltVariant(
+        name="tflite-int8-portable",
+        format="tflite",
+        precision="int8-portable",
+        dims=dims,
+        files=(file,),
+        pad_invariant=True,
+        session_options={},
+        min_cosine=MIN_COSINE,
+        reason=REASON,
+        engines=("ai-edge-litert", "tflite-runtime"),
     )

@@ -38,7 +38,10 @@ def verify_variant(folder: Path, variant: BuiltVariant, checkup: Checkup) -> Var
     The variant passes when its mean cosine reaches its gate at every size and no vector depends on
     the batch.
     """
-    everything = _encoder(folder, variant, max(variant.dims)).encode(checkup.texts, prompt="")
+    full = _encoder(folder, variant, max(variant.dims))
+    everything = full.encode(checkup.texts, prompt="")
+    # A text of which a variant reads less than the model has another vector by right.
+    whole = np.array(full.reads_whole(checkup.texts), dtype=bool)
     golden = checkup.texts[: checkup.golden]
     cosine: dict[int, float] = {}
     overlap: dict[int, float] = {}
@@ -52,8 +55,8 @@ def verify_variant(folder: Path, variant: BuiltVariant, checkup: Checkup) -> Var
         vectors = np.concatenate([batch, prefix(everything[checkup.golden :], dim)])
         reference = prefix(checkup.reference, dim)
         cosines = _cosines(vectors, reference)
-        cosine[dim] = float(cosines.mean())
-        lowest = min(lowest, float(cosines[: checkup.golden].min()))
+        cosine[dim] = float(cosines[whole].mean())
+        lowest = min(lowest, float(cosines[: checkup.golden][whole[: checkup.golden]].min()))
         overlap[dim] = _overlap(vectors, reference)
     bundle = Bundle.open(folder)
     return VariantReport(

@@ -38,6 +38,8 @@ MANIFEST = Manifest(
             True,
             {},
             GateResult(0.9999, 0.999, 0.999),
+            engines=("ai-edge-litert",),
+            max_tokens=256,
         ),
     ),
     quality=Quality("by hand", 5, 50, 0.5, 0.75, (SliceQuality(Slice(64, 4), 0.4, 0.8, 17),)),
@@ -50,6 +52,14 @@ DOCUMENT = json.loads(dump(MANIFEST))
 
 def test_round_trip():
     assert parse(dump(MANIFEST)) == MANIFEST
+
+
+def test_a_variant_may_name_no_engine_and_no_limit():
+    document = copy.deepcopy(DOCUMENT)
+    del document["variants"][0]["engines"], document["variants"][0]["max_tokens"]
+    (variant,) = parse(json.dumps(document).encode()).variants
+    assert variant.engines == ()
+    assert variant.max_tokens is None
 
 
 def test_same_manifest_same_bytes():
@@ -112,6 +122,8 @@ def test_paths_that_could_leave_the_bundle_are_refused(bad):
         (("variants", 0, "dims"), [128], "not among"),
         (("variants", 0, "format"), "pickle", "unknown"),
         (("variants", 0, "files"), ["other.npy"], "not listed"),
+        (("variants", 0, "engines"), "ai-edge-litert", "engines"),
+        (("variants", 0, "max_tokens"), 0, "max_tokens"),
         (("quality", "slices", 0, "slice"), "100x4", "trained size"),
     ],
 )

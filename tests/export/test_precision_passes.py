@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from edge_mrl.slices import prefix
+from edge_mrl_export.model import VariantRequest
 from edge_mrl_export.precision.embeddings import quantize_embeddings
 from edge_mrl_export.precision.fast import int8_fast
+from edge_mrl_export.precision.four_bits import BLOCK, int4, pack
+from edge_mrl_export.precision.half import fp16
 from edge_mrl_export.precision.portable import int8_portable
 from edge_mrl_export.precision.rewrite import MIN_WEIGHTS, Rewriter
 from edge_mrl_export.precision.symmetric import quantize
+from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES
 from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 from tests.export.st_models import TEXTS, Session, token_ids
 
@@ -146,6 +150,59 @@ def test_a_dynamic_product_is_near_the_exact_one(matrix):
     assert np.linalg.norm(found - expected) < 0.02 * np.linalg.norm(expected)
 
 
+def unpacked(matrix):
+    """The numbers that 4-bit codes stand for, by the definition of MatMulNBits."""
+    rows, columns = matrix.shape
+    packed = pack(matrix)
+    blocks = -(-rows // BLOCK)
+    codes = np.stack([packed.codes & 15, packed.codes >> 4], axis=-1)
+    codes = codes.reshape(columns, blocks, BLOCK).astype(np.float64)
+    zeros = packed.zeros.reshape(columns, -1)
+    zeros = np.stack([zeros & 15, zeros >> 4], axis=-1).reshape(columns, -1)[:, :blocks]
+    values = (codes - zeros[..., None]) * packed.scales.reshape(columns, blocks, 1)
+    return values.reshape(columns, -1)[:, :rows].T
+
+
+@pytest.mark.parametrize("rows", [32, 40, 96])
+def test_four_bits_are_nearer_than_plain_rounding(rows):
+    rng = np.random.default_rng(rows)
+    matrix = rng.standard_t(4, size=(rows, 24)).astype(np.float32)
+    found = unpacked(matrix)
+    blocks = np.array_split(matrix, range(BLOCK, rows, BLOCK))
+    steps = [np.ptp(np.vstack([part, np.zeros(24)]), axis=0) / 15 for part in blocks]
+    plain = np.concatenate([np.rint(p / s) * s for p, s in zip(blocks, steps, strict=True)])
+    assert np.square(found - matrix).sum() <= np.square(plain - matrix).sum()
+    assert np.linalg.norm(found - matrix) < 0.12 * np.linalg.norm(matrix)
+    assert not unpacked(np.zeros((rows, 24), dtype=np.float32)).any()
+
+
+def test_onnxruntime_reads_four_bits_as_we_packed_them(matrix):
+    model = int4(small_graph(two_products(), {"w": matrix}, 40))
+    assert op_types(model) == ["MatMulNBits", "MatMulNBits", "Add"]
+    found, feed = run(model)
+    np.testing.assert_allclose(found, 2 * feed["rows"] @ unpacked(matrix), atol=1e-4)
+
+
+def test_half_precision_rounds_the_weights_and_nothing_else(matrix):
+    model = fp16(small_graph(two_products(), {"w": matrix}, 40))
+    assert op_types(model) == ["Cast", "MatMul", "MatMul", "Add"]
+    found, feed = run(model)
+    expected = 2 * feed["rows"] @ matrix.astype(np.float16).astype(np.float32)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    too_large = np.where(matrix == matrix.max(), 1e5, matrix).astype(np.float32)
+    assert op_types(fp16(small_graph(two_products(), {"w": too_large}, 40))) == [
+        *("MatMul", "MatMul", "Add")
+    ]
+
+
+def test_a_half_precision_table_is_cast_after_the_gather(matrix):
+    nodes = [onnx.helper.make_node("Gather", ["table", "ids"], ["sentence_embedding"], name="g")]
+    model = fp16(small_graph(nodes, {"table": matrix}, 40))
+    assert op_types(model) == ["Gather", "Cast"]
+    found, feed = run(model)
+    np.testing.assert_array_equal(found, matrix.astype(np.float16)[feed["ids"]].astype(np.float32))
+
+
 def test_small_matrices_and_products_of_two_activations_are_left(matrix):
     small = np.ones((32, MIN_WEIGHTS // 32 - 1), dtype=np.float32)
     nodes = [
@@ -154,7 +211,8 @@ def test_small_matrices_and_products_of_two_activations_are_left(matrix):
         onnx.helper.make_node("MatMul", ["left", "turned"], ["sentence_embedding"], name="two"),
     ]
     model = small_graph(nodes, {"w": small}, None)
-    assert op_types(int8_fast(model)) == op_types(int8_portable(model)) == op_types(model)
+    for technique in (int8_fast, int8_portable, int4, fp16):
+        assert op_types(technique(model)) == op_types(model)
 
 
 @pytest.fixture(scope="session")
@@ -165,15 +223,21 @@ def minilm(tmp_path_factory):
     source = SentenceTransformersSource(folder, dims=DIMS)
     out = tmp_path_factory.mktemp("minilm")
     built = {}
-    for request in source.default_requests():
-        (variant,) = source.build(request, out)
+    for precision in ONNX_TECHNIQUES:
+        (variant,) = source.build(VariantRequest("onnx", precision), out)
         built[variant.precision] = variant
     ids = token_ids(source.describe().tokenizer, SENTENCES)
     return out, built, ids, source.reference(SENTENCES)
 
 
 # Least mean and worst cosine. On 200 docstrings int8 has means .9935, .9995 and worst .971, .996.
-QUALITY = [("fp32", 0.999999, 0.99999), ("int8-portable", 0.999, 0.995), ("int8-fast", 0.99, 0.96)]
+QUALITY = [
+    ("fp32", 0.999999, 0.99999),
+    ("fp16", 0.99999, 0.9999),
+    ("int8-portable", 0.999, 0.995),
+    ("int8-fast", 0.99, 0.96),
+    ("int4", 0.96, 0.88),
+]
 
 
 @pytest.mark.parametrize(("precision", "mean", "worst"), QUALITY)
@@ -188,7 +252,7 @@ def test_minilm_keeps_its_vectors_at_every_slice(minilm, precision, mean, worst)
         assert cosine.min() >= worst
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int8-portable", "int8-fast"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8-portable", "int8-fast", "int4"])
 def test_a_variant_says_rightly_whether_a_batch_matters(minilm, precision):
     out, built, ids, _ = minilm
     variant = built[precision]
@@ -197,24 +261,21 @@ def test_a_variant_says_rightly_whether_a_batch_matters(minilm, precision):
     assert (difference < 1e-5) == variant.pad_invariant
 
 
-def test_int8_files_are_a_quarter(minilm):
+def test_fewer_bits_make_smaller_files(minilm):
     out, built, _, _ = minilm
     sizes = {name: (out / variant.files[0]).stat().st_size for name, variant in built.items()}
     assert sizes["fp32"] == pytest.approx(90.4e6, rel=0.01)
     assert sizes["int8-fast"] < 24e6 and sizes["int8-portable"] < 24e6
+    assert sizes["fp16"] == pytest.approx(45.3e6, rel=0.01)
+    assert sizes["int4"] < 20e6
 
 
 def test_names_and_files_of_the_variants(minilm):
     _, built, _, _ = minilm
-    assert [variant.name for variant in built.values()] == [
-        "onnx-int8-fast",
-        "onnx-int8-portable",
-        "onnx-fp32",
-    ]
+    precisions = ["int8-fast", "int8-portable", "fp32", "fp16", "int4"]
+    assert [variant.name for variant in built.values()] == [f"onnx-{name}" for name in precisions]
     assert [variant.files for variant in built.values()] == [
-        ("onnx/int8-fast.onnx",),
-        ("onnx/int8-portable.onnx",),
-        ("onnx/fp32.onnx",),
+        (f"onnx/{name}.onnx",) for name in precisions
     ]
     assert built["int8-portable"].session_options == {"session.disable_quant_qdq": "1"}
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from edge_mrl.bundle.manifest import Precision
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.planning import BundleFacts, cost
+from edge_mrl.planning.facts import VariantFacts
 from edge_mrl.slices import Slice
 from tests.planning.bundles import minilm_manifest, static_manifest
 from tests.planning.profiles import BOARD, MIB
@@ -27,6 +29,23 @@ def layout(stored: str, scan: str) -> IndexLayout:
 def test_memory_of_the_encoder_is_near_what_was_measured(variant: object) -> None:
     found = next(one for one in MINILM.variants if one == variant)
     assert cost.encoder_memory(found) / 1e6 == pytest.approx(MEASURED_MB[found.name], rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("precision", "size", "megabytes"),
+    [
+        ("fp32", 91_149_276, 264),
+        ("fp16", 46_542_592, 436),
+        ("int8-fast", 25_976_928, 124),
+        ("int8-portable", 26_052_640, 534),
+    ],
+)
+def test_memory_of_a_tflite_encoder_is_near_what_was_measured(
+    precision: Precision, size: int, megabytes: int
+) -> None:
+    """Resident memory of MiniLM under ai-edge-litert 2.3, after a text of 256 tokens."""
+    variant = VariantFacts("x", "tflite", precision, (384,), size, 466_247, True)
+    assert cost.encoder_memory(variant) / 1e6 == pytest.approx(megabytes, rel=0.03)
 
 
 def test_memory_of_a_static_encoder() -> None:

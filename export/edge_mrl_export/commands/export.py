@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="D,D,...",
         help="the trained sizes, where the model's files do not record them",
     )
+    parser.add_argument(
+        "--sequence-lengths",
+        metavar="N,N,...",
+        help="TFLite: tokens per signature (default 16,64,256 and the model's own limit)",
+    )
     parser.add_argument("--licence", help="the model's licence, where its files do not say")
     parser.add_argument(
         "--texts",
@@ -55,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     options = ExportOptions(
         formats=tuple(arguments.formats) if arguments.formats else None,
         precisions=tuple(arguments.precision) if arguments.precision else None,
-        dims=_dims(arguments.dims),
+        dims=_numbers(arguments.dims, "sizes", "64,128,256"),
+        sequence_lengths=_numbers(arguments.sequence_lengths, "sequence lengths", "16,64,256"),
         licence=arguments.licence,
         texts=arguments.texts,
         overwrite=arguments.overwrite,
@@ -150,10 +156,10 @@ def _variant_as_json(variant: VariantReport) -> dict[str, object]:
     }
 
 
-def _dims(text: str | None) -> tuple[int, ...] | None:
+def _numbers(text: str | None, what: str, example: str) -> tuple[int, ...] | None:
     if text is None:
         return None
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise ExportError(f"cannot read the sizes {text!r}: write them as 64,128,256") from None
+        raise ExportError(f"cannot read the {what} {text!r}: write them as {example}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import onnx
 
@@ -78,14 +78,21 @@ def with_nodes(
     model: onnx.ModelProto,
     nodes: Sequence[onnx.NodeProto],
     initializers: Sequence[onnx.TensorProto],
+    domains: Mapping[str, int],
 ) -> onnx.ModelProto:
-    """A checked copy of a finished model with other nodes and constants; unread ones go."""
+    """A checked copy of a finished model with other nodes and constants, and further operator sets;
+    unread constants go."""
     kept, constants, _ = prune(nodes, initializers, (OUTPUT,))
     graph = onnx.helper.make_graph(
         kept, model.graph.name, list(model.graph.input), list(model.graph.output), constants
     )
     result = onnx.helper.make_model(
-        graph, opset_imports=list(model.opset_import), ir_version=model.ir_version
+        graph,
+        opset_imports=[
+            *model.opset_import,
+            *(onnx.helper.make_opsetid(name, version) for name, version in domains.items()),
+        ],
+        ir_version=model.ir_version,
     )
     check(result)
     return result

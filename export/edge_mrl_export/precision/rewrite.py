@@ -27,6 +27,7 @@ class Rewriter:
         self._constants = {tensor.name: tensor for tensor in model.graph.initializer}
         self._added: dict[str, onnx.TensorProto] = {}
         self._nodes = list(model.graph.node)
+        self._domains: dict[str, int] = {}
 
     def matrix(self, name: str) -> FloatArray | None:
         """The constant of that name if it is a float32 matrix worth quantising, else None."""
@@ -43,6 +44,10 @@ class Rewriter:
             self._added[name] = onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
         return name
 
+    def use_domain(self, domain: str, version: int) -> None:
+        """Declare an operator set beside ONNX's own."""
+        self._domains[domain] = version
+
     def replace(self, rule: Callable[[onnx.NodeProto], Iterable[onnx.NodeProto] | None]) -> None:
         """Pass every node through `rule`: what it gives takes the node's place, None leaves it."""
         nodes: list[onnx.NodeProto] = []
@@ -54,5 +59,8 @@ class Rewriter:
     def finish(self) -> onnx.ModelProto:
         """The rewritten model, checked, without the constants that nobody reads any more."""
         return with_nodes(
-            self._model, self._nodes, [*self._model.graph.initializer, *self._added.values()]
+            self._model,
+            self._nodes,
+            [*self._model.graph.initializer, *self._added.values()],
+            self._domains,
         )

@@ -29,4 +29,9 @@ def open_source(name: str, options: ExportOptions) -> Source:
         raise ExportError(f"{name} is not a sentence-transformers folder: it has no modules.json")
     from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 
-    return SentenceTransformersSource(folder, dims=options.dims, licence=options.licence)
+    return SentenceTransformersSource(
+        folder,
+        dims=options.dims,
+        licence=options.licence,
+        sequence_lengths=options.sequence_lengths,
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,15 +62,27 @@ class Oracle:
 
 
 def _load(folder: Path) -> SentenceTransformer:
-    import torch
-    from sentence_transformers import SentenceTransformer
+    with _quiet():
+        import torch
+        from sentence_transformers import SentenceTransformer
 
-    with warnings.catch_warnings():
-        # Deprecations between sentence-transformers and transformers are not the user's business.
-        warnings.simplefilter("ignore")
         return SentenceTransformer(
             str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float32}
         )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what the libraries say to each other: deprecations, and accelerators that torchao
+    (which litert-torch brings) looks for and does not find."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def write_style_5(folder: Path, layout: ModelLayout, out: Path) -> None:

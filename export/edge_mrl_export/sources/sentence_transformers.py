@@ -1,4 +1,4 @@
-"""Sentence-transformers folders as a source: description, own vectors, ONNX variants."""
+"""Sentence-transformers folders as a source: description, own vectors, ONNX and TFLite variants."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from edge_mrl.bundle.manifest import Precision
 from edge_mrl.errors import ExportError
 from edge_mrl.schema import Table
 from edge_mrl.slices import FloatArray
-from edge_mrl_export.extras import require
+from edge_mrl_export.extras import installed, require
+from edge_mrl_export.lite.lengths import choose_lengths
+from edge_mrl_export.lite.variants import MODULES as LITE_MODULES
+from edge_mrl_export.lite.variants import TOOLS as LITE_TOOLS
+from edge_mrl_export.lite.variants import LiteVariants
 from edge_mrl_export.model import BuiltVariant, ModelDescription, VariantRequest
-from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES
+from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES, TFLITE_TECHNIQUES
 from edge_mrl_export.sources.identity import identity
 from edge_mrl_export.sources.model_card import (
     read_licence,
@@ -52,6 +56,7 @@ class SentenceTransformersSource:
         folder: the model folder.
         dims: the trained sizes, or None to take those that the model's files record.
         licence: the model's licence, or None to take what README.md or LICENSE says.
+        sequence_lengths: tokens per signature of a TFLite file, or None for the usual ones.
 
     Raises:
         ExportError: the folder is missing or partial, the model is of a kind that cannot be
@@ -59,7 +64,11 @@ class SentenceTransformersSource:
     """
 
     def __init__(
-        self, folder: Path, dims: tuple[int, ...] | None = None, licence: str | None = None
+        self,
+        folder: Path,
+        dims: tuple[int, ...] | None = None,
+        licence: str | None = None,
+        sequence_lengths: tuple[int, ...] | None = None,
     ) -> None:
         require(*_MODULES)
         self._folder = folder
@@ -69,6 +78,7 @@ class SentenceTransformersSource:
         self._licence = licence or read_licence(folder)
         self._weights = weight_files(self._layout.transformer.folder)
         self._tokenizer = read_tokenizer(self._layout.transformer)
+        self._lengths = choose_lengths(sequence_lengths, self._tokenizer.max_tokens)
 
     def describe(self) -> ModelDescription:
         """Everything that does not depend on a variant; reads all weights once, to hash them."""
@@ -85,12 +95,25 @@ class SentenceTransformersSource:
             prompts=self._settings.prompts,
             default_prompt_name=self._settings.default_prompt_name,
             tokenizer=self._tokenizer,
-            tools=_TOOLS,
+            tools=(*_TOOLS, *(LITE_TOOLS if installed(*LITE_MODULES) else ())),
         )
 
     def default_requests(self) -> tuple[VariantRequest, ...]:
-        """ONNX: int8-fast, int8-portable, fp32."""
-        return tuple(VariantRequest("onnx", precision) for precision in ONNX_TECHNIQUES)
+        """TFLite int8-fast where litert-torch is installed; ONNX int8-fast, int8-portable, fp32."""
+        onnx: tuple[Precision, ...] = ("int8-fast", "int8-portable", "fp32")
+        requests = tuple(VariantRequest("onnx", precision) for precision in onnx)
+        if installed(*LITE_MODULES):
+            return (VariantRequest("tflite", "int8-fast"), *requests)
+        return requests
+
+    def default_note(self) -> str | None:
+        """How to get TFLite, where it is not installed."""
+        if installed(*LITE_MODULES):
+            return None
+        return (
+            "no TFLite, since litert-torch is not installed: for it, run `pip install "
+            "'edge-mrl[export]'` with Python 3.11 to 3.13, not on 64-bit ARM Linux"
+        )
 
     def reference(self, texts: Sequence[str]) -> FloatArray:
         """The vectors of sentence-transformers, without a prompt: (n, dim) float32, unit length."""
@@ -101,37 +124,46 @@ class SentenceTransformersSource:
         return f"sentence-transformers {importlib.metadata.version('sentence-transformers')}"
 
     def build(self, request: VariantRequest, folder: Path) -> tuple[BuiltVariant, ...]:
-        """Write one ONNX file below `folder`; the backbone is exported at the first call and kept.
+        """Write one file below `folder`; what all variants of a format share is made at the first
+        call and kept.
 
         Raises:
-            ExportError: the format or precision is not one of `default_requests`, or the model
-                cannot be exported.
+            ExportError: there is no such format or precision, the packages for it are not
+                installed, or the model cannot be exported.
         """
+        if request.format == "onnx" and request.precision in ONNX_TECHNIQUES:
+            return (self._build_onnx(request.precision, folder),)
+        if request.format == "tflite" and request.precision in TFLITE_TECHNIQUES:
+            return (self._lite.build(request.precision, folder),)
+        raise ExportError(
+            f"a sentence-transformers model cannot be written as {request.format} "
+            f"{request.precision}: choose onnx with one of {', '.join(ONNX_TECHNIQUES)}, or tflite "
+            f"with one of {', '.join(TFLITE_TECHNIQUES)}"
+        )
+
+    def _build_onnx(self, precision: Precision, folder: Path) -> BuiltVariant:
         from edge_mrl_export.graphs.head import finish
 
-        technique = ONNX_TECHNIQUES.get(request.precision)
-        if request.format != "onnx" or technique is None:
-            raise ExportError(
-                f"a sentence-transformers model cannot be written as {request.format} "
-                f"{request.precision}: choose onnx with one of {', '.join(ONNX_TECHNIQUES)}"
-            )
-        file = f"{_FOLDER}/{request.precision}.onnx"
+        technique = ONNX_TECHNIQUES[precision]
+        file = f"{_FOLDER}/{precision}.onnx"
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(finish(self._convert(request.precision)))
-        return (
-            BuiltVariant(
-                name=f"onnx-{request.precision}",
-                format="onnx",
-                precision=request.precision,
-                dims=self._dims,
-                files=(file,),
-                pad_invariant=technique.pad_invariant,
-                session_options=dict(technique.session_options),
-                min_cosine=technique.min_cosine,
-                reason=technique.reason,
-            ),
+        path.write_bytes(finish(self._convert(precision)))
+        return BuiltVariant(
+            name=f"onnx-{precision}",
+            format="onnx",
+            precision=precision,
+            dims=self._dims,
+            files=(file,),
+            pad_invariant=technique.pad_invariant,
+            session_options=dict(technique.session_options),
+            min_cosine=technique.min_cosine,
+            reason=technique.reason,
         )
+
+    @cached_property
+    def _lite(self) -> LiteVariants:
+        return LiteVariants(self._folder, self._dims, self._lengths, self._tokenizer.max_tokens)
 
     @cached_property
     def _oracle(self) -> Oracle:
@@ -150,11 +182,15 @@ class SentenceTransformersSource:
 
     def _convert(self, precision: Precision) -> onnx.ModelProto:
         from edge_mrl_export.precision.fast import int8_fast
+        from edge_mrl_export.precision.four_bits import int4
+        from edge_mrl_export.precision.half import fp16
         from edge_mrl_export.precision.portable import int8_portable
 
         passes: dict[Precision, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
             "int8-fast": int8_fast,
             "int8-portable": int8_portable,
+            "fp16": fp16,
+            "int4": int4,
         }
         return passes[precision](self._encoder) if precision in passes else self._encoder
 

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 
 from edge_mrl.errors import ExportError
 from edge_mrl.slices import FloatArray, check_trained, normalize
-from edge_mrl_export.extras import require
+from edge_mrl_export.extras import installed, require
 from edge_mrl_export.model import BuiltVariant, ModelDescription, TokenizerSource, VariantRequest
 from edge_mrl_export.static_table import build_static_variants
 from edge_mrl_export.tokenizer_file import stored_form
@@ -94,7 +94,10 @@ class WordLlamaSource:
             similarity="cosine",
             prompts={},
             default_prompt_name=None,
-            tools=("onnx", "onnxruntime", "wordllama"),
+            tools=(
+                *("onnx", "onnxruntime", "wordllama"),
+                *(("ai-edge-litert",) if installed("ai_edge_litert") else ()),
+            ),
             tokenizer=TokenizerSource(
                 self.tokenizer_json, add_special_tokens=False, max_tokens=None, pad_id=0
             ),
@@ -103,6 +106,10 @@ class WordLlamaSource:
     def default_requests(self) -> tuple[VariantRequest, ...]:
         """See `Source.default_requests`."""
         return (VariantRequest("table", "int8-portable"), VariantRequest("onnx", "int8-portable"))
+
+    def default_note(self) -> str | None:
+        """See `Source.default_note`."""
+        return None
 
     def reference_name(self) -> str:
         """See `Source.reference_name`."""

@@ -1,0 +1,125 @@
+"""`edge-mrl eval`: retrieval or similarity quality of every variant, dimension and number of
+bits."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edge_mrl.cli.output import Progress, format_table, print_json
+from edge_mrl.errors import InputError
+from edge_mrl_export.evaluation import Choice, EvaluationReport, Result, evaluate
+from edge_mrl_export.evaluation.run import DEFAULT_BITS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See `edge_mrl.cli.registry`."""
+    parser.add_argument("bundle", type=Path, help="the bundle folder")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="a folder in BEIR's layout (corpus.jsonl, queries.jsonl, qrels/test.tsv), or with "
+        "pairs.tsv (sentence1, sentence2, score)",
+    )
+    parser.add_argument("--variants", nargs="+", help="default: all that can run here")
+    parser.add_argument("--dims", nargs="+", metavar="D", help="default: every trained size")
+    parser.add_argument(
+        "--bits",
+        nargs="+",
+        metavar="B",
+        help=f"bits of a stored number, default {' '.join(map(str, DEFAULT_BITS))}",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """See `edge_mrl.cli.registry`."""
+    choice = Choice(
+        variants=tuple(dict.fromkeys(arguments.variants)) if arguments.variants else None,
+        dims=_numbers(arguments.dims, "--dims"),
+        bits=_numbers(arguments.bits, "--bits") or DEFAULT_BITS,
+    )
+    report = evaluate(arguments.bundle, arguments.data, choice, on_progress=_Bars())
+    if arguments.json:
+        print_json(as_json(arguments.bundle, report))
+    else:
+        print(as_table(report))
+    return 0
+
+
+class _Bars:
+    """One progress line for each variant."""
+
+    def __init__(self) -> None:
+        self._label: str | None = None
+        self._bar = Progress("", None, "texts")
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        if label != self._label:
+            self._label, self._bar = label, Progress(label, total, "texts")
+        self._bar.update(done)
+        if done == total:
+            self._bar.finish()
+
+
+def as_json(bundle: Path, report: EvaluationReport) -> dict[str, object]:
+    """The report as one JSON object; intervals are 95 % bootstrap intervals."""
+    return {
+        "bundle": str(bundle),
+        "data": report.data,
+        "queries": report.queries,
+        "documents": report.documents,
+        "skipped": list(report.skipped),
+        "results": [_result(result) for result in report.results],
+    }
+
+
+def _result(result: Result) -> dict[str, object]:
+    row: dict[str, object] = {
+        "variant": result.variant,
+        "dim": result.slice.dim,
+        "bits": result.slice.bits,
+        "bytes": result.slice.nbytes,
+    }
+    for name, measured in result.measures.items():
+        row[name] = round(measured.value, 5)
+        row[f"{name}_interval"] = [round(measured.low, 5), round(measured.high, 5)]
+    return row
+
+
+def as_table(report: EvaluationReport) -> str:
+    """One row a variant and slice: percent, with the interval."""
+    names = list(report.results[0].measures)
+    header = ["variant", "slice", "bytes/vector"]
+    for name in names:
+        header += [name, "95 % interval"]
+    rows = []
+    for result in report.results:
+        row = [result.variant, str(result.slice), str(result.slice.nbytes)]
+        for name in names:
+            measured = result.measures[name]
+            row += [
+                f"{100 * measured.value:.1f}",
+                f"{100 * measured.low:.1f} to {100 * measured.high:.1f}",
+            ]
+        rows.append(row)
+    lines = [
+        format_table(header, rows, left=(0, 1)),
+        f"{report.data}: {report.queries} queries, {report.documents} documents; measures in "
+        "percent, intervals by bootstrap",
+    ]
+    if report.skipped:
+        lines.append(f"not run, since no engine is installed: {', '.join(report.skipped)}")
+    return "\n".join(lines)
+
+
+def _numbers(words: list[str] | None, flag: str) -> tuple[int, ...] | None:
+    """Numbers given apart or with commas between."""
+    if words is None:
+        return None
+    parts = [part for word in words for part in word.split(",") if part]
+    try:
+        return tuple(dict.fromkeys(int(part) for part in parts))
+    except ValueError:
+        raise InputError(f"{flag} takes whole numbers, not {' '.join(words)!r}") from None

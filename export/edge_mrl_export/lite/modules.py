@@ -1,0 +1,105 @@
+"""The modules after the backbone as torch modules: pooling, Dense, LayerNorm, Normalize.
+
+The same arithmetic as in `graphs/pooling.py` and `graphs/tail.py`, for texts padded on the right,
+written with operations that every TFLite runtime since 2.14 has."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from edge_mrl_export.sources.model_files import weight_files
+from edge_mrl_export.sources.modules_json import (
+    DenseModule,
+    LayerNormModule,
+    PoolingMode,
+    PoolingModule,
+    TailModule,
+)
+from edge_mrl_export.sources.safetensors_file import read_float32
+
+_LEAST_WEIGHT = 1e-9
+_LEAST_NORM = 1e-12
+"""The guards against a division by zero of sentence-transformers and of torch's normalize."""
+
+_FAR_BELOW = -1e30
+"""Added to padding before a maximum; smaller than any activation, and finite, since minus infinity
+times zero would be NaN."""
+
+
+class PooledText(torch.nn.Module):
+    """Token vectors to one vector: a Pooling module."""
+
+    def __init__(self, module: PoolingModule) -> None:
+        super().__init__()
+        self._modes = module.modes
+
+    def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Pool (1, length, dim) under a mask (1, length) of 1 and 0, padded on the right."""
+        present = mask.to(torch.float32)
+        pooled = [_pool(mode, hidden, present) for mode in self._modes]
+        return pooled[0] if len(pooled) == 1 else torch.cat(pooled, dim=1)
+
+
+def _pool(mode: PoolingMode, hidden: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    if mode == "cls":
+        return hidden[:, 0]
+    column = present.unsqueeze(-1)
+    if mode == "max":
+        return (hidden * column + (1 - column) * _FAR_BELOW).amax(dim=1)
+    if mode == "lasttoken":
+        # 1 where a token stands and none follows.
+        following = torch.nn.functional.pad(present[:, 1:], (0, 1))
+        return (hidden * (present - following).unsqueeze(-1)).sum(dim=1)
+    if mode == "weightedmean":
+        places = torch.arange(1, present.shape[1] + 1, dtype=torch.float32)
+        column = column * places.reshape(1, -1, 1)
+    weight = column.sum(dim=1).clamp(min=_LEAST_WEIGHT)
+    if mode == "mean_sqrt_len_tokens":
+        weight = weight.sqrt()
+    return (hidden * column).sum(dim=1) / weight
+
+
+class UnitLength(torch.nn.Module):
+    """Each row scaled to unit length; a row of zeros stays zero."""
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Scale (1, dim)."""
+        norm = (vectors * vectors).sum(dim=1, keepdim=True).sqrt()
+        return vectors / norm.clamp(min=_LEAST_NORM)
+
+
+def tail_module(module: TailModule) -> torch.nn.Module:
+    """One module after pooling, its weights read from its folder.
+
+    Raises:
+        ExportError: the weights are missing or do not fit the config.
+    """
+    if isinstance(module, DenseModule):
+        return _dense(module)
+    if isinstance(module, LayerNormModule):
+        return _layer_norm(module)
+    return UnitLength()
+
+
+def _dense(module: DenseModule) -> torch.nn.Module:
+    files = weight_files(module.folder)
+    linear = torch.nn.Linear(module.in_features, module.out_features, bias=module.bias)
+    shape = (module.out_features, module.in_features)
+    linear.weight = _parameter(read_float32(files, "linear.weight", shape))
+    if module.bias:
+        linear.bias = _parameter(read_float32(files, "linear.bias", shape[:1]))
+    activation: torch.nn.Module = getattr(torch.nn, module.activation)()
+    return torch.nn.Sequential(linear, activation)
+
+
+def _layer_norm(module: LayerNormModule) -> torch.nn.Module:
+    files = weight_files(module.folder)
+    norm = torch.nn.LayerNorm(module.dim)
+    norm.weight = _parameter(read_float32(files, "norm.weight", (module.dim,)))
+    norm.bias = _parameter(read_float32(files, "norm.bias", (module.dim,)))
+    return norm
+
+
+def _parameter(array: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> torch.nn.Parameter:
+    return torch.nn.Parameter(torch.from_numpy(np.array(array)), requires_grad=False)

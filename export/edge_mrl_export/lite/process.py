@@ -1,0 +1,71 @@
+"""Running the TFLite worker, each failure said in one sentence."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_mrl.bundle.manifest import Precision
+from edge_mrl.errors import ExportError
+
+WORKER = "edge_mrl_export.lite.worker"
+_QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    # The converter looks for accelerators otherwise.
+    "JAX_PLATFORMS": "cpu",
+}
+
+
+def convert(folder: Path, out: Path, lengths: Sequence[int]) -> None:
+    """Convert a sentence-transformers folder to a float32 TFLite file.
+
+    Args:
+        folder: the model folder.
+        out: the file to write: one signature per length, ``input_ids`` and ``attention_mask``
+            (1, length) int32 in, ``sentence_embedding`` (1, dim) float32 of unit length out.
+        lengths: tokens per signature, rising.
+
+    Raises:
+        ExportError: litert-torch cannot convert the architecture.
+    """
+    _work(["convert", str(folder), str(out), *map(str, lengths)], f"the model in {folder}")
+
+
+def quantize(model: Path, out: Path, precision: Precision) -> None:
+    """Make a file of fewer bits from a float32 one.
+
+    Args:
+        model: what `convert` wrote.
+        out: the file to write.
+        precision: ``fp16``, ``int8-fast`` (dynamic range) or ``int8-portable`` (weights only).
+
+    Raises:
+        ExportError: the quantiser failed.
+    """
+    _work(["quantize", str(model), str(out), precision], f"the model to {precision}")
+
+
+def _work(arguments: Sequence[str], what: str) -> None:
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    done = subprocess.run(
+        [sys.executable, "-m", WORKER, *arguments],
+        env=os.environ | _QUIET | {"PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        raise ExportError(f"litert-torch cannot convert {what}: {_last_line(done)}")
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    """What the traceback ends with, or how the process died."""
+    lines = [line for line in done.stderr.splitlines() if line[:1].strip()]
+    if done.returncode < 0 or not lines:
+        return f"its process ended with {done.returncode}"
+    return lines[-1][:300]

@@ -1,0 +1,173 @@
+"""The TFLite file of a static model: gather int8 rows, scale, masked sum, unit length.
+
+Written operation by operation with LiteRT's own schema, so it needs no torch, takes texts of any
+length and uses nothing that tflite-runtime 2.14 lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from flatbuffers import Builder
+
+_ALIGNMENT = 16
+"""Where a tensor's bytes must begin (TFLite schema, `force_align` of Buffer.data)."""
+
+_IDENTIFIER = b"TFL3"
+_SCHEMA_VERSION = 3
+_ANY_LENGTH = -1
+
+
+def static_tflite(codes: npt.NDArray[np.int8], scales: npt.NDArray[np.float32]) -> bytes:
+    """Build the file; the table stays int8 in it and in memory.
+
+    Args:
+        codes: (vocabulary, dim) int8.
+        scales: (vocabulary,) float32.
+
+    Returns:
+        A TFLite file with one signature: input_ids and attention_mask, (1, any length) int32, to
+        sentence_embedding, (1, dim) float32 of unit length.
+    """
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = _Graph(schema)
+    types = schema.TensorType
+    dim = codes.shape[1]
+    row = (1, _ANY_LENGTH)
+    ids = graph.tensor("input_ids", row, types.INT32)
+    mask = graph.tensor("attention_mask", row, types.INT32)
+    rows = graph.tensor("rows", (*row, dim), types.FLOAT32)
+    weights = graph.tensor("weights", row, types.FLOAT32)
+    gather = schema.GatherOptionsT()
+    gather.axis = 0
+    # The mean and the sum differ by a factor that the unit length takes away.
+    row_codes = graph.step(
+        "GATHER", [graph.constant("codes", codes), ids], (*row, dim), types.INT8, gather
+    )
+    graph.step("CAST", [row_codes], (), 0, schema.CastOptionsT(), rows)
+    row_scales = graph.step(
+        "GATHER", [graph.constant("scales", scales), ids], row, types.FLOAT32, gather
+    )
+    present = graph.step("CAST", [mask], row, types.FLOAT32, schema.CastOptionsT())
+    graph.step("MUL", [row_scales, present], (), 0, schema.MulOptionsT(), weights)
+    axis = graph.constant("axis", np.array([1], dtype=np.int32))
+    column = graph.step(
+        "EXPAND_DIMS", [weights, axis], (1, 1, _ANY_LENGTH), types.FLOAT32,
+        schema.ExpandDimsOptionsT(),
+    )  # fmt: skip
+    product = graph.step(
+        "BATCH_MATMUL", [column, rows], (1, 1, dim), types.FLOAT32, schema.BatchMatMulOptionsT()
+    )
+    total = graph.step("SUM", [product, axis], (1, dim), types.FLOAT32, schema.ReducerOptionsT())
+    vector = graph.step(
+        "L2_NORMALIZATION", [total], (1, dim), types.FLOAT32, schema.L2NormOptionsT()
+    )
+    graph.tensors[vector].name = b"sentence_embedding"
+    model = graph.model({"input_ids": ids, "attention_mask": mask}, {"sentence_embedding": vector})
+    builder = flatbuffers.Builder(codes.nbytes + scales.nbytes + 2**16)
+    builder.Finish(model.Pack(builder), _IDENTIFIER)
+    return bytes(builder.Output())
+
+
+class _Graph:
+    """Tensors, constants and operations in the order they are added; a tensor is its number."""
+
+    def __init__(self, schema: Any) -> None:
+        self._schema = schema
+        self.tensors: list[Any] = []
+        # TFLite takes the first buffer for "no data".
+        self._buffers: list[Any] = [schema.BufferT()]
+        self._operations: list[Any] = []
+        self._codes: list[str] = []
+
+    def tensor(self, name: str, shape: Sequence[int], kind: int, buffer: int = 0) -> int:
+        entry = self._schema.TensorT()
+        entry.name, entry.type, entry.buffer = name.encode(), kind, buffer
+        entry.shape = [max(size, 1) for size in shape]
+        entry.shapeSignature = list(shape)
+        entry.hasRank = True
+        self.tensors.append(entry)
+        return len(self.tensors) - 1
+
+    def constant(self, name: str, array: npt.NDArray[Any]) -> int:
+        types = self._schema.TensorType
+        kinds = {"int8": types.INT8, "int32": types.INT32, "float32": types.FLOAT32}
+        self._buffers.append(_aligned_buffer(self._schema, array))
+        return self.tensor(name, array.shape, kinds[array.dtype.name], len(self._buffers) - 1)
+
+    def step(
+        self,
+        operation: str,
+        inputs: Sequence[int],
+        shape: Sequence[int],
+        kind: int,
+        options: Any,
+        output: int | None = None,
+    ) -> int:
+        """Append an operation; without `output` its result is a new tensor."""
+        if output is None:
+            output = self.tensor(f"{operation.lower()}_{len(self.tensors)}", shape, kind)
+        if operation not in self._codes:
+            self._codes.append(operation)
+        entry = self._schema.OperatorT()
+        entry.opcodeIndex = self._codes.index(operation)
+        entry.inputs, entry.outputs = list(inputs), [output]
+        union = self._schema.BuiltinOptions
+        entry.builtinOptionsType = getattr(union, type(options).__name__.removesuffix("T"))
+        entry.builtinOptions = options
+        self._operations.append(entry)
+        return output
+
+    def model(self, inputs: dict[str, int], outputs: dict[str, int]) -> Any:
+        schema = self._schema
+        graph = schema.SubGraphT()
+        graph.name = b"main"
+        graph.tensors, graph.operators = self.tensors, self._operations
+        graph.inputs, graph.outputs = list(inputs.values()), list(outputs.values())
+        signature = schema.SignatureDefT()
+        signature.signatureKey, signature.subgraphIndex = b"tokens", 0
+        signature.inputs = [self._named(*entry) for entry in inputs.items()]
+        signature.outputs = [self._named(*entry) for entry in outputs.items()]
+        model = schema.ModelT()
+        model.version, model.description = _SCHEMA_VERSION, b"edge-mrl static table"
+        model.subgraphs, model.buffers, model.signatureDefs = [graph], self._buffers, [signature]
+        model.operatorCodes = [self._code(operation) for operation in self._codes]
+        return model
+
+    def _named(self, name: str, tensor: int) -> Any:
+        entry = self._schema.TensorMapT()
+        entry.name, entry.tensorIndex = name.encode(), tensor
+        return entry
+
+    def _code(self, operation: str) -> Any:
+        entry = self._schema.OperatorCodeT()
+        code = getattr(self._schema.BuiltinOperator, operation)
+        # Readers take the larger of the two fields; the old one holds what fits a byte.
+        entry.builtinCode = entry.deprecatedBuiltinCode = code
+        # The first version of each knows float32; GATHER of int8 came with its second.
+        entry.version = 2 if operation == "GATHER" else 1
+        return entry
+
+
+def _aligned_buffer(schema: Any, array: npt.NDArray[Any]) -> Any:
+    """A Buffer whose bytes begin where TFLite wants them: the generated code leaves that to
+    chance."""
+    data = np.ascontiguousarray(array).tobytes()
+
+    class Aligned(schema.BufferT):  # type: ignore[misc]
+        def Pack(self, builder: Builder) -> int:  # noqa: N802, the generated class's name
+            builder.StartVector(1, len(data), _ALIGNMENT)
+            builder.head -= len(data)
+            builder.Bytes[builder.head : builder.head + len(data)] = data
+            vector = builder.EndVector()
+            schema.BufferStart(builder)
+            schema.BufferAddData(builder, vector)
+            return int(schema.BufferEnd(builder))
+
+    return Aligned()

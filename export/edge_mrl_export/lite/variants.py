@@ -1,0 +1,78 @@
+"""TFLite variants of a sentence-transformers folder: converted once, quantised on request."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from functools import cached_property
+from pathlib import Path
+
+from edge_mrl.bundle.manifest import Precision
+from edge_mrl_export.extras import require
+from edge_mrl_export.lite.process import convert, quantize
+from edge_mrl_export.model import BuiltVariant
+from edge_mrl_export.precision.techniques import TFLITE_TECHNIQUES
+
+FOLDER = "tflite"
+MODULES = ("litert_torch", "ai_edge_quantizer", "ai_edge_litert")
+TOOLS = ("litert-torch", "litert-converter", "ai-edge-quantizer", "ai-edge-litert")
+
+
+class LiteVariants:
+    """The TFLite files of one model.
+
+    Args:
+        source: the sentence-transformers folder.
+        dims: its trained sizes.
+        lengths: tokens per signature, rising.
+        max_tokens: the model's own limit, or None.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        dims: tuple[int, ...],
+        lengths: tuple[int, ...],
+        max_tokens: int | None,
+    ) -> None:
+        self._source, self._dims, self._lengths = source, dims, lengths
+        self._max_tokens = None if lengths[-1] == max_tokens else lengths[-1]
+
+    def build(self, precision: Precision, folder: Path) -> BuiltVariant:
+        """Write one file below `folder`.
+
+        Raises:
+            ExportError: litert-torch is not installed, or cannot convert the model.
+        """
+        technique = TFLITE_TECHNIQUES[precision]
+        file = f"{FOLDER}/{precision}.tflite"
+        path = folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if precision == "fp32":
+            path.write_bytes(self._float32.read_bytes())
+        else:
+            quantize(self._float32, path, precision)
+        return BuiltVariant(
+            name=f"tflite-{precision}",
+            format="tflite",
+            precision=precision,
+            dims=self._dims,
+            files=(file,),
+            pad_invariant=technique.pad_invariant,
+            session_options=dict(technique.session_options),
+            min_cosine=technique.min_cosine,
+            reason=technique.reason,
+            engines=technique.engines,
+            max_tokens=self._max_tokens,
+        )
+
+    @cached_property
+    def _float32(self) -> Path:
+        require(*MODULES)
+        scratch = Path(tempfile.mkdtemp(prefix="edge-mrl-"))
+        # Kept for the other precisions, and gone with this object.
+        weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
+        out = scratch / "fp32.tflite"
+        convert(self._source, out, self._lengths)
+        return out

@@ -1,0 +1,135 @@
+"""Whole exports to TFLite of a small model, against sentence-transformers, through the runtime."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from edge_mrl import Encoder
+from edge_mrl.bundle import Bundle
+from edge_mrl.errors import ExportError
+from edge_mrl.slices import prefix
+from edge_mrl_export import export
+from edge_mrl_export.golden_texts import GOLDEN_TEXTS
+from edge_mrl_export.model import VariantRequest
+from edge_mrl_export.options import ExportOptions
+from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
+from tests.export.st_models import TEXTS, write_bert, write_modules
+
+needs_converter = pytest.mark.skipif(
+    importlib.util.find_spec("litert_torch") is None, reason="litert-torch is not installed here"
+)
+LENGTHS = (4, 8, 16)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model") / "small"
+    write_bert(folder)
+    return write_modules(folder, 5)
+
+
+@pytest.fixture(scope="module")
+def report(folder, tmp_path_factory):
+    """An export whose longest signature is shorter than the model reads (32)."""
+    options = ExportOptions(
+        formats=("tflite",),
+        precisions=("fp32", "fp16", "int8-fast", "int8-portable"),
+        sequence_lengths=LENGTHS,
+    )
+    return export(str(folder), tmp_path_factory.mktemp("lite") / "bundle", options)
+
+
+@needs_converter
+def test_every_precision_passes_its_gate_and_names_its_engines(report):
+    assert [variant.passed for variant in report.variants] == [True] * 4
+    old = {v.precision: "tflite-runtime" in v.engines for v in report.manifest.variants}
+    assert old == {"fp32": True, "fp16": True, "int8-fast": False, "int8-portable": True}
+    assert all("ai-edge-litert" in variant.engines for variant in report.manifest.variants)
+    assert {variant.max_tokens for variant in report.manifest.variants} == {16}
+    assert "litert-torch" in report.manifest.tools
+
+
+@needs_converter
+@pytest.mark.parametrize("dim", [8, 16, 48])
+def test_float32_equals_sentence_transformers_at_every_slice(report, folder, dim):
+    encoder = Encoder.load(report.path, variant="tflite-fp32", truncate_dim=dim)
+    texts = [*TEXTS, *GOLDEN_TEXTS, "ab", "abcdef", "a b c d e f g h i j k l m"]
+    whole = encoder.reads_whole(texts)
+    assert {True, False} == set(whole)
+    reference = prefix(SentenceTransformersSource(folder).reference(texts), dim)
+    vectors = encoder.encode(texts, prompt="")
+    np.testing.assert_allclose(vectors[whole], reference[whole], atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+@needs_converter
+def test_a_longer_text_is_cut_as_the_tokenizer_cuts(report):
+    """The words after the limit do not matter, and the closing special token stays."""
+    encoder = Encoder.load(report.path, variant="tflite-fp32")
+    fourteen = "a b c d e f g h i j k l m n"
+    assert encoder.reads_whole(["a b", fourteen, fourteen + " o"]) == [True, False, False]
+    np.testing.assert_array_equal(
+        encoder.encode(fourteen + " o p q"), encoder.encode(fourteen + " z")
+    )
+    np.testing.assert_allclose(encoder.encode(fourteen + " z"), encoder.encode(fourteen), atol=1e-6)
+
+
+@needs_converter
+def test_two_exports_give_the_same_bytes(report, folder, tmp_path):
+    again = SentenceTransformersSource(folder, sequence_lengths=LENGTHS)
+    for precision in ("fp32", "int8-fast"):
+        (variant,) = again.build(VariantRequest("tflite", precision), tmp_path)
+        for file in variant.files:
+            assert (tmp_path / file).read_bytes() == (report.path / file).read_bytes()
+
+
+@needs_converter
+def test_a_model_that_cannot_be_converted_is_one_sentence(folder, tmp_path, monkeypatch):
+    source = SentenceTransformersSource(folder)
+    monkeypatch.setattr("edge_mrl_export.lite.process.WORKER", "edge_mrl_export.lite.no_worker")
+    with pytest.raises(ExportError, match="litert-torch cannot convert the model in .*no_worker"):
+        source.build(VariantRequest("tflite", "fp32"), tmp_path)
+
+
+@pytest.fixture
+def without_converter(monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name == "litert_torch" else real(name, *rest),
+    )
+
+
+def test_without_the_converter_the_default_is_onnx_and_says_how_to_get_more(
+    folder, without_converter
+):
+    source = SentenceTransformersSource(folder)
+    assert {request.format for request in source.default_requests()} == {"onnx"}
+    assert "pip install 'edge-mrl[export]'" in source.default_note()
+    with pytest.raises(ExportError, match=r"litert_torch: run `pip install 'edge-mrl\[export\]'`"):
+        source.build(VariantRequest("tflite", "fp32"), folder)
+
+
+@needs_converter
+def test_with_the_converter_tflite_comes_first(folder):
+    source = SentenceTransformersSource(folder)
+    assert source.default_note() is None
+    assert [(r.format, r.precision) for r in source.default_requests()] == [
+        ("tflite", "int8-fast"),
+        ("onnx", "int8-fast"),
+        ("onnx", "int8-portable"),
+        ("onnx", "fp32"),
+    ]
+
+
+def test_a_static_table_as_tflite(tmp_path):
+    pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed here")
+    pytest.importorskip("wordllama")
+    manifest = export("wordllama", tmp_path / "b", ExportOptions(formats=("tflite",))).manifest
+    (variant,) = manifest.variants
+    assert variant.name == "tflite-int8-portable"
+    assert variant.gate.cosine_mean >= 0.9999
+    assert variant.engines == ("ai-edge-litert", "tflite-runtime")
+    assert Bundle.open(tmp_path / "b").size(variant) < 11_000_000
