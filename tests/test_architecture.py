@@ -18,6 +18,7 @@ PURE = [
     "schema.py",
     "errors.py",
     "bundle/manifest.py",
+    "bundle/manifest_json.py",
     "bundle/golden.py",
     "kernel/blocks.py",
     "kernel/hadamard.py",

@@ -1,32 +1,22 @@
-"""What `manifest.json` says: the parsed form, and how it is read and written. Pure: no file is
-opened here.
+"""What `manifest.json` says, as frozen dataclasses. Pure.
 
-docs/bundle-format.md is the specification. A manifest is refused as a whole if any field is wrong,
-so code that holds a `Manifest` may rely on every relation checked in `parse`."""
+docs/bundle-format.md is the specification. `manifest_json` refuses a manifest as a whole if any
+field is wrong, so code that holds a `Manifest` may rely on every relation checked there.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Literal, TypeVar, get_args
+from typing import Literal
 
 from edge_mrl.errors import BundleError
-from edge_mrl.schema import Table
-from edge_mrl.slices import MAX_DIM, Slice
+from edge_mrl.slices import Slice
 
-SCHEMA_VERSION = 1
-FORMAT_NAME = "edge-mrl bundle"
 MANIFEST_NAME = "manifest.json"
-MAX_MANIFEST_BYTES = 4 * 2**20
-MAX_FILE_BYTES = 2**40
 
 VariantFormat = Literal["table", "onnx", "tflite"]
 Precision = Literal["fp32", "fp16", "int8-fast", "int8-portable", "int4"]
 Similarity = Literal["cosine", "dot"]
-Choice = TypeVar("Choice", bound=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,182 +169,3 @@ class Manifest:
         raise BundleError(
             f"{MANIFEST_NAME} does not list the file {path!r}: export the bundle again"
         )
-
-
-def dump(manifest: Manifest) -> bytes:
-    """Write a manifest as UTF-8 JSON; the same manifest always gives the same bytes."""
-    fields = dataclasses.asdict(manifest)
-    for row, quality in zip(fields["quality"]["slices"], manifest.quality.slices, strict=True):
-        row["slice"] = str(quality.slice)
-    document = {"format": FORMAT_NAME, "schema": SCHEMA_VERSION, **fields}
-    return (json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode()
-
-
-def parse(data: bytes) -> Manifest:
-    """Read a manifest.
-
-    Raises:
-        BundleError: not JSON, not a manifest, of a newer schema, or a field is missing, of the
-            wrong type, out of range, or in conflict with another.
-    """
-    if len(data) > MAX_MANIFEST_BYTES:
-        raise BundleError(
-            f"{MANIFEST_NAME} is larger than {MAX_MANIFEST_BYTES} bytes: it cannot be genuine"
-        )
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(
-            f"{MANIFEST_NAME} is not valid JSON ({error}): export the bundle again"
-        ) from error
-    root = Table(document, MANIFEST_NAME, BundleError)
-    if root.text("format") != FORMAT_NAME:
-        root.fail(f"the format is not {FORMAT_NAME!r}: this is not a bundle of edge-mrl")
-    version = root.integer("schema", 1, 10**6)
-    if version > SCHEMA_VERSION:
-        root.fail(
-            f"schema {version} is newer than this edge-mrl reads ({SCHEMA_VERSION}): upgrade "
-            "edge-mrl"
-        )
-    manifest = Manifest(
-        model=_model(root.table("model")),
-        embedding=_embedding(root.table("embedding")),
-        tokenizer=_tokenizer(root.table("tokenizer")),
-        variants=tuple(_variant(table) for table in root.tables("variants", max_items=1000)),
-        quality=_quality(root.table("quality")),
-        golden=_path(root, root.text("golden")),
-        files=tuple(_file(table) for table in root.tables("files")),
-        tools=_texts_by_name(root.table("tools")),
-    )
-    _check_relations(manifest, root)
-    return manifest
-
-
-def _model(table: Table) -> ModelInfo:
-    identity = table.text("identity")
-    if re.fullmatch(r"[0-9a-f]{64}", identity) is None:
-        table.fail("the identity must be 64 hexadecimal digits")
-    return ModelInfo(
-        name=table.text("name"),
-        architecture=table.text("architecture"),
-        source=table.text("source"),
-        licence=table.text("licence"),
-        identity=identity,
-    )
-
-
-def _embedding(table: Table) -> EmbeddingInfo:
-    dim = table.integer("dim", 1, MAX_DIM)
-    dims = table.integers("matryoshka_dims", 1, dim)
-    if not dims or list(dims) != sorted(set(dims)):
-        table.fail("matryoshka_dims must be a rising list of at least one size")
-    return EmbeddingInfo(
-        dim=dim,
-        matryoshka_dims=dims,
-        similarity=_choice(table, "similarity", get_args(Similarity)),
-        prompts=_texts_by_name(table.table("prompts")),
-        default_prompt_name=table.optional_text("default_prompt_name"),
-    )
-
-
-def _tokenizer(table: Table) -> TokenizerInfo:
-    return TokenizerInfo(
-        path=_path(table, table.text("path")),
-        add_special_tokens=table.flag("add_special_tokens"),
-        max_tokens=table.optional_integer("max_tokens", 1, 10**6),
-        pad_id=table.integer("pad_id", 0, 2**31 - 1),
-    )
-
-
-def _variant(table: Table) -> Variant:
-    gate = table.table("gate")
-    return Variant(
-        name=table.text("name", max_length=100),
-        format=_choice(table, "format", get_args(VariantFormat)),
-        precision=_choice(table, "precision", get_args(Precision)),
-        dims=table.integers("dims", 1, MAX_DIM),
-        files=tuple(_path(table, path) for path in table.texts("files")),
-        pad_invariant=table.flag("pad_invariant"),
-        session_options=_texts_by_name(table.table("session_options")),
-        gate=GateResult(
-            cosine_mean=gate.number("cosine_mean", -1, 1.001),
-            cosine_min=gate.number("cosine_min", -1, 1.001),
-            threshold=gate.number("threshold", -1, 1),
-        ),
-        engines=table.texts("engines") if "engines" in table else (),
-        max_tokens=table.optional_integer("max_tokens", 1, 10**6),
-    )
-
-
-def _quality(table: Table) -> Quality:
-    return Quality(
-        method=table.text("method"),
-        queries=table.integer("queries", 0, 10**9),
-        documents=table.integer("documents", 0, 10**9),
-        full_ndcg_at_10=table.number("full_ndcg_at_10", 0, 1),
-        shortlist_growth=table.number("shortlist_growth", 0, 1),
-        slices=tuple(
-            SliceQuality(
-                slice=Slice.parse(row.text("slice")),
-                ndcg_at_10=row.number("ndcg_at_10", 0, 1),
-                kept=row.number("kept", 0, 100),
-                shortlist=row.integer("shortlist", 1, 10**9),
-            )
-            for row in table.tables("slices")
-        ),
-    )
-
-
-def _file(table: Table) -> FileEntry:
-    digest = table.text("sha256")
-    if re.fullmatch(r"[0-9a-f]{64}", digest) is None:
-        table.fail("sha256 must be 64 hexadecimal digits")
-    return FileEntry(
-        _path(table, table.text("path")), digest, table.integer("size", 0, MAX_FILE_BYTES)
-    )
-
-
-def _texts_by_name(table: Table) -> dict[str, str]:
-    return {key: table.text(key) for key in table}
-
-
-def _choice(table: Table, key: str, choices: tuple[Choice, ...]) -> Choice:
-    value = table.text(key)
-    for choice in choices:
-        if value == choice:
-            return choice
-    table.fail(f"{key} {value!r} is unknown; known are {', '.join(choices)}")
-
-
-def _path(table: Table, text: str) -> str:
-    """A relative path inside the bundle: no root, no `..`, no backslash, no drive, no empty
-    part."""
-    parts = text.split("/")
-    safe = re.fullmatch(r"[A-Za-z0-9._/-]{1,200}", text) is not None
-    if (
-        not safe
-        or PurePosixPath(text).is_absolute()
-        or any(part in ("", ".", "..") for part in parts)
-    ):
-        table.fail(f"the path {text!r} does not stay inside the bundle")
-    return text
-
-
-def _check_relations(manifest: Manifest, root: Table) -> None:
-    listed = [entry.path for entry in manifest.files]
-    if len(set(listed)) != len(listed):
-        root.fail("a file is listed twice")
-    names = [variant.name for variant in manifest.variants]
-    if not names or len(set(names)) != len(names):
-        root.fail("there must be at least one variant, and no two of one name")
-    used = {manifest.tokenizer.path, manifest.golden}
-    for variant in manifest.variants:
-        used.update(variant.files)
-        if not variant.dims or not set(variant.dims) <= set(manifest.embedding.matryoshka_dims):
-            root.fail(f"variant {variant.name!r} gives sizes that are not among matryoshka_dims")
-    missing = sorted(used - set(listed))
-    if missing:
-        root.fail(f"the file {missing[0]!r} is used but not listed under files")
-    for row in manifest.quality.slices:
-        if row.slice.dim not in manifest.embedding.matryoshka_dims:
-            root.fail(f"the quality table has {row.slice}, which is not a trained size")

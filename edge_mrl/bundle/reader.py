@@ -8,9 +8,9 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_mrl.bundle import manifest as manifest_format
 from edge_mrl.bundle.golden import Golden, parse_golden
-from edge_mrl.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest, Variant
+from edge_mrl.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest, Variant
+from edge_mrl.bundle.manifest_json import MAX_MANIFEST_BYTES, parse
 from edge_mrl.errors import BundleError
 
 _CHUNK = 2**20
@@ -40,7 +40,7 @@ class Bundle:
             raise BundleError(
                 f"{file} is larger than {MAX_MANIFEST_BYTES} bytes: it cannot be genuine"
             )
-        return cls(folder, manifest_format.parse(file.read_bytes()))
+        return cls(folder, parse(file.read_bytes()))
 
     def checked(self, path: str) -> Path:
         """The place of a listed file, after its type, size and SHA-256 were found to be as the

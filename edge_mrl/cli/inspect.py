@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from edge_mrl.bundle import Bundle, Manifest
-from edge_mrl.bundle.manifest import dump
+from edge_mrl.bundle.manifest_json import dump
 from edge_mrl.cli.output import format_bytes, format_table, print_json
 
 

@@ -10,7 +10,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_mrl.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest, dump
+from edge_mrl.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest
+from edge_mrl.bundle.manifest_json import dump
 from edge_mrl.errors import ExportError
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_mrl.bundle.manifest import dump
+from edge_mrl.bundle.manifest_json import dump
 from edge_mrl.cli.main import main
 from tests.planning.bundles import static_manifest
 

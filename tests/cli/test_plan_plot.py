@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from edge_mrl.bundle.manifest import dump
+from edge_mrl.bundle.manifest_json import dump
 from edge_mrl.cli.main import main
 from edge_mrl.cli.plan_plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, plan_plot
 from edge_mrl.planning import BundleFacts, plan

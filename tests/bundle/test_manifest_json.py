@@ -17,9 +17,8 @@ from edge_mrl.bundle.manifest import (
     SliceQuality,
     TokenizerInfo,
     Variant,
-    dump,
-    parse,
 )
+from edge_mrl.bundle.manifest_json import dump, parse
 from edge_mrl.errors import BundleError, EdgeMrlError
 from edge_mrl.slices import Slice
 
