@@ -1,6 +1,6 @@
 """Text to vector, one text at a time, one thread: this runtime beside what it is built on.
 
-    python benchmarks/encode.py BUNDLE [--variant NAME] [--rounds N] [--json]
+    python -m benchmarks.encode BUNDLE [--variant NAME] [--rounds N] [--json]
 
 Rivals in the same run, taken in turn: the bare engine with the bare tokenizer (what the runtime
 adds is the difference), and the wordllama library where the bundle is wordllama's and it is
@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from machine import describe
 from tokenizers import Tokenizer
 
+from benchmarks.machine import describe
 from edge_mrl import Bundle, Encoder
 from edge_mrl.cli.output import format_table
 

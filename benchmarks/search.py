@@ -17,10 +17,8 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
 import argparse  # noqa: E402
-import importlib.metadata  # noqa: E402
 import importlib.util  # noqa: E402
 import json  # noqa: E402
-import platform  # noqa: E402
 import sqlite3  # noqa: E402
 import statistics  # noqa: E402
 import sys  # noqa: E402
@@ -32,31 +30,20 @@ import numpy as np  # noqa: E402
 
 from benchmarks import contenders  # noqa: E402
 from benchmarks.contenders import LADDER, BareKernel, Contender, K  # noqa: E402
+from benchmarks.machine import describe  # noqa: E402
 from benchmarks.vectors import Sample, embed, enlarged  # noqa: E402
 from edge_mrl import kernel  # noqa: E402
 from edge_mrl.slices import FloatArray, Slice  # noqa: E402
 
 
 def machine() -> dict[str, str]:
-    """What the figures were measured on."""
-    cpu = ""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = info.read_text().splitlines()
-        cpu = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), "")
-    found = {
-        "machine": f"{platform.machine()} {cpu}, {os.cpu_count()} cores",
-        "kernel": f"{kernel.info().name} of {', '.join(kernel.info().available)}",
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "sqlite": sqlite3.sqlite_version,
-    }
+    """What the figures were measured on. faiss is held to one thread."""
     if importlib.util.find_spec("faiss"):
-        found["faiss"] = importlib.metadata.version("faiss-cpu")
         import faiss
 
         faiss.omp_set_num_threads(1)
-    return found
+    compiled = f"{kernel.info().name} of {', '.join(kernel.info().available)}"
+    return describe() | {"kernel": compiled, "sqlite": sqlite3.sqlite_version}
 
 
 def read_bandwidth() -> float:

@@ -5,12 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+ROOT = Path(__file__).parent.parent
 
 
-def run_json(script, *arguments):
+def run_json(module, *arguments):
     done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / script), *map(str, arguments), "--json"],
+        [sys.executable, "-m", module, *map(str, arguments), "--json"],
+        cwd=ROOT,
         capture_output=True,
         text=True,
     )
@@ -19,7 +20,7 @@ def run_json(script, *arguments):
 
 
 def test_encode_compares_with_the_library_and_the_bare_engine(static_bundle):
-    result = run_json("encode.py", static_bundle, "--rounds", 3)
+    result = run_json("benchmarks.encode", static_bundle, "--rounds", 3)
     assert {"processor", "python", "numpy"} <= set(result["machine"])
     measured = {(row["variant"], row["what"], row["tokens"]) for row in result["rows"]}
     for tokens in (16, 256):
