@@ -1,14 +1,13 @@
-"""All choices of one plan as an SVG drawing: quality kept against memory, the chosen one marked.
-
-Written by hand: a drawing library would be larger than the rest of the runtime."""
+"""All choices of one plan as an SVG drawing: quality kept against memory, the chosen one marked."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+from edge_mrl.cli import svg
+from edge_mrl.cli.svg import FAINT, FONT, INK, Axis
 from edge_mrl.planning.candidates import Candidate
 from edge_mrl.planning.planner import Survey
 from edge_mrl.planning.words import mebibytes, milliseconds, number, percent
@@ -47,31 +46,6 @@ BROKEN = {
     "storage": Mark("diamond", "#CC79A7", "over the storage budget"),
     "quality": Mark("cross", "#666666", "below the quality floor"),
 }
-INK, FAINT = "#222222", "#DDDDDD"
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """A linear scale from values to pixels, with round ticks."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def at(self, value: float) -> float:
-        """The pixel of a value."""
-        share = (value - self.low) / (self.high - self.low)
-        return self.start + share * (self.end - self.start)
-
-    def ticks(self) -> Iterator[float]:
-        """Four to ten round values."""
-        rough = (self.high - self.low) / 6
-        unit = 10.0 ** math.floor(math.log10(rough))
-        step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= rough)
-        first = math.ceil(self.low / step - 1e-9)
-        last = math.floor(self.high / step + 1e-9)
-        yield from (step * count for count in range(first, last + 1))
 
 
 def plan_plot(found: Survey) -> str:
@@ -107,7 +81,7 @@ def plan_plot(found: Survey) -> str:
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
-        f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="Helvetica, Arial, sans-serif" '
+        f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="{FONT}" '
         f'font-size="13" fill="{INK}">\n{body}\n</svg>\n'
     )
 
@@ -125,9 +99,9 @@ def _head(found: Survey) -> Iterator[str]:
     yield f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>'
     # A bold letter is about two thirds as wide as its size; model names can be long.
     size = min(19, int((WIDTH - LEFT) / (0.66 * len(title))))
-    yield _text(LEFT, 34, title, size=size, weight="bold")
+    yield svg.text(LEFT, 34, title, size=size, weight="bold")
     if found.chosen is None:
-        yield _text(LEFT, 58, "No choice keeps every budget.", size=14)
+        yield svg.text(LEFT, 58, "No choice keeps every budget.", size=14)
     else:
         one = found.chosen
         line = (
@@ -135,8 +109,8 @@ def _head(found: Survey) -> Iterator[str]:
             f"{mebibytes(one.cost.memory_bytes)}, {milliseconds(1e3 * one.cost.latency)} a search, "
             f"{percent(one.quality_kept)} kept"
         )
-        yield _text(LEFT, 58, line, size=14)
-    yield _text(
+        yield svg.text(LEFT, 58, line, size=14)
+    yield svg.text(
         LEFT, 77, "Predicted from the device's figures, not measured on it.", colour="#666666"
     )
 
@@ -144,15 +118,15 @@ def _head(found: Survey) -> Iterator[str]:
 def _grid(across: Axis, up: Axis) -> Iterator[str]:
     for value in across.ticks():
         x = across.at(value)
-        yield _line(x, TOP, x, BOTTOM, FAINT)
-        yield _text(x, BOTTOM + 20, f"{value:g}", anchor="middle")
+        yield svg.line(x, TOP, x, BOTTOM, FAINT)
+        yield svg.text(x, BOTTOM + 20, f"{value:g}", anchor="middle")
     for value in up.ticks():
         y = up.at(value)
-        yield _line(LEFT, y, RIGHT, y, FAINT)
-        yield _text(LEFT - 10, y + 4, f"{value:g} %", anchor="end")
-    yield _line(LEFT, BOTTOM, RIGHT, BOTTOM, INK)
-    yield _line(LEFT, TOP, LEFT, BOTTOM, INK)
-    yield _text((LEFT + RIGHT) / 2, BOTTOM + 42, "resident memory, MiB", anchor="middle")
+        yield svg.line(LEFT, y, RIGHT, y, FAINT)
+        yield svg.text(LEFT - 10, y + 4, f"{value:g} %", anchor="end")
+    yield svg.line(LEFT, BOTTOM, RIGHT, BOTTOM, INK)
+    yield svg.line(LEFT, TOP, LEFT, BOTTOM, INK)
+    yield svg.text((LEFT + RIGHT) / 2, BOTTOM + 42, "resident memory, MiB", anchor="middle")
     middle = (TOP + BOTTOM) / 2
     yield (
         f'<text transform="translate(22 {middle:.1f}) rotate(-90)" text-anchor="middle">'
@@ -168,18 +142,18 @@ def _limits(found: Survey, across: Axis, up: Axis) -> Iterator[str]:
     label = f"memory budget {mebibytes(budgets.memory_bytes)}"
     if memory <= across.high:
         x = across.at(memory)
-        yield _line(x, TOP - 4, x, BOTTOM, colour, dashes="6 4")
+        yield svg.line(x, TOP - 4, x, BOTTOM, colour, dashes="6 4")
         # Above the field, and not beyond its edges.
         x = min(max(x, LEFT + LABEL / 2), RIGHT - LABEL / 2)
-        yield _text(x, TOP - 10, label, "middle", colour=colour)
+        yield svg.text(x, TOP - 10, label, "middle", colour=colour)
     else:
-        yield _text(RIGHT, TOP - 10, f"{label} \N{RIGHTWARDS ARROW}", "end", colour=colour)
+        yield svg.text(RIGHT, TOP - 10, f"{label} \N{RIGHTWARDS ARROW}", "end", colour=colour)
     floor = 100 * budgets.quality_kept
     if up.low <= floor <= up.high:
         y = up.at(floor)
         colour = BROKEN["quality"].colour
-        yield _line(LEFT, y, RIGHT, y, colour, dashes="6 4")
-        yield _text(LEFT + 6, y - 6, f"quality floor {floor:g} %", colour=colour)
+        yield svg.line(LEFT, y, RIGHT, y, colour, dashes="6 4")
+        yield svg.text(LEFT + 6, y - 6, f"quality floor {floor:g} %", colour=colour)
 
 
 def _mark(one: Candidate, found: Survey) -> Mark:
@@ -222,7 +196,7 @@ def _chosen(found: Survey, across: Axis, up: Axis) -> Iterator[str]:
     )
     # Above the point, where the better choices are, of which few fit; on the side with more room.
     left = x > (LEFT + RIGHT) / 2
-    yield _text(
+    yield svg.text(
         x - 8 if left else x + 8,
         y - 15,
         f"chosen: scan {one.layout.scan}",
@@ -237,13 +211,13 @@ def _levels(known: Sequence[Candidate], up: Axis) -> Iterator[str]:
     for one in known:
         name = str(one.layout.stored)
         levels[name] = max(levels.get(name, 0.0), one.quality_kept)
-    yield _text(RIGHT + 14, TOP - 10, "stored slice", weight="bold")
+    yield svg.text(RIGHT + 14, TOP - 10, "stored slice", weight="bold")
     last = float(TOP - LINE)
     for name, kept in sorted(levels.items(), key=lambda item: -item[1]):
         y = up.at(100 * kept)
         last = max(y, last + LINE)
-        yield _line(RIGHT, y, RIGHT + 10, last, "#999999")
-        yield _text(RIGHT + 14, last + 4, f"{name}  {percent(kept)}")
+        yield svg.line(RIGHT, y, RIGHT + 10, last, "#999999")
+        yield svg.text(RIGHT + 14, last + 4, f"{name}  {percent(kept)}")
 
 
 def _legend(found: Survey, drawn: Sequence[Candidate], beyond: int) -> Iterator[str]:
@@ -256,33 +230,8 @@ def _legend(found: Survey, drawn: Sequence[Candidate], beyond: int) -> Iterator[
             if x + 18 + 6.6 * len(text) > WIDTH:
                 x, y = float(LEFT), y + 20
             yield _shape(mark, x + 6, y - 4)
-            yield _text(x + 18, y, text)
+            yield svg.text(x + 18, y, text)
             x += 40 + 6.6 * len(text)
     if beyond:
         note = f"{beyond} more beyond the right edge"
-        yield _text(RIGHT, BOTTOM + 42, note, "end", colour="#666666")
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str, dashes: str = "") -> str:
-    dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
-    return (
-        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"{dashed}/>'
-    )
-
-
-def _text(
-    x: float,
-    y: float,
-    text: str,
-    anchor: str = "start",
-    *,
-    size: int = 13,
-    weight: str = "normal",
-    colour: str = INK,
-) -> str:
-    # The white rim keeps words readable over points and lines.
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" '
-        f'font-weight="{weight}" fill="{colour}" stroke="white" stroke-width="3" '
-        f'paint-order="stroke">{escape(text)}</text>'
-    )
+        yield svg.text(RIGHT, BOTTOM + 42, note, "end", colour="#666666")

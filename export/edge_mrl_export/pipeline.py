@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
@@ -24,6 +25,7 @@ from edge_mrl.encoder import Encoder
 from edge_mrl.errors import ExportError
 from edge_mrl.version import __version__
 from edge_mrl_export.golden_texts import GOLDEN_TEXTS
+from edge_mrl_export.html_report import REPORT_FILE, html_report
 from edge_mrl_export.model import BuiltVariant, ModelDescription, Source, VariantRequest
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.quality import measure_quality
@@ -84,7 +86,8 @@ def export(
         reports = _verify(folder, description, built, checkup, on_step)
         passed = [variant for variant, report in zip(built, reports, strict=True) if report.passed]
         if not passed:
-            raise ExportError(f"no variant passed its gate: {_worst(reports)}")
+            missed = "; ".join(f"{report.name}: {report.why_refused()}" for report in reports)
+            raise ExportError(f"no variant passed its gate: {missed}")
         for variant in built:
             if variant not in passed:
                 for file in variant.files:
@@ -95,8 +98,11 @@ def export(
         manifest = _manifest(
             folder, description, passed, reports, _quality(folder, passed, sample, description)
         )
-        write_manifest(folder, manifest)
         on_step("writing the bundle")
+        page = html_report(manifest, reports, model.reference_name())
+        (folder / REPORT_FILE).write_text(page, encoding="utf-8", newline="\n")
+        manifest = replace(manifest, files=list_files(folder))
+        write_manifest(folder, manifest)
     return ExportReport(
         destination, time.monotonic() - start, model.reference_name(), manifest, reports
     )
@@ -141,15 +147,6 @@ def _verify(
         on_step(f"verifying {variant.name} through the device runtime")
         reports.append(verify_variant(folder, variant, checkup))
     return tuple(reports)
-
-
-def _worst(reports: Sequence[VariantReport]) -> str:
-    return "; ".join(
-        f"{report.name} has mean cosine {min(report.cosine.values()):.5f} where {report.gate} "
-        "is needed, and a text's "
-        f"vector changes by {report.batch_difference:.1e} with its batch"
-        for report in reports
-    )
 
 
 def _quality(

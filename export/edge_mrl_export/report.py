@@ -7,6 +7,9 @@ from pathlib import Path
 
 from edge_mrl.bundle.manifest import Manifest
 
+MAX_BATCH_DIFFERENCE = 1e-5
+"""Rounding of float32 sums in another order stays below it; a dependence on the batch does not."""
+
 
 @dataclass(frozen=True, slots=True)
 class VariantReport:
@@ -28,6 +31,24 @@ class VariantReport:
     gate: float
     reason: str
     passed: bool
+
+    def why_refused(self) -> str:
+        """What it missed, in numbers; empty where it passed."""
+        if self.passed:
+            return ""
+        worst = min(self.cosine, key=lambda dim: self.cosine[dim])
+        missed = []
+        if not self.cosine[worst] >= self.gate:
+            missed.append(
+                f"mean cosine {self.cosine[worst]:.5f} at {worst} dimensions, where {self.gate:g} "
+                "is needed"
+            )
+        if not self.batch_difference <= MAX_BATCH_DIFFERENCE:
+            missed.append(
+                f"a text's vector changes by {self.batch_difference:.1e} with its batch, where "
+                f"{MAX_BATCH_DIFFERENCE:g} is allowed"
+            )
+        return "; ".join(missed)
 
 
 @dataclass(frozen=True, slots=True)

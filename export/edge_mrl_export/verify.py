@@ -13,10 +13,7 @@ from edge_mrl.bundle.reader import Bundle
 from edge_mrl.encoder import Encoder
 from edge_mrl.slices import FloatArray, prefix
 from edge_mrl_export.model import BuiltVariant
-from edge_mrl_export.report import VariantReport
-
-MAX_BATCH_DIFFERENCE = 1e-5
-"""Rounding of float32 sums in another order stays below it; a dependence on the batch does not."""
+from edge_mrl_export.report import MAX_BATCH_DIFFERENCE, VariantReport
 
 NEIGHBOURS = 10
 

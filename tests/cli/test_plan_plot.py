@@ -11,7 +11,8 @@ import pytest
 
 from edge_mrl.bundle.manifest_json import dump
 from edge_mrl.cli.main import main
-from edge_mrl.cli.plan_plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, plan_plot
+from edge_mrl.cli.plan_plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, plan_plot
+from edge_mrl.cli.svg import Axis
 from edge_mrl.planning import BundleFacts, plan
 from edge_mrl.planning.planner import Survey, survey
 from tests.planning.bundles import minilm_manifest, static_manifest

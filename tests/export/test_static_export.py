@@ -121,6 +121,8 @@ def test_a_variant_below_its_gate_is_not_written(tmp_path, monkeypatch):
     bundle = Bundle.open(tmp_path / "b")
     assert "table-int8-256" not in [variant.name for variant in bundle.manifest.variants]
     assert not (tmp_path / "b" / "table" / "int8-256.rows.npy").exists()
+    page = (tmp_path / "b" / "report.html").read_text("utf-8")
+    assert report.variants[0].why_refused() in page and "where 0.9999 is needed" in page
     bundle.check_all()
 
 

@@ -1,0 +1,335 @@
+"""The page for those who deploy a bundle: whole, safe whatever the model calls itself, the same
+every time, and right in what it tells people to type."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import shutil
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+
+from edge_mrl import Encoder
+from edge_mrl.bundle import Bundle
+from edge_mrl.bundle.manifest import SliceQuality
+from edge_mrl.cli.main import main
+from edge_mrl.cli.svg import LETTER
+from edge_mrl.slices import Slice
+from edge_mrl_export import deployment
+from edge_mrl_export.html_report import NARROW, REPORT_FILE, WIDE, html_report
+from edge_mrl_export.markup import element, words
+from edge_mrl_export.quality_plot import RADIUS, best_for_their_bytes, quality_plot
+from edge_mrl_export.report import VariantReport
+from tests.planning.bundles import minilm_manifest, static_manifest
+
+HOSTILE = "<script>alert(1)</script>\"'&amp;</title></style>\x1b\u202egnp.exe\ud800"
+
+
+def report(name="table-int8-256", **changes):
+    one = VariantReport(
+        name=name,
+        format="table",
+        precision="int8-portable",
+        size=3 * 2**20,
+        cosine={64: 0.99991, 256: 0.99998},
+        cosine_min=0.9998,
+        overlap_at_10={64: 0.98, 256: 0.99},
+        batch_difference=1e-7,
+        gate=0.9999,
+        reason="rows lose little",
+        passed=True,
+    )
+    return replace(one, **changes)
+
+
+def page(manifest=None, reports=None, reference="the library 1.0"):
+    return html_report(manifest or static_manifest(), reports or [report()], reference)
+
+
+def tree(text):
+    """A strict parser's tree: every element closed, every attribute quoted, all text escaped."""
+    return ElementTree.fromstring(text)
+
+
+def said(element_):
+    return re.sub(r"\s+", " ", "".join(element_.itertext()))
+
+
+class Tags(HTMLParser):
+    """As a browser reads the page: open elements, and all attributes."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen, self.attributes = [], set(), []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.add(tag)
+        self.attributes += attrs
+        self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="session")
+def real(static_bundle):
+    return (static_bundle / REPORT_FILE).read_text("utf-8")
+
+
+def test_it_is_listed_with_its_hash(static_bundle, export_report):
+    data = (static_bundle / REPORT_FILE).read_bytes()
+    entry = Bundle.open(static_bundle).manifest.file(REPORT_FILE)
+    assert (entry.sha256, entry.size) == (hashlib.sha256(data).hexdigest(), len(data))
+    assert export_report.manifest == Bundle.open(static_bundle).manifest
+
+
+def test_the_same_export_gives_the_same_page(export_report, real):
+    assert real == html_report(
+        export_report.manifest, export_report.variants, export_report.reference
+    )
+    assert "seconds" not in real and str(export_report.path) not in real
+
+
+def test_it_is_well_formed_to_a_strict_parser_and_to_a_browser(real):
+    assert tree(real).tag == "html"
+    tags = Tags()
+    tags.feed(real)
+    assert tags.open == []
+
+
+def test_it_asks_for_nothing_and_runs_nothing(real):
+    tags = Tags()
+    tags.feed(real)
+    assert not tags.seen & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
+    names = {name for name, _ in tags.attributes}
+    assert not {"src", "href", "srcset", "action", "data"} & names
+    assert not [name for name in names if name.startswith("on")]
+    assert "://" not in real and "@import" not in real and "url(" not in real
+    assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in tags.attributes
+
+
+@pytest.mark.parametrize("field", ["name", "architecture", "source", "licence"])
+def test_a_hostile_model_is_text_and_not_markup(field):
+    manifest = static_manifest()
+    manifest = replace(manifest, model=replace(manifest.model, **{field: HOSTILE}))
+    text = page(manifest)
+    text.encode("utf-8")
+    assert "<script>alert(1)</script>\"'&amp;" in said(tree(text).find("body"))
+    assert "<script" not in text
+    assert not re.search("[\x00-\x08\x1b\u202e\ud800]", text)
+
+
+def test_everything_else_that_is_not_ours_is_escaped_too():
+    manifest = static_manifest()
+    manifest = replace(
+        manifest,
+        embedding=replace(manifest.embedding, prompts={"<b>": "<i>"}),
+        quality=replace(manifest.quality, method="<u>"),
+        tools={"<q>": "<s>"},
+    )
+    text = page(manifest, [report(name="<em>", reason="<a>")], "<tt>")
+    assert not re.search("<(b|i|u|q|s|em|a|tt)>", text)
+    for name in ("<b>", "<i>", "<u>", "<q>", "<s>", "<em>", "<a>", "<tt>"):
+        assert name in said(tree(text))
+
+
+def test_attributes_cannot_be_left():
+    assert element("p", title='"><x>') == '<p title="&quot;&gt;&lt;x&gt;"></p>'
+    assert words("\x00\n") == "\ufffd\n"
+
+
+def test_model_slices_variants_and_tools_are_all_named(real, export_report):
+    text = said(tree(real))
+    manifest = export_report.manifest
+    for fact in (manifest.model.name, "MIT", manifest.model.identity, "64, 128, 256"):
+        assert fact in text
+    for variant in export_report.variants:
+        assert variant.name in text and f"{variant.cosine_min:.5f}" in text
+        assert variant.reason in text
+    slices, _ = (table for table in tree(real).iter("table"))
+    rows = [[said(cell) for cell in row] for row in slices.find("tbody")]
+    assert rows == [
+        [
+            str(row.slice),
+            str(row.slice.nbytes),
+            f"{100 * row.kept:.1f} %",
+            str(row.shortlist),
+            f"{row.ndcg_at_10:.3f}",
+            mebibytes(row.slice.nbytes * 100_000),
+        ]
+        for row in manifest.quality.slices
+    ]
+    for tool, version in manifest.tools.items():
+        assert f"{tool} {version}" in text
+    assert export_report.reference in text
+    assert manifest.quality.method in text
+
+
+def mebibytes(count):
+    return f"{count / 2**20:.1f} MiB"
+
+
+def test_a_refused_variant_is_named_with_what_it_missed():
+    low = report("table-int8-128", cosine={64: 0.5, 256: 0.99}, passed=False)
+    uneven = report("onnx-int8", batch_difference=0.02, passed=False)
+    text = said(tree(page(reports=[report(), low, uneven])))
+    assert "Refused, and why" in text
+    assert "table-int8-128: mean cosine 0.50000 at 64 dimensions, where 0.9999 is needed." in text
+    assert "onnx-int8: a text's vector changes by 2.0e-02 with its batch, where 1e-05" in text
+    assert "Refused, and why" not in said(tree(page()))
+    assert report().why_refused() == ""
+
+
+def test_the_python_snippet_runs(real, bundle_copy, tmp_path, monkeypatch, capsys):
+    bundle_copy.rename(tmp_path / "bundle")
+    monkeypatch.chdir(tmp_path)
+    (snippet,) = [said_ for said_ in codes(real) if "import Encoder" in said_]
+    exec(compile(snippet, "report.html", "exec"), {})
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("Compress a file with gzip.") and second.endswith("reeds.")
+
+
+def test_the_command_lines_run(real, bundle_copy, tmp_path, monkeypatch, capsys):
+    bundle_copy.rename(tmp_path / "bundle")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus.jsonl").write_text('{"_id": "1", "text": "Compress a file with gzip."}\n')
+    (lines,) = [said_ for said_ in codes(real) if "edge-mrl verify" in said_]
+    for line in lines.splitlines():
+        program, *arguments = re.findall(r'"[^"]*"|[^\s"]+', line.split("#")[0])
+        assert program == "edge-mrl"
+        if arguments[0] == "plan":  # what this machine affords is not the page's matter
+            continue
+        assert main([argument.strip('"') for argument in arguments]) == 0, line
+    assert "gzip" in capsys.readouterr().out
+
+
+def codes(text):
+    return ["".join(block.itertext()) for block in tree(text).iter("pre")]
+
+
+def test_the_files_named_for_one_variant_are_enough(static_bundle, tmp_path):
+    manifest = Bundle.open(static_bundle).manifest
+    variant = deployment.phone_variant(manifest)
+    for path in (*deployment.shared_files(manifest), *variant.files):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        shutil.copyfile(static_bundle / path, tmp_path / path)
+    encoder = Encoder.load(tmp_path, variant=variant.name)
+    assert encoder.verify() > 0.999
+
+
+def test_what_a_phone_takes():
+    assert deployment.phone_variant(static_manifest()).name == "table-int8-256"
+    manifest = minilm_manifest()
+    assert deployment.phone_variant(manifest).name == "onnx-int8-fast"
+    assert "--formats tflite" in page(manifest)
+    lite = replace(manifest.variants[1], name="tflite-int8", format="tflite")
+    manifest = replace(manifest, variants=(*manifest.variants, lite))
+    assert deployment.phone_variant(manifest).name == "tflite-int8"
+    assert "LiteRT" in page(manifest)
+
+
+def test_notes_that_only_some_variants_need():
+    manifest = minilm_manifest()
+    picky = replace(
+        manifest.variants[2],
+        pad_invariant=False,
+        engines=("ai-edge-litert",),
+        max_tokens=64,
+        dims=(32, 64),
+    )
+    text = said(tree(page(replace(manifest, variants=(picky,)))))
+    for note in (
+        "runs texts one by one",
+        "only with ai-edge-litert",
+        "reads at most 64 tokens",
+        "gives 32, 64 numbers only",
+    ):
+        assert note in text
+
+
+def rows_of(manifest):
+    return [row for row in manifest.quality.slices if row.slice.bits != 16]
+
+
+ROUGH = [
+    SliceQuality(Slice(dim, bits), 0.3, round(min(1.0, dim / 900 + 0.03 * bits), 4), 10)
+    for dim in (64, 128, 256, 512, 768)
+    for bits in (1, 2, 4, 8, 32)
+]
+POOR = [SliceQuality(Slice(64, 32), 0.0, 0.0, 10)]
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+@pytest.mark.parametrize(
+    "rows",
+    [rows_of(static_manifest()), rows_of(minilm_manifest()), ROUGH, POOR],
+    ids=["static", "minilm", "rough", "poor"],
+)
+def test_every_slice_has_a_point_and_a_label_that_nothing_covers(rows, size):
+    root = ElementTree.fromstring(quality_plot(rows, *size))
+    hints = [title.text.split(":")[0] for title in root.iterfind("g/title")]
+    assert hints == [str(row.slice) for row in rows]
+    circles = [(float(one.get("cx")), float(one.get("cy"))) for one in root.iterfind("g/circle")]
+    boxes = {}
+    for text in root.iterfind("text"):
+        if re.fullmatch(r"\d+x\d+", text.text):
+            x, y, letters = float(text.get("x")), float(text.get("y")), int(text.get("font-size"))
+            half = 0.5 * LETTER * letters * len(text.text)
+            boxes[text.text] = (x - half, y - 0.75 * letters, x + half, y)
+    assert sorted(boxes) == sorted(hints)
+    for name, (left, top, right, bottom) in boxes.items():
+        assert left >= 0 and right <= size[0] and top >= 0 and bottom <= size[1]
+        for other, (left2, top2, right2, bottom2) in boxes.items():
+            assert name == other or not (
+                left < right2 and left2 < right and top < bottom2 and top2 < bottom
+            ), (name, other)
+        for x, y in circles:
+            assert not (
+                left < x + RADIUS
+                and x - RADIUS < right
+                and top < y + RADIUS
+                and y - RADIUS < bottom
+            ), name
+
+
+def test_points_stand_where_their_figures_say():
+    """Two points give the scales, bytes in powers of two; every other must lie on them."""
+    root = ElementTree.fromstring(quality_plot(rows_of(static_manifest()), *WIDE))
+    seen = []
+    for group in root.iterfind("g"):
+        count, kept = re.search(r": (\d+) bytes, ([\d.]+) %", group[0].text).groups()
+        seen.append((int(count), float(kept), float(group[1].get("cx")), float(group[1].get("cy"))))
+    few, most = min(seen), max(seen)
+    low, high = min(seen, key=lambda one: one[1]), max(seen, key=lambda one: one[1])
+    for count, kept, x, y in seen:
+        share = math.log2(count / few[0]) / math.log2(most[0] / few[0])
+        assert x == pytest.approx(few[2] + share * (most[2] - few[2]), abs=0.2)
+        assert y == pytest.approx(
+            low[3] + (kept - low[1]) / (high[1] - low[1]) * (high[3] - low[3]), abs=0.5
+        )
+
+
+def test_the_best_for_their_bytes_by_trying_all():
+    rows = rows_of(minilm_manifest())
+    expected = [
+        row
+        for row in rows
+        if not any(
+            other.slice.nbytes <= row.slice.nbytes
+            and other.kept >= row.kept
+            and (other.slice.nbytes, other.kept) != (row.slice.nbytes, row.kept)
+            for other in rows
+        )
+    ]
+    best = best_for_their_bytes(rows)
+    assert {(row.slice.nbytes, row.kept) for row in best} == {
+        (row.slice.nbytes, row.kept) for row in expected
+    }
+    assert [row.kept for row in best] == sorted(row.kept for row in best)
