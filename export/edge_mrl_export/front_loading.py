@@ -4,7 +4,10 @@ Pure arithmetic.
 In a model that is worth cutting, the first d of D coordinates keep more of a vector's ten nearest
 neighbours than d coordinates drawn at random. In a model that was trained without prefixes in mind
 they keep about as many. The test sees front-loading and not training: vectors that were turned to
-their principal axes are front-loaded too, and pass."""
+their principal axes are front-loaded too, and pass.
+
+Prefixes as Matryoshka training makes them: Kusupati et al., "Matryoshka Representation Learning",
+2022 (arXiv 2205.13147)."""
 
 from __future__ import annotations
 
@@ -26,8 +29,10 @@ MIN_TEXTS = 50
 DRAWS = 16
 MIN_GAIN = 0.04
 MIN_Z = 3.0
-"""Both thresholds lie between wordllama's table and MiniLM with a Matryoshka adapter, which pass on
-every set of texts tried, and plain MiniLM, which passes on none."""
+"""On six sets of 232 to 300 texts (Cranfield, CISI, Vaswani, XQuAD, technical documentation,
+Python's documentation), at a quarter and a half of the width, wordllama's table gains at least
+8.4 % with z = 5.6, and MiniLM with a Matryoshka adapter 17.2 % with z = 9.1; plain MiniLM gains at
+most 2.5 % with z = 1.5. `edge-mrl check MODEL --texts FILE` prints such figures."""
 
 Verdict = Literal["front-loaded", "not front-loaded", "too few texts", "one size"]
 
@@ -143,6 +148,9 @@ def measure_front_loading(vectors: FloatArray, dims: Sequence[int]) -> FrontLoad
 def depths_for(dims: Sequence[int], width: int) -> tuple[int, ...]:
     """The prefix lengths to test: the trained sizes nearest below a quarter and a half of the
     width, or the smallest where none is.
+
+    Prefixes beyond a half are not tested where there are shorter ones: random coordinates keep most
+    neighbours there too, so that little is left to gain.
 
     Args:
         dims: the trained sizes.

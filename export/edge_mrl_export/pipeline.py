@@ -25,7 +25,7 @@ from edge_mrl.bundle.manifest import (
 from edge_mrl.encoder import Encoder
 from edge_mrl.errors import ExportError
 from edge_mrl.version import __version__
-from edge_mrl_export.front_loading import MAX_TEXTS, FrontLoading, measure_front_loading
+from edge_mrl_export.front_loading import FrontLoading, measure_front_loading
 from edge_mrl_export.golden_texts import GOLDEN_TEXTS
 from edge_mrl_export.model import BuiltVariant, ModelDescription, Source, VariantRequest
 from edge_mrl_export.options import ExportOptions
@@ -39,6 +39,7 @@ from edge_mrl_export.writer import list_files, staged, write_manifest
 TOKENIZER_FILE = "tokenizer.json"
 GOLDEN_FILE = "golden.json"
 CHECKUP_TEXTS = 100
+FRONT_LOADING_TEXTS = 200
 TOOLS = ("numpy", "tokenizers")
 """Packages that every export uses; a source names its own."""
 
@@ -140,12 +141,12 @@ def _checkup(model: Source, sample: Sample) -> Checkup:
 def _front_loading(
     model: Source, description: ModelDescription, sample: Sample, checkup: Checkup
 ) -> FrontLoading:
-    # What the checkup has embedded serves again.
+    # What the checkup has embedded serves again; as many more give the verdict that 300 give.
     known = dict(
         zip(checkup.texts[checkup.golden :], checkup.reference[checkup.golden :], strict=True)
     )
     unseen = [text for text in dict.fromkeys(sample.documents) if text not in known]
-    more = evenly(unseen, MAX_TEXTS - len(known))
+    more = evenly(unseen, FRONT_LOADING_TEXTS - len(known))
     vectors = np.stack(list(known.values()))
     if more:
         vectors = np.concatenate([vectors, model.reference(more)])
