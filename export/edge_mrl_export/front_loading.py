@@ -95,16 +95,15 @@ class FrontLoading:
                 f"vector, and there are {self.texts}, so give a longer file with --texts"
             )
         figures = ", ".join(
-            f"the first {depth.dim} of {self.dim} coordinates keep {100 * depth.gain:+.1f} % "
-            f"(z = {depth.z:.1f})"
+            f"the first {depth.dim} keep {100 * abs(depth.gain):.1f} % "
+            f"{'more' if depth.gain >= 0 else 'fewer'} (z = {depth.z:.1f})"
             for depth in self.depths
         )
-        outcome: str = self.verdict
-        if self.verdict == "not front-loaded":
-            outcome += f", since {100 * MIN_GAIN:+.0f} % and z = {MIN_Z:g} are needed at each"
+        needed = f"; {100 * MIN_GAIN:.0f} % more and z = {MIN_Z:g} are needed at each"
         return (
-            f"{outcome}: against random coordinates, {figures} of the ten nearest neighbours on "
-            f"{self.texts} texts"
+            f"{self.verdict}: of the ten nearest neighbours among {self.texts} texts, against "
+            f"random choices of the {self.dim} coordinates, {figures}"
+            f"{needed if self.verdict == 'not front-loaded' else ''}"
         )
 
 

@@ -78,6 +78,7 @@ def export(
         sample = sample_from_file(options.texts) if options.texts else default_sample()
         on_step(f"reference vectors by {model.reference_name()}")
         checkup = _checkup(model, sample)
+        on_step("comparing prefixes with random coordinates")
         front_loading = _front_loading(model, description, sample, checkup)
         _warn_or_refuse(front_loading, options, on_step)
         golden = Golden(checkup.texts[: checkup.golden], checkup.reference[: checkup.golden])

@@ -96,6 +96,17 @@ def test_gain_and_z_are_what_they_are_called():
         assert depth.random + depth.z * depth.spread == pytest.approx(depth.prefix)
 
 
+def test_the_line_says_more_or_fewer_and_what_was_needed():
+    good = measure_front_loading(falling(), SIZES).in_words()
+    assert good.startswith("front-loaded: ")
+    assert "% more (z = " in good
+    assert "needed" not in good
+    bad = measure_front_loading(np.ascontiguousarray(falling()[:, ::-1]), SIZES).in_words()
+    assert bad.startswith("not front-loaded: ")
+    assert "% fewer (z = -" in bad
+    assert bad.endswith("4 % more and z = 3 are needed at each")
+
+
 def test_the_same_vectors_give_the_same_figures():
     assert measure_front_loading(falling(), SIZES) == measure_front_loading(falling(), SIZES)
 
