@@ -39,6 +39,11 @@ COMMANDS = (
         "turn a trained MRL model into a verified bundle",
     ),
     Command(
+        "check",
+        "edge_mrl_export.commands.check",
+        "is it a Matryoshka model at all: are its first coordinates worth more than others",
+    ),
+    Command(
         "inspect",
         "edge_mrl.cli.inspect",
         "show what a bundle holds and what each slice costs and keeps",

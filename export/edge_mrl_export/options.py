@@ -14,7 +14,9 @@ class ExportOptions:
 
     `sequence_lengths` are the tokens per signature of a TFLite file. `texts` is a file of the
     user's own texts on which the slices are measured: a JSONL corpus, or a plain file with one text
-    a line. Without it, the documentation of this machine's Python serves.
+    a line. Without it, the documentation of this machine's Python serves. `strict` refuses a model
+    whose first coordinates are not shown to be worth more than others (see
+    `edge_mrl_export.front_loading`).
     """
 
     formats: tuple[VariantFormat, ...] | None = None
@@ -24,3 +26,4 @@ class ExportOptions:
     licence: str | None = None
     texts: Path | None = None
     overwrite: bool = False
+    strict: bool = False

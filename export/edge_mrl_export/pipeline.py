@@ -11,6 +11,8 @@ from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 
+import numpy as np
+
 from edge_mrl.bundle.golden import Golden, dump_golden
 from edge_mrl.bundle.manifest import (
     EmbeddingInfo,
@@ -24,13 +26,14 @@ from edge_mrl.bundle.manifest import (
 from edge_mrl.encoder import Encoder
 from edge_mrl.errors import ExportError
 from edge_mrl.version import __version__
+from edge_mrl_export.front_loading import FrontLoading, measure_front_loading
 from edge_mrl_export.golden_texts import GOLDEN_TEXTS
 from edge_mrl_export.html_report import REPORT_FILE, html_report
 from edge_mrl_export.model import BuiltVariant, ModelDescription, Source, VariantRequest
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.quality import measure_quality
 from edge_mrl_export.report import ExportReport, VariantReport
-from edge_mrl_export.sample import Sample, default_sample, sample_from_file
+from edge_mrl_export.sample import Sample, default_sample, evenly, sample_from_file
 from edge_mrl_export.sources import open_source
 from edge_mrl_export.verify import Checkup, verify_variant
 from edge_mrl_export.writer import list_files, staged, write_manifest
@@ -38,6 +41,7 @@ from edge_mrl_export.writer import list_files, staged, write_manifest
 TOKENIZER_FILE = "tokenizer.json"
 GOLDEN_FILE = "golden.json"
 CHECKUP_TEXTS = 100
+FRONT_LOADING_TEXTS = 200
 TOOLS = ("numpy", "tokenizers")
 """Packages that every export uses; a source names its own."""
 
@@ -63,8 +67,8 @@ def export(
         What was written and how it compared.
 
     Raises:
-        ExportError: the model cannot be exported, or no variant passed its gate. Nothing is left
-            behind.
+        ExportError: the model cannot be exported, no variant passed its gate, or `options.strict`
+            and the model is not shown to be front-loaded. Nothing is left behind.
     """
     options = options or ExportOptions()
     start = time.monotonic()
@@ -76,6 +80,9 @@ def export(
         sample = sample_from_file(options.texts) if options.texts else default_sample()
         on_step(f"reference vectors by {model.reference_name()}")
         checkup = _checkup(model, sample)
+        on_step("comparing prefixes with random coordinates")
+        front_loading = _front_loading(model, description, sample, checkup)
+        _warn_or_refuse(front_loading, options, on_step)
         golden = Golden(checkup.texts[: checkup.golden], checkup.reference[: checkup.golden])
         (folder / TOKENIZER_FILE).write_bytes(description.tokenizer.json)
         (folder / GOLDEN_FILE).write_bytes(dump_golden(golden))
@@ -104,7 +111,12 @@ def export(
         manifest = replace(manifest, files=list_files(folder))
         write_manifest(folder, manifest)
     return ExportReport(
-        destination, time.monotonic() - start, model.reference_name(), manifest, reports
+        destination,
+        time.monotonic() - start,
+        model.reference_name(),
+        manifest,
+        reports,
+        front_loading,
     )
 
 
@@ -131,6 +143,29 @@ def _checkup(model: Source, sample: Sample) -> Checkup:
     step = max(1, len(sample.documents) // CHECKUP_TEXTS)
     texts = (*GOLDEN_TEXTS, *sample.documents[::step][:CHECKUP_TEXTS])
     return Checkup(texts, model.reference(texts), len(GOLDEN_TEXTS))
+
+
+def _front_loading(
+    model: Source, description: ModelDescription, sample: Sample, checkup: Checkup
+) -> FrontLoading:
+    # What the checkup has embedded serves again; as many more give the verdict that 300 give.
+    known = dict(
+        zip(checkup.texts[checkup.golden :], checkup.reference[checkup.golden :], strict=True)
+    )
+    unseen = [text for text in dict.fromkeys(sample.documents) if text not in known]
+    more = evenly(unseen, FRONT_LOADING_TEXTS - len(known))
+    vectors = np.stack(list(known.values()))
+    if more:
+        vectors = np.concatenate([vectors, model.reference(more)])
+    return measure_front_loading(vectors, description.matryoshka_dims)
+
+
+def _warn_or_refuse(outcome: FrontLoading, options: ExportOptions, on_step: Step) -> None:
+    if not outcome.refused:
+        return
+    if options.strict:
+        raise ExportError(f"refused by --strict: {outcome.in_words()}")
+    on_step(f"warning: {outcome.in_words()}")
 
 
 def _verify(

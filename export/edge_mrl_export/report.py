@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_mrl.bundle.manifest import Manifest
+from edge_mrl_export.front_loading import FrontLoading
 
 MAX_BATCH_DIFFERENCE = 1e-5
 """Rounding of float32 sums in another order stays below it; a dependence on the batch does not."""
@@ -53,10 +54,12 @@ class VariantReport:
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """The whole report; `manifest` is what stands in the bundle at `path`."""
+    """The whole report; `manifest` is what stands in the bundle at `path`, and `front_loading` says
+    whether the model's prefixes are worth more than other coordinates."""
 
     path: Path
     seconds: float
     reference: str
     manifest: Manifest
     variants: tuple[VariantReport, ...]
+    front_loading: FrontLoading

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from edge_mrl.errors import ExportError
 from edge_mrl_export.pydocs import standard_library_docs
@@ -17,6 +18,7 @@ MAX_QUERIES = 500
 MIN_PAIRS = 20
 MIN_CHARACTERS = 40
 MAX_TEXT_FILE_BYTES = 2**30
+T = TypeVar("T")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n\s*\n")
 
 
@@ -46,6 +48,15 @@ def sample_from_file(path: Path) -> Sample:
     Raises:
         ExportError: the file cannot be read, or has too few texts of two sentences or more.
     """
+    return make_sample(texts_from_file(path), path.name)
+
+
+def texts_from_file(path: Path) -> list[str]:
+    """The texts of such a file in its order; blank lines are none.
+
+    Raises:
+        ExportError: the file is missing, too large, not UTF-8, or has a line that is no text.
+    """
     if not path.is_file():
         raise ExportError(f"there is no text file at {path}")
     if path.stat().st_size > MAX_TEXT_FILE_BYTES:
@@ -56,10 +67,7 @@ def sample_from_file(path: Path) -> Sample:
         raise ExportError(
             f"{path} is not UTF-8 text: {error.reason} at byte {error.start}"
         ) from error
-    return make_sample(
-        [_text_of(line, path, number) for number, line in enumerate(lines, 1) if line.strip()],
-        path.name,
-    )
+    return [_text_of(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def make_sample(texts: Sequence[str], origin: str) -> Sample:
@@ -75,14 +83,15 @@ def make_sample(texts: Sequence[str], origin: str) -> Sample:
             f"{MIN_PAIRS} are needed to "
             "measure what a slice keeps: give a longer file with --texts"
         )
-    kept = _evenly(pairs, MAX_DOCUMENTS)
-    asked = _evenly(range(len(kept)), MAX_QUERIES)
+    kept = evenly(pairs, MAX_DOCUMENTS)
+    asked = evenly(range(len(kept)), MAX_QUERIES)
     return Sample(
         origin, tuple(kept[i][0] for i in asked), tuple(rest for _, rest in kept), tuple(asked)
     )
 
 
-def _evenly(items: Sequence, count: int) -> list:  # type: ignore[type-arg]
+def evenly(items: Sequence[T], count: int) -> list[T]:
+    """At most `count` of the items, spread evenly, in their order."""
     if len(items) <= count:
         return list(items)
     return [items[position * len(items) // count] for position in range(count)]

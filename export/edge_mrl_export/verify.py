@@ -13,9 +13,8 @@ from edge_mrl.bundle.reader import Bundle
 from edge_mrl.encoder import Encoder
 from edge_mrl.slices import FloatArray, prefix
 from edge_mrl_export.model import BuiltVariant
+from edge_mrl_export.neighbours import neighbours, overlap
 from edge_mrl_export.report import MAX_BATCH_DIFFERENCE, VariantReport
-
-NEIGHBOURS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ def verify_variant(folder: Path, variant: BuiltVariant, checkup: Checkup) -> Var
     whole = np.array(full.reads_whole(checkup.texts), dtype=bool)
     golden = checkup.texts[: checkup.golden]
     cosine: dict[int, float] = {}
-    overlap: dict[int, float] = {}
+    shared: dict[int, float] = {}
     lowest = 1.0
     difference = 0.0
     for dim in variant.dims:
@@ -54,7 +53,7 @@ def verify_variant(folder: Path, variant: BuiltVariant, checkup: Checkup) -> Var
         cosines = _cosines(vectors, reference)
         cosine[dim] = float(cosines[whole].mean())
         lowest = min(lowest, float(cosines[: checkup.golden][whole[: checkup.golden]].min()))
-        overlap[dim] = _overlap(vectors, reference)
+        shared[dim] = overlap(neighbours(vectors), neighbours(reference))
     bundle = Bundle.open(folder)
     return VariantReport(
         name=variant.name,
@@ -63,7 +62,7 @@ def verify_variant(folder: Path, variant: BuiltVariant, checkup: Checkup) -> Var
         size=bundle.size(bundle.manifest.variant(variant.name)),
         cosine=cosine,
         cosine_min=lowest,
-        overlap_at_10=overlap,
+        overlap_at_10=shared,
         batch_difference=difference,
         gate=variant.min_cosine,
         reason=variant.reason,
@@ -87,18 +86,3 @@ def _cosines(vectors: FloatArray, reference: FloatArray) -> FloatArray:
     cosines[~vectors.any(axis=1) & ~reference.any(axis=1)] = 1
     cosines[~np.isfinite(cosines)] = -1
     return cosines
-
-
-def _overlap(vectors: FloatArray, reference: FloatArray) -> float:
-    """Mean share of the ten nearest neighbours, among the texts themselves, that both sets of
-    vectors agree on."""
-    ours, theirs = (_neighbours(rows) for rows in (vectors, reference))
-    return float(
-        np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(ours, theirs, strict=True)])
-    )
-
-
-def _neighbours(rows: FloatArray) -> list[list[int]]:
-    scores = rows @ rows.T
-    np.fill_diagonal(scores, -np.inf)
-    return [list(row) for row in np.argsort(-scores, axis=1, kind="stable")[:, :NEIGHBOURS]]

@@ -12,7 +12,8 @@ from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest import Precision, VariantFormat
 from edge_mrl.cli.inspect import describe, slice_table
 from edge_mrl.cli.output import format_bytes, format_table, print_json
-from edge_mrl.errors import ExportError
+from edge_mrl_export.commands.arguments import numbers
+from edge_mrl_export.commands.check import as_json as front_loading_as_json
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.pipeline import export
 from edge_mrl_export.report import ExportReport, VariantReport
@@ -52,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a bundle that stands there"
     )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse a model whose first coordinates are not shown to be worth more than others "
+        "(see `edge-mrl check`); without it, warn",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -60,11 +67,12 @@ def run(arguments: argparse.Namespace) -> int:
     options = ExportOptions(
         formats=tuple(arguments.formats) if arguments.formats else None,
         precisions=tuple(arguments.precision) if arguments.precision else None,
-        dims=_numbers(arguments.dims, "sizes", "64,128,256"),
-        sequence_lengths=_numbers(arguments.sequence_lengths, "sequence lengths", "16,64,256"),
+        dims=numbers(arguments.dims, "sizes", "64,128,256"),
+        sequence_lengths=numbers(arguments.sequence_lengths, "sequence lengths", "16,64,256"),
         licence=arguments.licence,
         texts=arguments.texts,
         overwrite=arguments.overwrite,
+        strict=arguments.strict,
     )
     report = export(arguments.source, arguments.output, options, on_step=StepPrinter())
     if arguments.json:
@@ -73,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(describe(report.manifest))
         print()
         print(report_table(report))
+        print(report.front_loading.in_words())
         print()
         print(slice_table(report.manifest))
         size = sum(entry.size for entry in report.manifest.files)
@@ -136,6 +145,7 @@ def report_as_json(report: ExportReport) -> dict[str, object]:
         "identity": report.manifest.model.identity,
         "matryoshka_dims": list(report.manifest.embedding.matryoshka_dims),
         "reference": report.reference,
+        "front_loading": front_loading_as_json(report.front_loading),
         "variants": [_variant_as_json(variant) for variant in report.variants],
     }
 
@@ -154,12 +164,3 @@ def _variant_as_json(variant: VariantReport) -> dict[str, object]:
         "reason": variant.reason,
         "passed": variant.passed,
     }
-
-
-def _numbers(text: str | None, what: str, example: str) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise ExportError(f"cannot read the {what} {text!r}: write them as {example}") from None
