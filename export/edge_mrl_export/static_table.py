@@ -3,11 +3,13 @@ ONNX or TFLite graph."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from edge_mrl.bundle.manifest import VariantFormat
 from edge_mrl.errors import ExportError
 from edge_mrl_export.extras import require
 from edge_mrl_export.graphs.static import static_graph
@@ -72,15 +74,41 @@ def build_static_variants(
     )
 
 
-def _table(table: npt.NDArray[np.floating], dims: list[int], folder: Path) -> BuiltVariant:
+def _table(table: npt.NDArray[np.floating], dims: Sequence[int], folder: Path) -> BuiltVariant:
     codes, scales = quantize_rows(table)
     (folder / "table").mkdir(exist_ok=True)
     files = (f"table/int8-{dims[-1]}.rows.npy", f"table/int8-{dims[-1]}.scales.npy")
     for file, array in zip(files, (codes, scales.astype("<f4")), strict=True):
         np.save(folder / file, np.ascontiguousarray(array), allow_pickle=False)
+    return _built(f"table-int8-{dims[-1]}", "table", dims, files)
+
+
+def _onnx(table: npt.NDArray[np.floating], dims: Sequence[int], folder: Path) -> BuiltVariant:
+    (folder / "onnx").mkdir(exist_ok=True)
+    file = "onnx/int8-portable.onnx"
+    (folder / file).write_bytes(static_graph(*quantize_rows(table)))
+    return _built("onnx-int8-portable", "onnx", dims, (file,))
+
+
+def _tflite(table: npt.NDArray[np.floating], dims: Sequence[int], folder: Path) -> BuiltVariant:
+    require("ai_edge_litert", extra="litert")
+    (folder / "tflite").mkdir(exist_ok=True)
+    file = "tflite/int8-portable.tflite"
+    (folder / file).write_bytes(static_tflite(*quantize_rows(table)))
+    engines = ("ai-edge-litert", "tflite-runtime")
+    return _built("tflite-int8-portable", "tflite", dims, (file,), engines)
+
+
+def _built(
+    name: str,
+    format_: VariantFormat,
+    dims: Sequence[int],
+    files: tuple[str, ...],
+    engines: tuple[str, ...] = (),
+) -> BuiltVariant:
     return BuiltVariant(
-        name=f"table-int8-{dims[-1]}",
-        format="table",
+        name=name,
+        format=format_,
         precision="int8-portable",
         dims=tuple(dims),
         files=files,
@@ -88,42 +116,5 @@ def _table(table: npt.NDArray[np.floating], dims: list[int], folder: Path) -> Bu
         session_options={},
         min_cosine=MIN_COSINE,
         reason=REASON,
-    )
-
-
-def _onnx(table: npt.NDArray[np.floating], dims: tuple[int, ...], folder: Path) -> BuiltVariant:
-    codes, scales = quantize_rows(table)
-    (folder / "onnx").mkdir(exist_ok=True)
-    file = "onnx/int8-portable.onnx"
-    (folder / file).write_bytes(static_graph(codes, scales))
-    return BuiltVariant(
-        name="onnx-int8-portable",
-        format="onnx",
-        precision="int8-portable",
-        dims=dims,
-        files=(file,),
-        pad_invariant=True,
-        session_options={},
-        min_cosine=MIN_COSINE,
-        reason=REASON,
-    )
-
-
-def _tflite(table: npt.NDArray[np.floating], dims: tuple[int, ...], folder: Path) -> BuiltVariant:
-    require("ai_edge_litert", extra="litert")
-    codes, scales = quantize_rows(table)
-    (folder / "tflite").mkdir(exist_ok=True)
-    file = "tflite/int8-portable.tflite"
-    (folder / file).write_bytes(static_tflite(codes, scales))
-    return BuiltVariant(
-        name="tflite-int8-portable",
-        format="tflite",
-        precision="int8-portable",
-        dims=dims,
-        files=(file,),
-        pad_invariant=True,
-        session_options={},
-        min_cosine=MIN_COSINE,
-        reason=REASON,
-        engines=("ai-edge-litert", "tflite-runtime"),
+        engines=engines,
     )
