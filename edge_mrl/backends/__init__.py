@@ -4,11 +4,11 @@ format is opened."""
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_mrl.backends.engines import TFLITE_ENGINES, engines_for, first_installed
 from edge_mrl.backends.protocol import Backend
 from edge_mrl.bundle.manifest import Variant, VariantFormat
 from edge_mrl.errors import BackendMissingError
@@ -36,21 +36,13 @@ class BackendEntry:
     @property
     def installed(self) -> bool:
         """Whether an engine can be imported here; nothing is imported to find out."""
-        return not self.modules or any(
-            importlib.util.find_spec(name) is not None for name in self.modules
-        )
+        return not self.modules or first_installed(self.modules) is not None
 
     def runs(self, variant: Variant) -> bool:
         """Whether an engine that is known to run this variant can be imported here; nothing is
         imported to find out."""
-        return not self.modules or any(
-            importlib.util.find_spec(name) is not None for name in self.modules_for(variant)
-        )
-
-    def modules_for(self, variant: Variant) -> tuple[str, ...]:
-        """The modules of this format that the variant names as its engines, or all."""
-        named = [engine.replace("-", "_") for engine in variant.engines]
-        return tuple(name for name in self.modules if not named or name in named)
+        fitting = engines_for(variant, self.modules)
+        return not self.modules or first_installed(fitting) is not None
 
     def load(self) -> str:
         """Import the engine.
@@ -61,7 +53,7 @@ class BackendEntry:
         Raises:
             ImportError: it is not installed, or not for this machine.
         """
-        found = next((name for name in self.modules if importlib.util.find_spec(name)), "numpy")
+        found = first_installed(self.modules) or "numpy"
         return f"{found} {getattr(importlib.import_module(found), '__version__', '')}".strip()
 
 
@@ -86,9 +78,7 @@ def _open_tflite(variant: Variant, files: Sequence[Path], pad_id: int, threads: 
 BACKENDS: dict[VariantFormat, BackendEntry] = {
     "table": BackendEntry((), "pip install edge-mrl", _open_table),
     "onnx": BackendEntry(("onnxruntime",), "pip install 'edge-mrl[onnx]'", _open_onnx),
-    "tflite": BackendEntry(
-        ("ai_edge_litert", "tflite_runtime"), "pip install 'edge-mrl[litert]'", _open_tflite
-    ),
+    "tflite": BackendEntry(TFLITE_ENGINES, "pip install 'edge-mrl[litert]'", _open_tflite),
 }
 
 
@@ -117,7 +107,7 @@ def open_backend(variant: Variant, files: Sequence[Path], *, pad_id: int, thread
     """
     entry = BACKENDS[variant.format]
     if not entry.runs(variant):
-        names = " or ".join(entry.modules_for(variant)) or " or ".join(variant.engines)
+        names = " or ".join(engines_for(variant, entry.modules)) or " or ".join(variant.engines)
         raise BackendMissingError(
             f"variant {variant.name!r} needs {names}, which is not installed here: run "
             f"`{entry.install}`, or choose another variant"

@@ -7,7 +7,6 @@ shortest that holds it. Texts run one by one, so a vector never depends on its n
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +15,14 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from edge_mrl.backends.engines import TFLITE_ENGINES, engines_for, first_installed
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.errors import BackendError, BackendMissingError, BundleError
 from edge_mrl.slices import FloatArray, prefix
 
-Ids = npt.NDArray[np.int32]
 Run = Callable[..., Mapping[str, npt.NDArray[np.float32]]]
 
 IDS, MASK, OUTPUT = "input_ids", "attention_mask", "sentence_embedding"
-ENGINES = ("ai_edge_litert", "tflite_runtime")
-"""In the order of preference: tflite-runtime ended in 2023."""
-
 LENGTH_STEP = 32
 """Texts are padded to a multiple of it where the file takes any length: the engine lays out its
 memory anew for each other length."""
@@ -128,14 +124,13 @@ class LiteRtBackend:
 
 def _engine(variant: Variant) -> str:
     """The first installed engine of those that the variant names."""
-    named = [engine.replace("-", "_") for engine in variant.engines]
-    for engine in ENGINES:
-        if (not named or engine in named) and importlib.util.find_spec(engine) is not None:
-            return engine
-    raise BackendMissingError(
-        f"variant {variant.name!r} needs {' or '.join(variant.engines or ENGINES)}: run "
-        "`pip install 'edge-mrl[litert]'`, or choose another variant"
-    )
+    engine = first_installed(engines_for(variant, TFLITE_ENGINES))
+    if engine is None:
+        raise BackendMissingError(
+            f"variant {variant.name!r} needs {' or '.join(variant.engines or TFLITE_ENGINES)}: run "
+            "`pip install 'edge-mrl[litert]'`, or choose another variant"
+        )
+    return engine
 
 
 def _signature(runner: Any) -> _Signature:
