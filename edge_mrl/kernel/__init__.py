@@ -1,7 +1,8 @@
 """The scan kernel: a query, packed codes, and the best rows.
 
-Reading order: quantizer (what codes and queries mean), blocks (how codes lie in memory), reference
-(the scan, in numpy: the definition), scan.c and native (the same, compiled), dispatch (which runs).
+Reading order: quantizer (what codes and queries mean), blocks (how codes lie in memory), stages (a
+scan and closer looks), reference (all of it in numpy: the definition), scan.c and native (the same,
+compiled), dispatch (which runs).
 All kernels give the same integers, so the choice never changes a hit. This package knows nothing of
 documents or models.
 """
@@ -13,8 +14,15 @@ from collections.abc import Sequence
 from edge_mrl.kernel.blocks import BLOCK_ROWS, BlockList, CodeBlock, pack, unpack
 from edge_mrl.kernel.dispatch import KernelInfo, available, current, info
 from edge_mrl.kernel.protocol import Kernel
-from edge_mrl.kernel.quantizer import LEVELS, THRESHOLDS, PreparedQuery
+from edge_mrl.kernel.quantizer import (
+    LEVELS,
+    THRESHOLDS,
+    PreparedQuery,
+    RowQuery,
+    prepare_rows,
+)
 from edge_mrl.kernel.reference import Candidates, IntArray, top_positions
+from edge_mrl.kernel.stages import Stage, StageList, Turn
 from edge_mrl.slices import FloatArray
 
 __all__ = [
@@ -27,12 +35,19 @@ __all__ = [
     "Kernel",
     "KernelInfo",
     "PreparedQuery",
+    "RowQuery",
+    "Stage",
+    "StageList",
+    "Turn",
     "available",
     "info",
     "pack",
     "prepare",
+    "prepare_rows",
+    "rescore",
     "scan",
     "score",
+    "search",
     "top_positions",
     "turn",
     "unpack",
@@ -85,3 +100,29 @@ def score(query: PreparedQuery, block: CodeBlock) -> IntArray:
         (rows,) int64.
     """
     return current().score(query, block)
+
+
+def rescore(query: RowQuery, blocks: BlockList, positions: IntArray, keep: int) -> Candidates:
+    """Find the `keep` best of some rows; see `reference.rescore`.
+
+    Args:
+        query: from `prepare_rows`, for the bits of these codes.
+        blocks: codes that stand row after row.
+        positions: (n,) rows, each once, counted through the blocks.
+        keep: how many candidates, 1 or more.
+    """
+    return current().rescore(query, blocks, positions, keep)
+
+
+def search(query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
+    """Scan the first stage, then look at what is left in each later one.
+
+    Args:
+        query: (D,) float32, finite, D at least each stage's `dim`; not rotated.
+        stages: what is searched.
+        keeps: how many candidates each stage hands on, 1 or more each.
+
+    Returns:
+        What the last stage keeps, by falling score of that stage; equal scores by rising position.
+    """
+    return current().search(query, stages, keeps)

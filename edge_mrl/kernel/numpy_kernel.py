@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edge_mrl.kernel import hadamard, quantizer, reference
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
-from edge_mrl.kernel.quantizer import IntQuery, PreparedQuery
+from edge_mrl.kernel.quantizer import PreparedQuery, RowQuery
 from edge_mrl.kernel.reference import Candidates, IntArray
+from edge_mrl.kernel.stages import StageList
 from edge_mrl.slices import FloatArray
 
 
@@ -31,7 +34,11 @@ class NumpyKernel:
         return reference.score(query, block)
 
     def rescore(
-        self, query: IntQuery, blocks: BlockList, positions: IntArray, keep: int
+        self, query: RowQuery, blocks: BlockList, positions: IntArray, keep: int
     ) -> Candidates:
         """See `reference.rescore`."""
         return reference.rescore(query, blocks, positions, keep)
+
+    def search(self, query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
+        """See `reference.search`."""
+        return reference.search(query, stages, keeps)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
-from edge_mrl.kernel.quantizer import IntQuery, PreparedQuery
+from edge_mrl.kernel.quantizer import PreparedQuery, RowQuery
 from edge_mrl.kernel.reference import Candidates, IntArray
+from edge_mrl.kernel.stages import StageList
 from edge_mrl.slices import FloatArray
 
 
 class Kernel(Protocol):
-    """Five functions; every kernel returns the same integers."""
+    """Six functions; every kernel returns the same integers."""
 
     @property
     def name(self) -> str:
@@ -30,6 +32,9 @@ class Kernel(Protocol):
         """As `reference.score`."""
 
     def rescore(
-        self, query: IntQuery, blocks: BlockList, positions: IntArray, keep: int
+        self, query: RowQuery, blocks: BlockList, positions: IntArray, keep: int
     ) -> Candidates:
         """As `reference.rescore`."""
+
+    def search(self, query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
+        """As `reference.search`."""

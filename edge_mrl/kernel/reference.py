@@ -8,6 +8,7 @@ and equal scores go to the lower position.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,18 @@ import numpy.typing as npt
 from edge_mrl.kernel.blocks import BLOCK_ROWS, BlockList, CodeBlock
 from edge_mrl.kernel.quantizer import (
     LARGEST_ENTRY,
+    WHOLE_LEVELS,
     ByteArray,
     IntQuery,
+    PackedQuery,
     PreparedQuery,
+    RowQuery,
     TableQuery,
+    prepare,
+    prepare_rows,
 )
+from edge_mrl.kernel.stages import StageList, turned
+from edge_mrl.slices import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 
@@ -127,44 +135,82 @@ def scan(query: PreparedQuery, blocks: BlockList, keep: int) -> Candidates:
     return Candidates(positions[order], scores[order])
 
 
-def rescore(query: IntQuery, blocks: BlockList, positions: IntArray, keep: int) -> Candidates:
-    """Find the `keep` best of some rows at 8 bits: the second look at what a coarser scan found.
+def rescore(query: RowQuery, blocks: BlockList, positions: IntArray, keep: int) -> Candidates:
+    """Find the `keep` best of some rows: the second look at what a coarser scan found.
 
     Args:
-        query: from `prepare`, for 8 bits.
-        blocks: one block of 8-bit codes; a mask is not looked at.
-        positions: (n,) rows of it, each once.
+        query: from `prepare_rows`, for the bits of these codes.
+        blocks: codes that stand row after row; masks are not looked at.
+        positions: (n,) rows, each once, counted through the blocks.
         keep: how many candidates, 1 or more.
 
     Returns:
-        At most `keep` candidates by falling score; equal scores in the order of `positions`.
+        At most `keep` candidates by falling score; equal scores by rising position.
 
     Raises:
-        ValueError: not one block of 8-bit codes of the query's width, or a position outside it.
+        ValueError: not rows of the query's width, or a position outside them.
     """
     wanted = check_positions(query, blocks, positions)
-    if not wanted.size:
-        return Candidates(wanted, wanted)
-    block = blocks.blocks[0]
-    scores = _dot(query, block.codes[wanted]) * block.gains[wanted]
+    scores = np.empty(wanted.size, dtype=np.int64)
+    first = 0
+    for block in blocks.blocks:
+        start, stop = np.searchsorted(wanted, (first, first + block.rows))
+        rows = wanted[start:stop] - first
+        scores[start:stop] = _row_values(query, block.codes[rows]) * block.gains[rows]
+        first += block.rows
     order = np.argsort(-scores, kind="stable")[:keep]
     return Candidates(wanted[order], scores[order])
 
 
-def check_positions(query: IntQuery, blocks: BlockList, positions: IntArray) -> IntArray:
-    """The positions as contiguous int64, if `rescore` can take them.
+def _row_values(query: RowQuery, codes: ByteArray) -> IntArray:
+    if isinstance(query, IntQuery):
+        return _dot(query, codes)
+    result = np.zeros(codes.shape[0], dtype=np.int64)
+    mask = np.uint8((1 << query.bits) - 1)
+    levels = WHOLE_LEVELS[query.bits].view(np.uint8)
+    for place, weights in enumerate(query.weights):
+        plane = levels[codes >> np.uint8(place * query.bits) & mask]
+        result += _dot(IntQuery(weights[: query.columns]), plane)
+    return result
+
+
+def check_positions(query: RowQuery, blocks: BlockList, positions: IntArray) -> IntArray:
+    """The positions in rising order, if `rescore` can take them.
 
     Raises:
         ValueError: see `rescore`.
     """
-    wanted = np.ascontiguousarray(positions, dtype=np.int64)
-    if len(blocks.blocks) != 1 or blocks.blocks[0].codes.ndim != 2:
-        raise ValueError("rows are rescored in one block of 8-bit codes")
-    if blocks.blocks[0].code_bytes != query.weights.size:
-        raise ValueError(f"codes of {blocks.blocks[0].code_bytes} bytes do not fit the query")
-    if wanted.size and not (int(wanted.min()) >= 0 and int(wanted.max()) < blocks.rows):
+    wanted: IntArray = np.sort(np.asarray(positions, dtype=np.int64))
+    columns = query.columns if isinstance(query, PackedQuery) else query.weights.size
+    for block in blocks.blocks[:1]:  # all blocks of a list are alike
+        if block.codes.ndim != 2 or block.code_bytes != columns:
+            raise ValueError(f"codes of shape {block.codes.shape} do not fit the query's {columns}")
+    if wanted.size and not (int(wanted[0]) >= 0 and int(wanted[-1]) < blocks.rows):
         raise ValueError(f"a position is outside the {blocks.rows} rows")
     return wanted
+
+
+def search(query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
+    """Scan the first stage, then look at what is left in each later one.
+
+    Args:
+        query: (D,) float32, finite, D at least each stage's `dim`.
+        stages: what is searched.
+        keeps: how many candidates each stage hands on, 1 or more each.
+
+    Returns:
+        What the last stage keeps, by falling score of that stage; equal scores by rising position.
+    """
+    found: Candidates | None = None
+    for stage, keep in zip(stages.stages, keeps, strict=True):
+        values = turned(query[: stage.dim, None], stage.turns)[:, 0]
+        if found is None:
+            found = scan(prepare(values, stage.bits), stage.blocks, keep)
+        else:
+            rows = prepare_rows(values, stage.bits)
+            found = rescore(rows, stage.blocks, found.positions, keep)
+    assert found is not None  # a list of stages is never empty
+    return found
 
 
 def top_positions(scores: IntArray | npt.NDArray[np.float32], keep: int) -> IntArray:
