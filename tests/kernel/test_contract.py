@@ -321,7 +321,7 @@ def test_any_search(data, slices, lengths, seed):
             prepared = quantizer.prepare_rows(values, stage.bits)
             by_hand = row_scores_by_hand
         scores = [score for block in stage.blocks.blocks for score in by_hand(prepared, block)]
-        ranked = sorted(living, key=lambda row: (-scores[row], row))[:keep]  # noqa: B023
+        ranked = sorted(living, key=lambda row: (-scores[row], row))[:keep]
         living = sorted(ranked)
     found = kernel.search(query, listed, keeps)
     assert found.positions.tolist() == ranked
