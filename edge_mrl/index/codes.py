@@ -129,7 +129,8 @@ def gains(scales: FloatArray, slice_: Slice) -> npt.NDArray[np.uint16]:
 
 
 def rotate_query(query: FloatArray, slice_: Slice) -> FloatArray:
-    """A query's unit prefix, turned as the codes of this slice are.
+    """A query's prefix, turned as the codes of this slice are. Its length does not matter: the
+    integers that it becomes are scaled to their range.
 
     Args:
         query: (D,) float32, D >= slice_.dim.
@@ -138,5 +139,5 @@ def rotate_query(query: FloatArray, slice_: Slice) -> FloatArray:
     Returns:
         (slice_.dim,) float32.
     """
-    unit = prefix(query[None, :], slice_.dim)[0]
-    return unit if slice_.bits == 8 else rotate_vector(unit)
+    part = query[: slice_.dim]
+    return part if slice_.bits == 8 else rotate_vector(part)

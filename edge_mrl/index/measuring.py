@@ -1,4 +1,4 @@
-"""Measures the shortlist on an index's own vectors: reads a sample, scans it, searches it
+"""Measures the lists of a search on an index's own vectors: reads a sample, scans it, searches it
 exactly."""
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from edge_mrl.index import segments
 from edge_mrl.index.codes import rotate_query
 from edge_mrl.index.funnel import Measurement, Trial, measure_shortlist
 from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.stages import stage_list
 from edge_mrl.index.store import Store, Vectors
-from edge_mrl.kernel import prepare, score
+from edge_mrl.kernel import prepare, prepare_rows, rescore, score
+from edge_mrl.kernel.stages import turned
 
 LEAST_DOCUMENTS = 2000
 """Below this the unmeasured shortlist reads half the index anyway."""
@@ -43,9 +45,16 @@ def measure(store: Store, layout: IndexLayout) -> Measurement | None:
 
 def _trials(sample: Vectors, layout: IndexLayout) -> Iterator[Trial]:
     last = int(sample.rows[-1])
-    block = segments.build(1, last, sample.rows, sample.units, layout.scan).block
+    segment = segments.build(1, last, sample.rows, sample.units, layout)
+    stages = stage_list(layout, [segment]).stages
+    every = np.arange(sample.rows.size)
     chosen = np.linspace(0, sample.rows.size - 1, QUERIES).astype(np.int64)
     exact = sample.units[chosen] @ sample.units.T
     for number, own in enumerate(chosen.tolist()):
         query = rotate_query(sample.units[own], layout.scan)
-        yield Trial(own, exact[number], score(prepare(query, layout.scan.bits), block))
+        coded = [score(prepare(query, layout.scan.bits), segment.block)]
+        for stage in stages[1:]:
+            values = turned(sample.units[own, : stage.dim, None], stage.turns)[:, 0]
+            found = rescore(prepare_rows(values, stage.bits), stage.blocks, every, every.size)
+            coded.append(found.scores[np.argsort(found.positions)])
+        yield Trial(own, exact[number], tuple(coded))
