@@ -140,7 +140,7 @@ class Resident:
         found = kernel.search(vector, self._stages, keeps).positions
         rows = np.empty_like(found)
         owner = np.searchsorted(self._starts, found, side="right") - 1
-        for number in np.unique(owner).tolist():
+        for number in set(owner.tolist()):
             mine = owner == number
             rows[mine] = self._segments[number].row_numbers(found[mine] - self._starts[number])
         return rows

@@ -130,8 +130,8 @@ class Searcher:
 
 def _best(rows: npt.NDArray[np.int64], scores: FloatArray, k: int) -> list[Found]:
     """The k best of rows that stand in rising order; equal scores keep that order."""
-    kept = kernel.top_positions(scores, k)
-    order = kept[np.argsort(-scores[kept], kind="stable")]
+    order = np.argsort(-scores, kind="stable")[:k]
     return [
-        Found(int(row), float(score)) for row, score in zip(rows[order], scores[order], strict=True)
+        Found(row, score)
+        for row, score in zip(rows[order].tolist(), scores[order].tolist(), strict=True)
     ]

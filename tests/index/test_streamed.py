@@ -58,7 +58,7 @@ def test_it_follows_the_file_and_changes_over_when_codes_fit(path, clustered):
             assert small.stats().documents == writer.stats().documents
         # What is left of them fits.
         assert small.stats().resident_bytes == writer.stats().resident_bytes > 0
-        small.add(vectors=clustered(300, 32, seed=5))
+        small.add(vectors=clustered(500, 32, seed=5))
         assert small.search(query, k=30) == writer.search(query, k=30)
         assert small.stats().resident_bytes < writer.stats().resident_bytes
 
