@@ -7,14 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from edge_mrl import kernel
 from edge_mrl.index import segments
 from edge_mrl.index.codes import rotate_query
 from edge_mrl.index.funnel import Measurement, Trial, measure_shortlist
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.index.stages import stage_list
-from edge_mrl.index.store import Store, Vectors
-from edge_mrl.kernel import prepare, prepare_rows, rescore, score
-from edge_mrl.kernel.stages import turned
+from edge_mrl.index.store import Store
+from edge_mrl.index.vector_rows import Vectors
 
 LEAST_DOCUMENTS = 2000
 """Below this the unmeasured shortlist reads half the index anyway."""
@@ -45,16 +44,16 @@ def measure(store: Store, layout: IndexLayout) -> Measurement | None:
 
 def _trials(sample: Vectors, layout: IndexLayout) -> Iterator[Trial]:
     last = int(sample.rows[-1])
-    segment = segments.build(1, last, sample.rows, sample.units, layout)
-    stages = stage_list(layout, [segment]).stages
-    every = np.arange(sample.rows.size)
+    segment = segments.build(1, last, sample, layout)
+    blocks = [segment.block] if segment.refined is None else [segment.block, segment.refined]
+    units = sample.units
     chosen = np.linspace(0, sample.rows.size - 1, QUERIES).astype(np.int64)
-    exact = sample.units[chosen] @ sample.units.T
+    exact = units[chosen] @ units.T
     for number, own in enumerate(chosen.tolist()):
-        query = rotate_query(sample.units[own], layout.scan)
-        coded = [score(prepare(query, layout.scan.bits), segment.block)]
-        for stage in stages[1:]:
-            values = turned(sample.units[own, : stage.dim, None], stage.turns)[:, 0]
-            found = rescore(prepare_rows(values, stage.bits), stage.blocks, every, every.size)
-            coded.append(found.scores[np.argsort(found.positions)])
+        coded = []
+        for part, block, make in zip(
+            layout.resident, blocks, (kernel.prepare, kernel.prepare_rows), strict=False
+        ):
+            query = make(rotate_query(units[own], part), part.bits)
+            coded.append(kernel.score(query, block))
         yield Trial(own, exact[number], tuple(coded))

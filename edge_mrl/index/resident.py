@@ -124,7 +124,7 @@ class Resident:
             tail = segments.without(tail, fresh)
         while new.rows.size:
             last = int(new.rows[-1])
-            made = segments.build(packed + 1, last, new.rows, new.units, self._layout)
+            made = segments.build(packed + 1, last, new, self._layout)
             tail = made if tail is None else segments.joined(tail, made, self._layout)
             new = store.vectors_after(last, LARGEST_ROW, segments.MAX_ROWS, self._layout.stored)
         self._tail = tail

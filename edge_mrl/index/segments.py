@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.index.codes import encode, gains
+from edge_mrl.index.codes import derive, gains
 from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.vector_rows import Vectors
 from edge_mrl.kernel import BLOCK_ROWS, CodeBlock, pack, unpack
-from edge_mrl.slices import FloatArray, Slice
+from edge_mrl.slices import Slice
 
 FORMAT = 2
 """Of scan codes: blocks of 64 rows, as the kernel reads them; format 1 was column after column. A
@@ -90,24 +91,22 @@ class Segment:
         return places + self.first_row if self.numbers is None else self.numbers[places]
 
 
-def build(
-    first_row: int, last_row: int, rows: IntArray, units: FloatArray, layout: IndexLayout
-) -> Segment:
+def build(first_row: int, last_row: int, vectors: Vectors, layout: IndexLayout) -> Segment:
     """Pack vectors.
 
     Args:
         first_row: start of the range that the segment answers for.
         last_row: end of it.
-        rows: (n,) the row numbers in it that hold a vector, rising.
-        units: (n, stored dim) float32, as `unit_vectors` gives them.
+        vectors: those of the rows in it that hold one.
         layout: says which codes are wanted.
     """
+    rows = vectors.rows
     whole = rows.size == last_row - first_row + 1
-    scan = encode(units, layout.scan)
+    scan = derive(vectors.codes, vectors.slice, layout.scan)
     block = CodeBlock(pack(scan.packed, layout.scan.bits), gains(scan.scales, layout.scan))
     refined = None
     if layout.refine is not None:
-        finer = encode(units, layout.refine)
+        finer = derive(vectors.codes, vectors.slice, layout.refine)
         refined = CodeBlock(finer.packed, gains(finer.scales, layout.refine))
     return Segment(first_row, last_row, None if whole else rows, block, refined)
 

@@ -1,6 +1,7 @@
 """The scan kernel: a query, packed codes, and the best rows.
 
-Reading order: quantizer (what codes and queries mean), blocks (how codes lie in memory), stages (a
+Reading order: quantizer (what codes and queries mean), packer (vectors to
+codes), blocks (how codes lie in memory), stages (a
 scan and closer looks), reference (all of it in numpy: the definition), scan.c and native (the same,
 compiled), dispatch (which runs).
 All kernels give the same integers, so the choice never changes a hit. This package knows nothing of
@@ -17,6 +18,8 @@ from edge_mrl.kernel.protocol import Kernel
 from edge_mrl.kernel.quantizer import (
     LEVELS,
     THRESHOLDS,
+    ByteArray,
+    Int8Array,
     PreparedQuery,
     RowQuery,
     prepare_rows,
@@ -42,6 +45,7 @@ __all__ = [
     "available",
     "info",
     "pack",
+    "pack_rows",
     "prepare",
     "prepare_rows",
     "rescore",
@@ -93,8 +97,13 @@ def scan(query: PreparedQuery, blocks: BlockList | Sequence[CodeBlock], keep: in
     return current().scan(query, listed, keep)
 
 
-def score(query: PreparedQuery, block: CodeBlock) -> IntArray:
+def score(query: PreparedQuery | RowQuery, block: CodeBlock) -> IntArray:
     """Score every row of a block, deleted ones too.
+
+    Args:
+        query: from `prepare` for codes as they are scanned, from `prepare_rows` for codes that
+            stand row after row.
+        block: the codes.
 
     Returns:
         (rows,) int64.
@@ -126,3 +135,10 @@ def search(query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candid
         What the last stage keeps, by falling score of that stage; equal scores by rising position.
     """
     return current().search(query, stages, keeps)
+
+
+def pack_rows(
+    rows: Int8Array, dim: int, bits: int, turns: Sequence[Turn]
+) -> tuple[ByteArray, FloatArray]:
+    """Pack vectors of whole numbers to codes of 1, 2 or 4 bits; see `packer.pack_rows`."""
+    return current().pack_rows(rows, dim, bits, turns)

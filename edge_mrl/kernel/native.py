@@ -12,11 +12,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.kernel import hadamard, reference
+from edge_mrl.kernel import hadamard, packer, reference
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
 from edge_mrl.kernel.quantizer import (
     LEVELS,
+    THRESHOLDS,
     WHOLE_LEVELS,
+    ByteArray,
+    Int8Array,
     IntQuery,
     PackedQuery,
     PreparedQuery,
@@ -24,7 +27,7 @@ from edge_mrl.kernel.quantizer import (
     TableQuery,
 )
 from edge_mrl.kernel.reference import Candidates, IntArray
-from edge_mrl.kernel.stages import StageList
+from edge_mrl.kernel.stages import StageList, Turn, check_turns, turn_table
 from edge_mrl.slices import FloatArray
 
 LIBRARY = Path(__file__).with_name("_scan.so")
@@ -32,7 +35,7 @@ SOURCE = Path(__file__).with_name("scan.c")
 TARGETS = ("scalar", "ssse3", "avx2", "avx512", "neon", "neon-dotprod")
 """Numbered as in scan.c; of those that a CPU has, the last is the fastest."""
 
-_INTERFACE = 4
+_INTERFACE = 5
 _AT_HWCAP = 16
 _RESERVOIR = 4
 """Places in the reservoir for each candidate that is kept: the more, the fewer selections."""
@@ -60,6 +63,17 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "emk_search": (
         _int64,
         [ctypes.c_int, _pointer, _pointer, _int64, _pointer, _int64, _pointer, _pointer],
+    ),
+    "emk_row_scores": (
+        None,
+        [ctypes.c_int, ctypes.c_int, _pointer, _int64, _int64, _pointer, _pointer, _pointer],
+    ),
+    "emk_pack": (
+        None,
+        [
+            *(_pointer, _int64, _int64, _pointer, _int64, ctypes.c_int, _pointer, _int64),
+            *(_pointer, _pointer, ctypes.c_float, _pointer, _pointer, _pointer),
+        ],
     ),
     "emk_turn": (None, [_pointer, _pointer, _int64, ctypes.c_float]),
     "emk_table": (ctypes.c_int32, [_pointer, _int64, ctypes.c_int, _pointer, _int64, _pointer]),
@@ -204,18 +218,71 @@ class NativeKernel:
         )
         return Candidates(work[1, :count].copy(), work[0, :count].copy())
 
-    def score(self, query: PreparedQuery, block: CodeBlock) -> IntArray:
+    def score(self, query: PreparedQuery | RowQuery, block: CodeBlock) -> IntArray:
         """See `reference.score`.
 
         Raises:
             ValueError: the codes are not of the query's kind or width.
         """
+        if isinstance(query, PackedQuery):
+            return self._row_scores(query, block)
         integers = _integers(query)
         scores = np.empty(block.rows, dtype=np.int64)
         listed = BlockList.of([block])
         arguments = self._arguments(query, integers, listed.blocks)
         self._calls["emk_scores"](*arguments, listed.address, scores.ctypes.data)
         return scores
+
+    def _row_scores(self, query: PackedQuery, block: CodeBlock) -> IntArray:
+        weights = np.ascontiguousarray(query.weights)
+        listed = BlockList.of([block])
+        reference.check_width(query, listed)
+        scores = np.empty(block.rows, dtype=np.int64)
+        self._calls["emk_row_scores"](
+            self._target,
+            query.bits,
+            weights.ctypes.data,
+            query.columns,
+            weights.shape[1],
+            WHOLE_LEVELS[query.bits].ctypes.data,
+            listed.address,
+            scores.ctypes.data,
+        )
+        return scores
+
+    def pack_rows(
+        self, rows: Int8Array, dim: int, bits: int, turns: Sequence[Turn]
+    ) -> tuple[ByteArray, FloatArray]:
+        """See `packer.pack_rows`.
+
+        Raises:
+            ValueError: the rows are too narrow, or the turns do not fit them.
+        """
+        rows = np.ascontiguousarray(rows, dtype=np.int8)
+        if rows.ndim != 2 or rows.shape[1] < dim or bits not in THRESHOLDS:
+            raise ValueError(f"rows of shape {rows.shape} for {dim}x{bits}")
+        check_turns(turns, dim)
+        table = turn_table(turns)
+        long = packer.lengths(rows[:, :dim])
+        codes = np.zeros((rows.shape[0], (dim * bits + 7) // 8), dtype=np.uint8)
+        scales = np.empty(rows.shape[0], dtype=np.float32)
+        scratch = np.empty(dim, dtype=np.float32)
+        self._calls["emk_pack"](
+            rows.ctypes.data,
+            *rows.shape,
+            long.ctypes.data,
+            dim,
+            bits,
+            table.ctypes.data,
+            len(turns),
+            THRESHOLDS[bits].ctypes.data,
+            LEVELS[bits].ctypes.data,
+            np.float32(np.sqrt(dim)),
+            codes.ctypes.data,
+            scales.ctypes.data,
+            scratch.ctypes.data,
+        )
+        return codes, scales
 
     def rescore(
         self, query: RowQuery, blocks: BlockList, positions: IntArray, keep: int

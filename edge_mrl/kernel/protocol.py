@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
-from edge_mrl.kernel.quantizer import PreparedQuery, RowQuery
+from edge_mrl.kernel.quantizer import ByteArray, Int8Array, PreparedQuery, RowQuery
 from edge_mrl.kernel.reference import Candidates, IntArray
-from edge_mrl.kernel.stages import StageList
+from edge_mrl.kernel.stages import StageList, Turn
 from edge_mrl.slices import FloatArray
 
 
 class Kernel(Protocol):
-    """Six functions; every kernel returns the same integers."""
+    """Seven functions; every kernel returns the same integers."""
 
     @property
     def name(self) -> str:
@@ -28,8 +28,13 @@ class Kernel(Protocol):
     def scan(self, query: PreparedQuery, blocks: BlockList, keep: int) -> Candidates:
         """As `reference.scan`."""
 
-    def score(self, query: PreparedQuery, block: CodeBlock) -> IntArray:
+    def score(self, query: PreparedQuery | RowQuery, block: CodeBlock) -> IntArray:
         """As `reference.score`."""
+
+    def pack_rows(
+        self, rows: Int8Array, dim: int, bits: int, turns: Sequence[Turn]
+    ) -> tuple[ByteArray, FloatArray]:
+        """As `packer.pack_rows`."""
 
     def rescore(
         self, query: RowQuery, blocks: BlockList, positions: IntArray, keep: int

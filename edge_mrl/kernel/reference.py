@@ -55,12 +55,15 @@ class Candidates:
     scores: IntArray
 
 
-def score(query: PreparedQuery, block: CodeBlock) -> IntArray:
+def score(query: PreparedQuery | RowQuery, block: CodeBlock) -> IntArray:
     """Score every row of a block, deleted ones too.
 
     Returns:
         (rows,) int64.
     """
+    if isinstance(query, PackedQuery):
+        check_width(query, BlockList.of([block]))
+        return _row_values(query, block.codes) * block.gains
     values = _lookup(query, block) if isinstance(query, TableQuery) else _dot(query, block.codes)
     values *= block.gains
     return values
@@ -181,13 +184,22 @@ def check_positions(query: RowQuery, blocks: BlockList, positions: IntArray) -> 
         ValueError: see `rescore`.
     """
     wanted: IntArray = np.sort(np.asarray(positions, dtype=np.int64))
+    check_width(query, blocks)
+    if wanted.size and not (int(wanted[0]) >= 0 and int(wanted[-1]) < blocks.rows):
+        raise ValueError(f"a position is outside the {blocks.rows} rows")
+    return wanted
+
+
+def check_width(query: RowQuery, blocks: BlockList) -> None:
+    """Whether codes stand row after row and are as wide as the query.
+
+    Raises:
+        ValueError: they do not.
+    """
     columns = query.columns if isinstance(query, PackedQuery) else query.weights.size
     for block in blocks.blocks[:1]:  # all blocks of a list are alike
         if block.codes.ndim != 2 or block.code_bytes != columns:
             raise ValueError(f"codes of shape {block.codes.shape} do not fit the query's {columns}")
-    if wanted.size and not (int(wanted[0]) >= 0 and int(wanted[-1]) < blocks.rows):
-        raise ValueError(f"a position is outside the {blocks.rows} rows")
-    return wanted
 
 
 def search(query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:

@@ -13,6 +13,7 @@
  *   5. a scan, and a second look       emk_scan, emk_scores, emk_rescore
  *   6. making a query                  scan_query.h: emk_turn, emk_table, emk_weights
  *   7. a whole search                  scan_search.h: emk_search
+ *   8. vectors to codes                scan_pack.h: emk_pack
  */
 #include <stdint.h>
 
@@ -29,7 +30,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* Rises with any change of the functions' arguments; Python refuses another number. */
-#define INTERFACE 4
+#define INTERFACE 5
 
 /* ---- 1. What Python hands over ------------------------------------------------------------- */
 
@@ -492,5 +493,17 @@ EXPORT int64_t emk_rescore(int target, int bits, const int8_t *weights, int64_t 
     return keeper.count;
 }
 
+/* Every row's score in a second look. scores: block->rows int64. */
+EXPORT void emk_row_scores(int target, int bits, const int8_t *weights, int64_t columns,
+                           int64_t stride, const int8_t *levels, const struct block *block,
+                           int64_t *scores) {
+    const struct packed packed = packed_of(weights, columns, stride, bits, levels);
+    const uint8_t *codes = (const uint8_t *)(uintptr_t)block->codes;
+    const uint16_t *gains = (const uint16_t *)(uintptr_t)block->gains;
+    for (int64_t row = 0; row < block->rows; row++, codes += columns)
+        scores[row] = (int64_t)targets[target].packed(&packed, codes) * gains[row];
+}
+
 #include "scan_query.h"
 #include "scan_search.h"
+#include "scan_pack.h"

@@ -3,7 +3,7 @@ only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,17 @@ class Turn:
     start: int
     stop: int
     signs: FloatArray
+
+
+def turn_table(turns: Sequence[Turn]) -> npt.NDArray[np.int64]:
+    """(n, 4) int64 for a compiled kernel: address of the signs, start, size, bits of the factor as
+    float64. The signs must live as long as it is used."""
+    table = np.zeros((len(turns), 4), dtype=np.int64)
+    for row, turn in zip(table, turns, strict=True):
+        size = turn.stop - turn.start
+        row[:3] = turn.signs.ctypes.data, turn.start, size
+        row[3:] = np.array([hadamard.factor(size)], dtype=np.float64).view(np.int64)
+    return table
 
 
 def turned(columns: FloatArray, turns: Iterable[Turn]) -> FloatArray:
@@ -99,16 +110,7 @@ class StageList:
             _check(stage, columns, interleaved=number == 0 and stage.bits < 8)
             if stage.blocks.rows != listed[0].blocks.rows:
                 raise ValueError(f"{stage.blocks.rows} rows after {listed[0].blocks.rows}")
-            turns = np.array(
-                [
-                    (turn.signs.ctypes.data, turn.start, turn.stop - turn.start, 0)
-                    for turn in stage.turns
-                ],
-                dtype=np.int64,
-            ).reshape(-1, 4)
-            turns[:, 3] = np.array(
-                [hadamard.factor(turn.stop - turn.start) for turn in stage.turns], dtype=np.float64
-            ).view(np.int64)
+            turns = turn_table(stage.turns)
             kept += [turns, *(turn.signs for turn in stage.turns)]
             levels = 0
             if stage.bits < 8:
@@ -139,9 +141,18 @@ def _check(stage: Stage, columns: int, *, interleaved: bool) -> None:
     for block in stage.blocks.blocks[:1]:  # all blocks of a list are alike
         if (block.codes.ndim == 3) != interleaved or block.code_bytes != columns:
             raise ValueError(f"codes of shape {block.codes.shape} for {stage.dim}x{stage.bits}")
-    for turn in stage.turns:
+    check_turns(stage.turns, stage.dim)
+
+
+def check_turns(turns: Iterable[Turn], dim: int) -> None:
+    """Whether a compiled kernel may use them on vectors of `dim` coordinates.
+
+    Raises:
+        ValueError: it may not.
+    """
+    for turn in turns:
         size = turn.stop - turn.start
-        fits = 0 <= turn.start < turn.stop <= stage.dim and not size & (size - 1)
+        fits = 0 <= turn.start < turn.stop <= dim and not size & (size - 1)
         plain = turn.signs.dtype == np.float32 and turn.signs.flags.c_contiguous
         if not (fits and plain and turn.signs.shape == (size,)):
-            raise ValueError(f"a turn of {turn.start}..{turn.stop} does not fit {stage.dim}")
+            raise ValueError(f"a turn of {turn.start}..{turn.stop} does not fit {dim}")

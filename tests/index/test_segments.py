@@ -17,6 +17,7 @@ from edge_mrl.index.segments import (
     with_refined,
     without,
 )
+from edge_mrl.index.vector_rows import Vectors
 from edge_mrl.kernel import unpack
 from edge_mrl.slices import Slice
 
@@ -24,10 +25,13 @@ SCAN = Slice(16, 2)
 LAYOUT = IndexLayout(Slice(16, 8), SCAN, Slice(16, 4))
 
 
-def segment_of(rows, first=1, last=None):
-    numbers = np.array(rows, dtype=np.int64)
+def vectors_of(rows):
     units = np.random.default_rng(0).standard_normal((len(rows), 16)).astype(np.float32)
-    return build(first, last or rows[-1], numbers, units, LAYOUT)
+    return Vectors(np.array(rows, dtype=np.int64), encode(units, LAYOUT.stored), LAYOUT.stored)
+
+
+def segment_of(rows, first=1, last=None):
+    return build(first, last or rows[-1], vectors_of(rows), LAYOUT)
 
 
 @settings(deadline=None)
@@ -48,15 +52,13 @@ def test_there_and_back(rows):
     assert (whole.refined.codes == segment.refined.codes).all()
     assert (whole.refined.gains == segment.refined.gains).all()
     assert whole.refined.codes.ctypes.data % 64 == 0
-    units = np.random.default_rng(0).standard_normal((len(rows), 16)).astype(np.float32)
-    assert (whole.refined.codes == encode(units, LAYOUT.refine).packed).all()
+    assert (whole.refined.codes == encode(vectors_of(rows).units, LAYOUT.refine).packed).all()
 
 
 def test_bytes_of_64_rows_lie_together():
     segment = segment_of(range(1, 71))
     assert segment.block.codes.shape == (2, SCAN.code_bytes, 64)
-    units = np.random.default_rng(0).standard_normal((70, 16)).astype(np.float32)
-    packed = encode(units, SCAN).packed
+    packed = encode(vectors_of(range(70)).units, SCAN).packed
     blobs = to_blobs(segment)
     assert blobs.codes[:64] == bytes(packed[:64, 0])
     assert blobs.codes[64:128] == bytes(packed[:64, 1])
@@ -111,7 +113,7 @@ def test_row_numbers_out_of_order_or_range_are_refused(rows):
 
 def test_too_many_rows_are_refused():
     rows = np.arange(1, MAX_ROWS + 2)
-    segment = build(1, MAX_ROWS + 1, rows, np.ones((rows.size, 16), dtype=np.float32), LAYOUT)
+    segment = build(1, MAX_ROWS + 1, vectors_of(rows), LAYOUT)
     assert from_blobs(1, MAX_ROWS + 1, to_blobs(segment), SCAN) is None
 
 

@@ -10,6 +10,8 @@ arrays: the number of cases, then each case by its kind:
 - 3, a search: width, float32 query; number of stages, each: dim, bits, columns; number of turns,
   each: start, size, float64 factor, float32 signs; bytes of levels, levels; blocks as above; keep;
   after all stages: bytes of scratch, number found, positions, scores
+- 4, codes of vectors: rows, width, dim, bits; int8 vectors, float64 lengths, float32 thresholds,
+  levels and root; turns as above; bytes of codes, codes, float32 scales
 """
 
 from __future__ import annotations
@@ -26,11 +28,12 @@ from edge_mrl.kernel import (
     Stage,
     StageList,
     hadamard,
+    packer,
     quantizer,
     reference,
     unpack,
 )
-from edge_mrl.kernel.quantizer import LEVELS, WHOLE_LEVELS, TableQuery
+from edge_mrl.kernel.quantizer import LEVELS, THRESHOLDS, WHOLE_LEVELS, TableQuery
 from tests.kernel.oracle import block_of
 
 LENGTHS = (0, 1, 5, 63, 64, 65, 127, 128, 200, 255, 256, 257, 1000)
@@ -93,6 +96,30 @@ def _turn(generator, case):
     return _numbers(2, size) + b"".join(array.tobytes() for array in arrays)
 
 
+def _turns(turns):
+    parts = [_numbers(len(turns))]
+    for turn in turns:
+        size = turn.stop - turn.start
+        factor = np.array([hadamard.factor(size)], dtype=np.float64)
+        parts += [_numbers(turn.start, size), factor.tobytes(), turn.signs.tobytes()]
+    return b"".join(parts)
+
+
+def _codes(generator, case):
+    bits, dim = (1, 2, 4)[case % 3], int(generator.choice(WIDTHS))
+    rows = generator.integers(-127, 128, (case % 5, dim + case % 3)).astype(np.int8)
+    if case % 4 == 0:
+        rows[:1] = 0
+    turns = rotation.turns(dim)
+    packed, scales = packer.pack_rows(rows, dim, bits, turns)
+    parts = [_numbers(*rows.shape, dim, bits), rows.tobytes()]
+    parts += [packer.lengths(rows[:, :dim]).tobytes(), THRESHOLDS[bits].tobytes()]
+    parts += [LEVELS[bits].tobytes(), np.float32(np.sqrt(dim)).tobytes(), _turns(turns)]
+    return _numbers(4) + b"".join(
+        [*parts, _numbers(packed.nbytes), packed.tobytes(), scales.tobytes()]
+    )
+
+
 def _search(generator, case):
     lengths = [int(generator.choice(LENGTHS)) for _ in range(int(generator.integers(1, 4)))]
     if case % 31 == 0:
@@ -115,11 +142,7 @@ def _search(generator, case):
     parts = [_numbers(3, query.size), query.tobytes(), _numbers(len(stages))]
     for stage, keep in zip(stages, keeps, strict=True):
         parts.append(_numbers(stage.dim, stage.bits, (stage.dim * stage.bits + 7) // 8))
-        parts.append(_numbers(len(stage.turns)))
-        for turn in stage.turns:
-            size = turn.stop - turn.start
-            factor = np.array([hadamard.factor(size)], dtype=np.float64)
-            parts += [_numbers(turn.start, size), factor.tobytes(), turn.signs.tobytes()]
+        parts.append(_turns(stage.turns))
         by_bits = LEVELS if stage is stages[0] else WHOLE_LEVELS
         levels = by_bits[stage.bits].tobytes() if stage.bits < 8 else b""
         parts += [_numbers(len(levels)), levels, _blocks(stage.blocks.blocks), _numbers(keep)]
@@ -132,7 +155,7 @@ def write(path: Path, count: int) -> None:
     generator = np.random.default_rng(20)
     made = []
     for case in range(count):
-        make = (_scan, _scan, _query, _turn, _search, _search)[int(generator.integers(6))]
+        make = (_scan, _scan, _query, _turn, _search, _search, _codes)[int(generator.integers(7))]
         made.append(make(generator, case))
     path.write_bytes(_numbers(count) + b"".join(made))
 

@@ -139,6 +139,45 @@ static void turn_case(int64_t test) {
     free(values), free(signs), free(factor), free(expected);
 }
 
+static struct turn *read_turns(int64_t *count) {
+    *count = number();
+    struct turn *turns = malloc((size_t)*count * sizeof *turns);
+    for (int64_t t = 0; t < *count; t++) {
+        turns[t].start = number(), turns[t].size = number();
+        double *factor = bytes(8);
+        turns[t].factor = *factor;
+        free(factor);
+        turns[t].signs = (uintptr_t)bytes(4 * turns[t].size);
+    }
+    return turns;
+}
+
+static void free_turns(struct turn *turns, int64_t count) {
+    for (int64_t t = 0; t < count; t++)
+        free((void *)(uintptr_t)turns[t].signs);
+    free(turns);
+}
+
+static void codes_case(int64_t test) {
+    const int64_t rows = number(), width = number(), dim = number(), bits = number();
+    int8_t *vectors = bytes(rows * width);
+    double *lengths = bytes(8 * rows);
+    float *thresholds = bytes(4 * ((1 << bits) - 1)), *levels = bytes(4 << bits), *root = bytes(4);
+    int64_t count;
+    struct turn *turns = read_turns(&count);
+    const int64_t size = number();
+    uint8_t *expected = bytes(size), *codes = calloc(1, (size_t)size);
+    float *expected_scales = bytes(4 * rows), *scales = malloc((size_t)(4 * rows));
+    float *scratch = malloc((size_t)(4 * dim));
+    emk_pack(vectors, rows, width, lengths, dim, (int)bits, turns, count, thresholds, levels, *root,
+             codes, scales, scratch);
+    expect(!memcmp(codes, expected, (size_t)size), 0, test, "a code");
+    expect(!memcmp(scales, expected_scales, (size_t)(4 * rows)), 0, test, "a scale");
+    free_turns(turns, count);
+    free(vectors), free(lengths), free(thresholds), free(levels), free(root);
+    free(expected), free(codes), free(expected_scales), free(scales), free(scratch);
+}
+
 static void search_case(unsigned targets, int64_t test) {
     enum { MOST = 8 };
     struct stage stages[MOST];
@@ -149,16 +188,7 @@ static void search_case(unsigned targets, int64_t test) {
     for (int64_t s = 0; s < count; s++) {
         struct stage *stage = &stages[s];
         stage->dim = number(), stage->bits = number(), stage->columns = number();
-        stage->turn_count = number();
-        struct turn *turns = malloc((size_t)stage->turn_count * sizeof *turns);
-        for (int64_t t = 0; t < stage->turn_count; t++) {
-            turns[t].start = number(), turns[t].size = number();
-            double *factor = bytes(8);
-            turns[t].factor = *factor;
-            free(factor);
-            turns[t].signs = (uintptr_t)bytes(4 * turns[t].size);
-        }
-        stage->turns = (uintptr_t)turns;
+        stage->turns = (uintptr_t)read_turns(&stage->turn_count);
         stage->levels = (uintptr_t)bytes(number());
         stage->blocks = (uintptr_t)read_blocks(&stage->count);
         keeps[s] = number();
@@ -182,10 +212,8 @@ static void search_case(unsigned targets, int64_t test) {
         free(work), free(scratch);
     }
     for (int64_t s = 0; s < count; s++) {
-        struct turn *turns = (struct turn *)(uintptr_t)stages[s].turns;
-        for (int64_t t = 0; t < stages[s].turn_count; t++)
-            free((void *)(uintptr_t)turns[t].signs);
-        free(turns), free((void *)(uintptr_t)stages[s].levels);
+        free_turns((struct turn *)(uintptr_t)stages[s].turns, stages[s].turn_count);
+        free((void *)(uintptr_t)stages[s].levels);
         free_blocks((struct block *)(uintptr_t)stages[s].blocks, stages[s].count);
     }
     free(query), free(positions), free(scores);
@@ -206,8 +234,10 @@ int main(int argc, char **argv) {
             query_case(test);
         else if (kind == 2)
             turn_case(test);
-        else
+        else if (kind == 3)
             search_case(targets, test);
+        else
+            codes_case(test);
     }
     fclose(input);
     printf("%lld cases, targets %#x: %s\n", (long long)count, targets,

@@ -15,6 +15,7 @@ from edge_mrl.kernel import (
     available,
     hadamard,
     pack,
+    packer,
     quantizer,
     reference,
     unpack,
@@ -187,6 +188,32 @@ def test_queries_become_the_same_integers(kernel, bits, values):
         assert found.offset == expected.offset
     else:
         assert (found.weights == expected.weights).all()
+
+
+@EVERY
+@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.parametrize("dim", [1, 2, 7, 64, 100, 256, 384])
+def test_vectors_become_the_same_codes(kernel, bits, dim):
+    rows = np.random.default_rng(dim).integers(-127, 128, (300, dim + 3)).astype(np.int8)
+    rows[5] = 0
+    rows[6, :dim] = 0
+    expected = packer.pack_rows(rows, dim, bits, rotation.turns(dim))
+    found = kernel.pack_rows(rows, dim, bits, rotation.turns(dim))
+    assert (found[0] == expected[0]).all()
+    assert found[1].tobytes() == expected[1].tobytes()
+    assert found[1][5] == found[1][6] == 0 < found[1][7]
+    assert kernel.pack_rows(rows[:0], dim, bits, rotation.turns(dim))[0].shape[0] == 0
+
+
+@EVERY
+def test_every_row_can_be_looked_at_again(kernel):
+    for bits in (1, 2, 4):
+        block = rows_of(130, 100, bits, bits)
+        values = np.random.default_rng(bits).normal(size=100).astype(np.float32)
+        query = quantizer.prepare_rows(values, bits)
+        assert kernel.score(query, block).tolist() == row_scores_by_hand(query, block)
+        with pytest.raises(ValueError):
+            kernel.score(query, rows_of(10, 300, bits, 1))
 
 
 @EVERY
