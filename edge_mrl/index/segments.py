@@ -180,13 +180,26 @@ def _block(
     return CodeBlock(_aligned(blobs.codes).reshape(shape), levels)
 
 
-def _aligned(codes: bytes) -> npt.NDArray[np.uint8]:
+def _aligned(codes: bytes | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """A copy that begins with a cache line: a row that spans one more takes up to twice as long."""
-    room = np.empty(len(codes) + _CACHE_LINE, dtype=np.uint8)
+    flat = np.frombuffer(codes, dtype=np.uint8)
+    room = np.empty(flat.size + _CACHE_LINE, dtype=np.uint8)
     start = -room.ctypes.data % _CACHE_LINE
-    aligned = room[start : start + len(codes)]
-    aligned[:] = np.frombuffer(codes, dtype=np.uint8)
-    return aligned
+    room[start : start + flat.size] = flat
+    return room[start : start + flat.size]
+
+
+def aligned(segment: Segment) -> Segment:
+    """The same segment with its codes where the kernel reads them soonest, as `from_blobs` puts
+    them."""
+    moved = [
+        None
+        if block is None
+        else CodeBlock(_aligned(block.codes).reshape(block.codes.shape), block.gains, block.alive)
+        for block in (segment.block, segment.refined)
+    ]
+    assert moved[0] is not None
+    return replace(segment, block=moved[0], refined=moved[1])
 
 
 def without(segment: Segment, dead: IntArray) -> Segment:

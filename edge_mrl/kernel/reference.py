@@ -71,24 +71,32 @@ def score(query: PreparedQuery | RowQuery, block: CodeBlock) -> IntArray:
 
 def _lookup(query: TableQuery, block: CodeBlock) -> IntArray:
     count, columns, _ = block.codes.shape
-    kind = np.uint16 if columns <= _UINT16_BYTES else np.uint32
-    entries = query.entries.astype(np.uint32)
+    if query.entries.shape[0] != 2 * columns:
+        raise ValueError(f"codes of {columns} bytes do not fit {query.entries.shape[0]} tables")
     # One table of 256 for a byte: entry b is that of nibble b % 16 plus that of nibble b // 16.
-    pairs = entries[1::2, :, None] + entries[0::2, None, :]
-    tables = pairs.reshape(columns, 256).astype(kind)
+    pairs = query.entries[1::2, :, None] + query.entries[0::2, None, :]
+    tables = [table.tobytes() for table in pairs.astype(np.uint8, copy=False)]
     result = np.empty((count, BLOCK_ROWS), dtype=np.int64)
-    total = np.empty((min(count, _CHUNK // BLOCK_ROWS), BLOCK_ROWS), dtype=kind)
-    found = np.empty_like(total)
-    for start in range(0, count, total.shape[0] or 1):
-        chunk = block.codes[start : start + total.shape[0]]
-        size = chunk.shape[0]
-        np.take(tables[0], chunk[:, 0], out=total[:size], mode="clip")
-        for column in range(1, columns):
-            np.take(tables[column], chunk[:, column], out=found[:size], mode="clip")
-            total[:size] += found[:size]
-        result[start : start + size] = total[:size]
+    kind = np.uint16 if columns <= _UINT16_BYTES else np.uint32
+    step = _CHUNK // BLOCK_ROWS
+    for start in range(0, count, step):
+        chunk = block.codes[start : start + step]
+        total = np.zeros(chunk.shape[0] * BLOCK_ROWS, dtype=kind)
+        for column in range(0, columns, 2):
+            # Two bytes' entries fit into one: at most 4 x 63.
+            found = _translated(chunk[:, column], tables[column])
+            if column + 1 < columns:
+                found = found + _translated(chunk[:, column + 1], tables[column + 1])
+            total += found
+        result[start : start + step] = total.reshape(-1, BLOCK_ROWS)
     result += query.offset
     return result.reshape(-1)[: block.rows]
+
+
+def _translated(codes: ByteArray, table: bytes) -> ByteArray:
+    """Each byte looked up. `bytes.translate` takes half the time of `numpy.take`, which makes
+    64-bit numbers of its indices first."""
+    return np.frombuffer(codes.tobytes().translate(table), dtype=np.uint8)
 
 
 def _dot(query: IntQuery, codes: ByteArray) -> IntArray:
