@@ -31,6 +31,10 @@ PURE = [
     "index/segments.py",
     "index/vector_rows.py",
     "vector_files/npy_array.py",
+    "serve/http_error.py",
+    "serve/limits.py",
+    "serve/requests.py",
+    "serve/responses.py",
     "planning/candidates.py",
     "planning/cost.py",
     "planning/facts.py",
@@ -55,7 +59,12 @@ IO_MODULES = {
     "urllib",
     "http",
 }
-OF_AN_EXTRA = {"edge_mrl/vector_files/parquet.py": {"pyarrow"}}
+OF_AN_EXTRA = {
+    "edge_mrl/vector_files/parquet.py": {"pyarrow"},
+    "edge_mrl/serve/app.py": {"starlette"},
+    "edge_mrl/serve/connections.py": {"h11", "uvicorn"},
+    "edge_mrl/serve/running.py": {"uvicorn"},
+}
 """The files, each alone in it, that import a package of an extra."""
 
 
@@ -112,6 +121,7 @@ def test_pure_files_do_no_io(file):
         ("json_lines.py", {"errors"}),
         ("corpus.py", {"errors", "index", "json_lines"}),
         ("vector_files", {"errors", "slices", "schema", "json_lines", "index", "vector_files"}),
+        ("serve", {"encoder", "errors", "index", "schema", "serve", "slices"}),
         ("doctor.py", {"backends", "bundle", "index", "kernel", "planning", "version"}),
     ],
 )
@@ -165,6 +175,11 @@ def test_importing_the_runtime_loads_no_engine_and_no_exporter():
     }
     assert not loaded & heavy
     assert not [name for name in loaded if name.startswith("edge_mrl_export")]
+
+
+def test_the_command_line_loads_no_web_server_before_it_serves():
+    statement = "import edge_mrl.cli.serve, edge_mrl.cli.build, edge_mrl.cli.add"
+    assert not loaded_by(statement) & {"uvicorn", "starlette", "h11", "pyarrow"}
 
 
 def test_importing_the_exporter_is_light_too():

@@ -11,7 +11,7 @@ from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_f
 from edge_mrl.cli.output import print_json
 from edge_mrl.cli.vector_arguments import query_vector
 from edge_mrl.errors import InputError
-from edge_mrl.index import Hit, Index
+from edge_mrl.index import Index
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,15 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
     with Index.open(arguments.index, encoder) as index:
         hits = index.search(query, arguments.k, exact=arguments.exact)
     if arguments.json:
-        print_json({"hits": [hit_as_json(hit) for hit in hits]})
+        print_json({"hits": [hit.as_json() for hit in hits]})
     else:
         width = shutil.get_terminal_size().columns
         for hit in hits:
             line = f"{hit.score:.3f}  {hit.id}  {' '.join(hit.text.split())}"
             print(textwrap.shorten(line, width, placeholder=" ..."))
     return 0
-
-
-def hit_as_json(hit: Hit) -> dict[str, object]:
-    """A hit as plain values for a JSON document."""
-    return {"id": hit.id, "score": hit.score, "text": hit.text, "metadata": hit.metadata}
