@@ -12,11 +12,12 @@ from typing import Literal, NoReturn, cast
 from edge_mrl.errors import InputError
 from edge_mrl.schema import Table
 from edge_mrl.serve.http_error import HttpError, about
-from edge_mrl.slices import check_trained
+from edge_mrl.slices import MAX_DIM, check_trained
 
 MAX_INPUTS = 2048
 """Texts in one request, as in OpenAI's API."""
 
+DEFAULT_HITS = 10
 MAX_HITS = 10_000
 
 InputType = Literal["query", "document"]
@@ -97,10 +98,9 @@ def parse_embeddings(body: bytes, model: ServedModel) -> EmbeddingsRequest:
     with about("model"):
         name = table.text("model")
     check_model(name, model)
-    dim = model.dims[-1]
-    if "dimensions" in table:
-        with about("dimensions"):
-            dim = check_trained(table.integer("dimensions", 1, 2**31), model.dims)
+    with about("dimensions"):
+        asked = table.optional_integer("dimensions", 1, MAX_DIM)
+        dim = model.dims[-1] if asked is None else check_trained(asked, model.dims)
     with about("encoding_format"):
         encoding = _one_of(table, "encoding_format", ("float", "base64")) or "float"
     with about("input_type"):
@@ -124,13 +124,10 @@ def parse_search(body: bytes) -> SearchRequest:
     table = parse_object(body)
     with about(None):
         table.only("query", "limit", "exact")
-    limit, exact = 10, False
-    if "limit" in table:
-        with about("limit"):
-            limit = table.integer("limit", 1, MAX_HITS)
-    if "exact" in table:
-        with about("exact"):
-            exact = table.flag("exact")
+    with about("limit"):
+        limit = table.optional_integer("limit", 1, MAX_HITS) or DEFAULT_HITS
+    with about("exact"):
+        exact = "exact" in table and table.flag("exact")
     return SearchRequest(_query(table), limit, exact)
 
 

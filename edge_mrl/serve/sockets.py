@@ -18,6 +18,9 @@ def listen_tcp(host: str, port: int) -> socket.socket:
     Raises:
         ServeError: it is taken, or not an address of this machine.
     """
+    if not 0 <= port <= 65_535:
+        # The resolver would take the remainder and listen there.
+        raise ServeError(f"there is no port {port}: give 1 to 65535, or 0 for a free one")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, *_, address = found[0]
@@ -29,7 +32,7 @@ def listen_tcp(host: str, port: int) -> socket.socket:
         except OSError:
             listener.close()
             raise
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ServeError(
             f"cannot listen on {host} port {port} ({reason}): choose another with --host or --port"
