@@ -42,7 +42,8 @@ class Gate:
         incoming = Incoming(receive, headers)
 
         async def answer(message: Any) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= 400:
+            # Who was too slow is not waited for.
+            if message["type"] == "http.response.start" and 408 != message["status"] >= 400:
                 await incoming.drain()
             await send(message)
 

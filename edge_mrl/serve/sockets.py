@@ -23,8 +23,9 @@ def listen_tcp(host: str, port: int) -> socket.socket:
         raise ServeError(f"there is no port {port}: give 1 to 65535, or 0 for a free one")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, *_, address = found[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # With the protocol named, asyncio turns Nagle's algorithm off; else answers wait 40 ms.
+        family, kind, protocol, _, address = found[0]
+        listener = socket.socket(family, kind, protocol)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)

@@ -13,6 +13,7 @@ import pytest
 
 from edge_mrl import Index
 from edge_mrl.cli.main import main
+from edge_mrl.serve.sockets import listen_tcp
 from tests.serve.conftest import TEXTS, make_index
 
 EMBED = {"model": "words", "input": "x"}
@@ -290,6 +291,13 @@ def test_starts_that_are_refused(capsys, static_bundle, documents, tmp_path, mon
     assert "AF_UNIX" in refused(capsys, bundle, "--socket", tmp_path / ("x" * 200))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert "--port" in refused(capsys, bundle, "--port", taken.getsockname()[1])
+
+
+def test_answers_do_not_wait_for_an_acknowledgement():
+    """Asyncio sets TCP_NODELAY only where the socket names its protocol."""
+    for host in ("127.0.0.1", "localhost"):
+        with listen_tcp(host, 0) as listener:
+            assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_an_index_of_another_model(capsys, static_bundle, tmp_path):
