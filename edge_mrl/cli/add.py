@@ -9,9 +9,13 @@ from pathlib import Path
 
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for
 from edge_mrl.cli.output import Progress, print_json
-from edge_mrl.cli.vector_arguments import add_vector_file_arguments, chosen_vector_file
+from edge_mrl.cli.vector_arguments import (
+    add_vector_file_arguments,
+    chosen_vector_file,
+    refuse_column_arguments,
+)
 from edge_mrl.corpus import Corpus
-from edge_mrl.errors import CorpusError
+from edge_mrl.errors import CorpusError, InputError
 from edge_mrl.index import Index, Record
 from edge_mrl.vector_files import add_vector_file, check_vector_file
 
@@ -45,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _corpus(arguments: argparse.Namespace) -> tuple[int, int]:
+    refuse_column_arguments(arguments)
     corpus = Corpus.check(arguments.input)
     encoder = load_encoder_for(arguments.index, arguments)
     progress = Progress("adding", corpus.count, "documents")
@@ -57,6 +62,8 @@ def _corpus(arguments: argparse.Namespace) -> tuple[int, int]:
 
 
 def _vectors(arguments: argparse.Namespace) -> tuple[int, int]:
+    if arguments.bundle or arguments.variant:
+        raise InputError("--bundle and --variant go with --input: vectors need no encoder")
     file = chosen_vector_file(arguments)
     with Index.open(arguments.index) as index:
         count = check_vector_file(index, file, upsert=arguments.upsert)

@@ -11,7 +11,11 @@ from edge_mrl.bundle import Bundle
 from edge_mrl.cli.arguments import numbers
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder
 from edge_mrl.cli.output import Progress, format_bytes, print_json
-from edge_mrl.cli.vector_arguments import add_vector_file_arguments, chosen_vector_file
+from edge_mrl.cli.vector_arguments import (
+    add_vector_file_arguments,
+    chosen_vector_file,
+    refuse_column_arguments,
+)
 from edge_mrl.corpus import Corpus
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index, IndexStats, build_index, build_with, default_layout
@@ -67,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _from_corpus(arguments: argparse.Namespace) -> tuple[IndexStats, str]:
+    refuse_column_arguments(arguments)
     if arguments.identity or arguments.dims:
         raise InputError("--identity and --dims go with --vectors: a bundle says both by itself")
     if arguments.bundle is None:

@@ -39,6 +39,21 @@ def add_vector_file_arguments(
     )
 
 
+def refuse_column_arguments(arguments: argparse.Namespace) -> None:
+    """Columns mean nothing for a corpus.
+
+    Raises:
+        InputError: one was named.
+    """
+    if (
+        arguments.column
+        or arguments.id_column
+        or arguments.text_column
+        or arguments.metadata_columns
+    ):
+        raise InputError("columns go with --vectors: a corpus has fields of fixed names")
+
+
 def chosen_vector_file(arguments: argparse.Namespace) -> VectorFile:
     """The file that `--vectors` names, its header checked."""
     metadata = arguments.metadata_columns

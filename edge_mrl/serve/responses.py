@@ -66,4 +66,5 @@ def _model(model: ServedModel) -> dict[str, object]:
 
 
 def _json(document: object) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    # Escaped, since metadata may hold half of a surrogate pair, which UTF-8 cannot.
+    return json.dumps(document, separators=(",", ":")).encode()

@@ -70,6 +70,8 @@ def test_add_and_upsert(capsys, built, vectors, rows, tmp_path):
     assert "the id 100 is in the index already" in fails(capsys, "add", built, "--vectors", vectors)
     added = run_json(capsys, "add", built, "--vectors", vectors, "--upsert")
     assert (added["added"], added["documents"]) == (50, 50)
+    line = fails(capsys, "add", built, "--vectors", vectors, "--bundle", tmp_path)
+    assert "need no encoder" in line
     np.save(tmp_path / "more.npy", rows[:5])
     assert run_json(capsys, "add", built, "--vectors", tmp_path / "more.npy")["documents"] == 55
 
@@ -113,6 +115,8 @@ def test_texts_need_a_bundle_and_nothing_of_vectors(capsys, tmp_path):
     options = ["build", tmp_path / "x.db", "--input", tmp_path / "c"]
     assert "--bundle" in fails(capsys, *options)
     assert "--vectors" in fails(capsys, *options, "--identity", "x")
+    for command in (options, ["add", *options[1:]]):
+        assert "columns go with" in fails(capsys, *command, "--id-column", "x")
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,18 @@
 import warnings
 
 import numpy as np
-import openai
 import pytest
+
+with warnings.catch_warnings():
+    # It still imports what a later pydantic gave up.
+    warnings.simplefilter("ignore")
+    import openai
 
 TEXTS = ["Compress a file.", "A bird.", "Ω ≠ ∅ 🐦"]
 
 
 @pytest.fixture
 def client(server):
-    # The client still calls what a later pydantic renamed.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         with openai.OpenAI(

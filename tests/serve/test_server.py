@@ -32,6 +32,14 @@ def test_search_gives_the_hits_of_the_index(server, encoder, documents):
             assert [hit["id"] for hit in by_vector["hits"]] == [hit.id for hit in hits]
 
 
+def test_metadata_that_utf8_cannot_hold(start, static_bundle, encoder, tmp_path):
+    with Index.open(tmp_path / "i.db", encoder) as index:
+        index.add(["A bird."], metadata=[{"half": "\ud83d", "whole": "🐦"}])
+    one = start(static_bundle, "--index", tmp_path / "i.db", "--port", 0)
+    (hit,) = one.ask("/search", {"query": "a bird"})[2]["hits"]
+    assert hit["metadata"] == {"half": "\ud83d", "whole": "🐦"}
+
+
 def test_health_and_models(server):
     assert server.ask("/health")[2] == {"status": "ok"}
     (model,) = server.ask("/v1/models")[2]["data"]
