@@ -16,14 +16,19 @@ from edge_mrl.errors import ExportError
 
 
 @contextlib.contextmanager
-def staged(destination: Path, *, overwrite: bool) -> Iterator[Path]:
+def staged(destination: Path, *, overwrite: bool, mark: str = MANIFEST_NAME) -> Iterator[Path]:
     """A new folder beside `destination` that takes its place when the block ends well, and vanishes
     when not.
 
+    Args:
+        destination: where the folder is to stand.
+        overwrite: whether a folder of the same kind that stands there is replaced.
+        mark: the file by which such a folder is known.
+
     Raises:
-        ExportError: `destination` exists and may not be replaced, or its parent is no folder.
+        ExportError: `destination` exists and may not be replaced.
     """
-    _check_destination(destination, overwrite=overwrite)
+    _check_destination(destination, overwrite=overwrite, mark=mark)
     parent = destination.parent
     parent.mkdir(parents=True, exist_ok=True)
     staging = parent / f".{destination.name}.partial-{os.getpid()}"
@@ -55,16 +60,17 @@ def list_files(folder: Path) -> tuple[FileEntry, ...]:
     return tuple(entries)
 
 
-def _check_destination(destination: Path, *, overwrite: bool) -> None:
+def _check_destination(destination: Path, *, overwrite: bool, mark: str) -> None:
     if not os.path.lexists(destination):
         return
     if not overwrite:
         raise ExportError(f"{destination} exists: choose another place or give --overwrite")
     if not destination.is_dir() or (
-        any(destination.iterdir()) and not (destination / MANIFEST_NAME).is_file()
+        any(destination.iterdir()) and not (destination / mark).is_file()
     ):
+        kind = "a bundle" if mark == MANIFEST_NAME else f"a folder with {mark}"
         raise ExportError(
-            f"{destination} is not a bundle, so it is not replaced: choose another place"
+            f"{destination} is not {kind}, so it is not replaced: choose another place"
         )
 
 
