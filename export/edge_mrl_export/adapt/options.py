@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge_mrl.errors import ExportError
 
 MAX_TEXTS = 10_000
-EPOCHS = 30
+EPOCHS = 20
 SEED = 0
 SMALLEST = 32
 """The smallest size by default: below it, retrieval keeps little of any model that was tried."""
