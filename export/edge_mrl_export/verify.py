@@ -62,7 +62,7 @@ def verify_variant(
         cosines = _cosines(vectors, reference)
         cosine[dim] = float(cosines[whole].mean())
         lowest = min(lowest, float(cosines[: checkup.golden][whole[: checkup.golden]].min()))
-        shared[dim] = overlap(neighbours(vectors), neighbours(reference))
+        shared[dim] = overlap(neighbours(vectors[whole]), neighbours(reference[whole]))
     bundle = Bundle.open(folder)
     gate = RANK_GATES[variant.precision]
     found = Measures(cosine, lowest, shared, by_batch, by_padding)
