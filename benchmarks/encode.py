@@ -1,6 +1,6 @@
 """Text to vector, one text at a time, one thread: this runtime beside what it is built on.
 
-    python -m benchmarks.encode BUNDLE [--variant NAME ...] [--fastembed MODEL] [--rounds N] [--json]
+    python -m benchmarks.encode BUNDLE [--variant NAME ...] [--fastembed MODEL] [--rounds N]
 
 Rivals in the same run, taken in turn: the bare engine with the bare tokenizer (what the runtime
 adds is the difference), the bundle's other variants, the wordllama library where the bundle is
@@ -176,6 +176,8 @@ def bare_engine(encoder: Encoder, text: str) -> Way | None:
     if limit is not None:
         tokenizer.enable_truncation(limit)
     run = maker(encoder)
+    if run is None:
+        return None
 
     def way() -> object:
         encoding = tokenizer.encode(text, add_special_tokens=manifest.tokenizer.add_special_tokens)
@@ -207,14 +209,18 @@ def bare_onnx(encoder: Encoder) -> Callable[[list[int]], object]:
     return run
 
 
-def bare_tflite(encoder: Encoder) -> Callable[[list[int]], object]:
-    """The signature that fits, at full width: a whole vector needs no cut."""
+def bare_tflite(encoder: Encoder) -> Callable[[list[int]], object] | None:
+    """The signature that fits, at full width: a whole vector needs no cut. None where a file takes
+    any length, since every other length lays out its memory anew."""
     from ai_edge_litert.interpreter import Interpreter
 
     path = encoder.bundle.path / encoder.variant.files[0]
     interpreter = Interpreter(str(path), num_threads=1)
     runners = [interpreter.get_signature_runner(key) for key in interpreter.get_signature_list()]
-    lengths = [int(one.get_input_details()["input_ids"]["shape"][1]) for one in runners]
+    details = [one.get_input_details()["input_ids"] for one in runners]
+    lengths = [int(one["shape_signature"][1]) for one in details]
+    if min(lengths) < 0:
+        return None
     pad = encoder.bundle.manifest.tokenizer.pad_id
 
     def run(ids: list[int]) -> object:

@@ -1,6 +1,6 @@
 """What smaller variants keep of fp32's retrieval: nDCG@10 at every trained size, query by query.
 
-    python -m benchmarks.retrieval BUNDLE FOLDER... [--reference NAME] [--documents N] [--json]
+    python -m benchmarks.retrieval BUNDLE FOLDER... [--reference NAME] [--variant NAME ...]
 
 Each FOLDER is a labelled set in BEIR's layout. The reference is the bundle's first fp32 variant,
 unless another is named. Differences to it are paired: the interval is over
@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("data", type=Path, nargs="+")
     parser.add_argument("--reference", metavar="NAME")
+    parser.add_argument("--variant", nargs="+", help="default: every variant that can run here")
     parser.add_argument("--documents", type=int, default=DOCUMENTS)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -43,7 +44,8 @@ def main() -> None:
     if arguments.reference is None and not whole:
         parser.error("the bundle has no fp32 variant: name another with --reference")
     reference = manifest.variant(arguments.reference or whole[0])
-    variants = [one for one in manifest.variants if available(one) and one != reference]
+    names = arguments.variant or [one.name for one in manifest.variants if available(one)]
+    variants = [manifest.variant(name) for name in names if name != reference.name]
     rows = []
     for folder in arguments.data:
         data = read_data(folder)
