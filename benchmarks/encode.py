@@ -7,8 +7,9 @@ adds is the difference), the bundle's other variants, the wordllama library wher
 wordllama's and it is installed, and fastembed with the model's sentence-transformers folder (in
 float32, mean pooling, without modules behind the pooling, since that is what fastembed runs).
 
-Ratios are medians of the ratios of each round, in which every way runs once: another process that
-takes the machine for a while slows both sides of a ratio.
+Times are processor time, which other processes on the machine do not add to, though they share its
+caches. Ratios are medians of the ratios of each round, in which every way runs once, each round in
+another order.
 """
 
 from __future__ import annotations
@@ -112,14 +113,17 @@ def measure(
 def interleaved(
     ways: dict[tuple[str, str], Way], rounds: int
 ) -> dict[tuple[str, str], list[float]]:
-    """Microseconds of rounds in which each way runs once: a slow spell hits all of them."""
+    """Microseconds of rounds in which each way runs once, so that a slow spell hits all of them."""
+    order = list(ways.items())
+    random = np.random.default_rng(0)
     samples: dict[tuple[str, str], list[float]] = {name: [] for name in ways}
     for number in range(WARM_UP + rounds):
-        for name, way in ways.items():
-            start = time.perf_counter()
+        for place in random.permutation(len(order)):
+            name, way = order[place]
+            start = time.process_time()
             way()
             if number >= WARM_UP:
-                samples[name].append(1e6 * (time.perf_counter() - start))
+                samples[name].append(1e6 * (time.process_time() - start))
     return samples
 
 
