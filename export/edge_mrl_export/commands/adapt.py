@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edge_mrl.cli.arguments import numbers
 from edge_mrl.cli.output import Progress, format_table, print_json
 from edge_mrl_export.adapt import AdaptOptions, AdaptReport, adapt
 from edge_mrl_export.adapt.options import EPOCHS, MAX_TEXTS, SEED
 from edge_mrl_export.adapt.run import MIN_TEXTS
-from edge_mrl_export.commands.arguments import numbers
 from edge_mrl_export.commands.check import as_json as front_loading_as_json
 
 
