@@ -73,17 +73,19 @@ class OnnxBackend:
             ) from error
         return cls(session, pad_id=pad_id, batched=variant.pad_invariant)
 
-    def embed(self, token_ids: Sequence[Sequence[int]], dim: int) -> FloatArray:
+    def embed(self, token_ids: Sequence[Sequence[int]], dim: int, *, room: int = 0) -> FloatArray:
         """See `Backend.embed`.
 
         Texts are run longest first, in batches of similar length. A variant whose vectors depend on
-        the batch (dynamic quantisation takes one scale per tensor) runs every text alone, so that
-        they do not."""
+        the batch (dynamic quantisation takes one scale per tensor) runs every text alone and never
+        padded, so that they do not."""
         vectors = np.zeros((len(token_ids), dim), dtype=np.float32)
         order = sorted(range(len(token_ids)), key=lambda row: len(token_ids[row]), reverse=True)
         order = [row for row in order if len(token_ids[row])]
         for batch in self._batches(order, token_ids):
-            vectors[batch] = self._run([token_ids[row] for row in batch], dim)
+            vectors[batch] = self._run(
+                [token_ids[row] for row in batch], dim, room if self._batched else 0
+            )
         return vectors
 
     def _batches(
@@ -96,8 +98,8 @@ class OnnxBackend:
             yield list(order[start : start + count])
             start += count
 
-    def _run(self, batch: Sequence[Sequence[int]], dim: int) -> FloatArray:
-        shape = len(batch), len(batch[0])
+    def _run(self, batch: Sequence[Sequence[int]], dim: int, room: int) -> FloatArray:
+        shape = len(batch), max(len(batch[0]), room)
         ids = np.full(shape, self._pad_id, dtype=np.int64)
         mask = np.zeros(shape, dtype=np.int64)
         for row, tokens in enumerate(batch):

@@ -11,12 +11,14 @@ from edge_mrl.slices import FloatArray
 class Backend(Protocol):
     """Token ids in, unit vectors out. One instance holds one variant's weights."""
 
-    def embed(self, token_ids: Sequence[Sequence[int]], dim: int) -> FloatArray:
+    def embed(self, token_ids: Sequence[Sequence[int]], dim: int, *, room: int = 0) -> FloatArray:
         """Embed tokenised texts.
 
         Args:
             token_ids: one list of ids per text, special tokens included, possibly empty.
             dim: a size that the variant gives.
+            room: pad each text to this many tokens at least, where the engine pads at all. What is
+                padded must not change a vector; a check of that is what this is for.
 
         Returns:
             (n, dim) float32, rows of unit length; zero rows for texts without tokens where the

@@ -36,11 +36,12 @@ def check_size(weights: Sequence[Path]) -> None:
         )
 
 
-def export_backbone(folder: Path) -> onnx.ModelProto:
+def export_backbone(folder: Path, *, opset: int = OPSET) -> onnx.ModelProto:
     """Export a transformers folder.
 
     Args:
         folder: holds config.json and model.safetensors.
+        opset: the ONNX operator set, one that `check_opset` lets through.
 
     Returns:
         A model with the output `HIDDEN`, float32 [batch, sequence, hidden]. Nothing is left on
@@ -60,7 +61,7 @@ def export_backbone(folder: Path) -> onnx.ModelProto:
                 library_name="transformers",
                 framework="pt",
                 dtype="fp32",
-                opset=OPSET,
+                opset=opset,
                 monolith=True,
                 local_files_only=True,
                 # Our gates compare the finished variants, on more than one dummy input.

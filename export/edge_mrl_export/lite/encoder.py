@@ -8,6 +8,7 @@ import torch
 from transformers import AutoModel, PreTrainedModel
 
 from edge_mrl_export.lite.modules import PooledText, UnitLength, tail_module
+from edge_mrl_export.lite.token_types import fold_token_types
 from edge_mrl_export.sources.modules_json import ModelLayout
 
 
@@ -24,6 +25,7 @@ class TextEncoder(torch.nn.Module):
     def __init__(self, layout: ModelLayout) -> None:
         super().__init__()
         self.backbone = _backbone(layout)
+        fold_token_types(self.backbone)
         self.pooling = PooledText(layout.pooling)
         self.tail = torch.nn.Sequential(*map(tail_module, layout.tail), UnitLength())
         parameters = inspect.signature(self.backbone.forward).parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_mrl.errors import ExportError
+from edge_mrl_export.graphs.head import OPSET
 from edge_mrl_export.model import Source
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.sources.wordllama import WordLlamaSource
@@ -18,6 +19,11 @@ def open_source(name: str, options: ExportOptions) -> Source:
     """
     folder = Path(name)
     if name == "wordllama" and not folder.is_dir():
+        if options.opset not in (None, OPSET):
+            raise ExportError(
+                f"--opset {options.opset}: graphs of static tables are written in operator set "
+                f"{OPSET} only"
+            )
         return WordLlamaSource.installed(dims=options.dims)
     if not folder.is_dir():
         raise ExportError(
@@ -34,4 +40,5 @@ def open_source(name: str, options: ExportOptions) -> Source:
         dims=options.dims,
         licence=options.licence,
         sequence_lengths=options.sequence_lengths,
+        opset=options.opset,
     )

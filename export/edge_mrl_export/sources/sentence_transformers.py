@@ -13,6 +13,7 @@ from edge_mrl.errors import ExportError
 from edge_mrl.schema import Table
 from edge_mrl.slices import FloatArray
 from edge_mrl_export.extras import installed, require
+from edge_mrl_export.graphs.head import check_opset
 from edge_mrl_export.lite.lengths import choose_lengths
 from edge_mrl_export.lite.variants import MODULES as LITE_MODULES
 from edge_mrl_export.lite.variants import TOOLS as LITE_TOOLS
@@ -57,6 +58,7 @@ class SentenceTransformersSource:
         dims: the trained sizes, or None to take those that the model's files record.
         licence: the model's licence, or None to take what README.md or LICENSE says.
         sequence_lengths: tokens per signature of a TFLite file, or None for the usual ones.
+        opset: the ONNX operator set, or None for the usual one.
 
     Raises:
         ExportError: the folder is missing or partial, the model is of a kind that cannot be
@@ -69,8 +71,10 @@ class SentenceTransformersSource:
         dims: tuple[int, ...] | None = None,
         licence: str | None = None,
         sequence_lengths: tuple[int, ...] | None = None,
+        opset: int | None = None,
     ) -> None:
         require(*_MODULES)
+        self._opset = check_opset(opset)
         self._folder = folder
         self._layout = read_layout(folder)
         self._settings = read_settings(folder, self._layout)
@@ -178,7 +182,9 @@ class SentenceTransformersSource:
         from edge_mrl_export.graphs.encoder import build_encoder
 
         check_size(self._weights)
-        return build_encoder(export_backbone(self._layout.transformer.folder), self._layout)
+        return build_encoder(
+            export_backbone(self._layout.transformer.folder, opset=self._opset), self._layout
+        )
 
     def _convert(self, precision: Precision) -> onnx.ModelProto:
         from edge_mrl_export.precision.fast import int8_fast
