@@ -11,6 +11,7 @@ from edge_mrl_export.graphs.backbone import HIDDEN
 from edge_mrl_export.graphs.builder import GraphBuilder
 from edge_mrl_export.graphs.head import OUTPUT, append_matryoshka_head
 from edge_mrl_export.graphs.pooling import append_pooling
+from edge_mrl_export.graphs.positions import POSITIONS, append_positions
 from edge_mrl_export.graphs.prune import prune
 from edge_mrl_export.graphs.tail import append_tail_module
 from edge_mrl_export.sources.modules_json import ModelLayout
@@ -35,17 +36,19 @@ def build_encoder(backbone: onnx.ModelProto, layout: ModelLayout) -> onnx.ModelP
             is not valid.
     """
     _check_width(backbone, layout.pooling.dim)
+    head = GraphBuilder("positions")
+    append_positions(head)
     tail = GraphBuilder("tail")
     vectors = append_pooling(tail, layout.pooling, HIDDEN, "attention_mask")
     for module in layout.tail:
         vectors = append_tail_module(tail, module, vectors)
     nodes, initializers, used = prune(
-        [*backbone.graph.node, *tail.nodes],
-        [*backbone.graph.initializer, *tail.initializers],
+        [*head.nodes, *backbone.graph.node, *tail.nodes],
+        [*head.initializers, *backbone.graph.initializer, *tail.initializers],
         (vectors,),
     )
     for value in backbone.graph.input:
-        if value.name in used and value.name not in TOKEN_INPUTS:
+        if value.name in used - {*TOKEN_INPUTS, POSITIONS}:
             raise ExportError(
                 f"the backbone asks for the input {value.name!r}, which a text encoder is not given"
             )

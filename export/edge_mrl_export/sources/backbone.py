@@ -1,0 +1,84 @@
+"""The transformer of a model folder as a torch module, for every exporter in the same way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_mrl.errors import ExportError
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
+_ENCODER_HALVES = frozenset({"t5", "mt5"})
+"""Trained as encoder and decoder, of which sentence-transformers loads the encoder alone."""
+
+
+def read_config(folder: Path, *, trust_remote_code: bool = False) -> PretrainedConfig:
+    """The backbone's configuration.
+
+    Raises:
+        ExportError: transformers does not know the architecture, or it is one of encoder and
+            decoder that sentence-transformers does not cut in half either.
+    """
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=trust_remote_code
+        )
+    except (ValueError, KeyError, OSError) as error:
+        raise ExportError(
+            f"transformers cannot read the model in {folder}: {first_line(error)}"
+        ) from error
+    if config.is_encoder_decoder and config.model_type not in _ENCODER_HALVES:
+        raise ExportError(
+            f"{folder} holds an encoder and a decoder ({config.model_type}): of these only "
+            f"{' and '.join(sorted(_ENCODER_HALVES))} can be exported, as their encoder"
+        )
+    return config
+
+
+def is_encoder_half(config: PretrainedConfig) -> bool:
+    """Whether only the encoder of a model of two halves is used."""
+    # The flag is_encoder_decoder is false where only the encoder was saved.
+    return config.model_type in _ENCODER_HALVES
+
+
+def load_backbone(
+    folder: Path, *, attention: str | None = None, trust_remote_code: bool = False
+) -> PreTrainedModel:
+    """Load the model as sentence-transformers does, in float32 on the CPU.
+
+    Args:
+        folder: holds config.json, weights and perhaps code.
+        attention: the implementation of attention by its name in transformers, or None for the
+            library's own choice.
+        trust_remote_code: whether the folder's own code may run.
+
+    Raises:
+        ExportError: the architecture is not known or the weights do not fit.
+    """
+    import torch
+    from transformers import AutoModel, AutoModelForTextEncoding
+
+    config = read_config(folder, trust_remote_code=trust_remote_code)
+    kind = AutoModelForTextEncoding if is_encoder_half(config) else AutoModel
+    try:
+        model: PreTrainedModel = kind.from_pretrained(
+            str(folder),
+            attn_implementation=attention,
+            dtype=torch.float32,
+            local_files_only=True,
+            trust_remote_code=trust_remote_code,
+        )
+    except (ValueError, KeyError, RuntimeError, OSError) as error:
+        raise ExportError(
+            f"transformers cannot load the model in {folder}: {first_line(error)}"
+        ) from error
+    return model.eval()
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first, for one sentence."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
