@@ -13,7 +13,6 @@ from edge_mrl.errors import ExportError
 from edge_mrl.schema import Table
 from edge_mrl.slices import MAX_DIM
 from edge_mrl_export.sources.model_files import read_optional_object
-from edge_mrl_export.sources.modules_json import ModelLayout, NormalizeModule
 
 SETTINGS_JSON = "config_sentence_transformers.json"
 DIMS_FILES = ("mrl.json", SETTINGS_JSON, "config.json")
@@ -41,12 +40,16 @@ class EncodingSettings:
     similarity: Similarity
 
 
-def read_settings(folder: Path, layout: ModelLayout) -> EncodingSettings:
+def read_settings(folder: Path, *, unit_length: bool) -> EncodingSettings:
     """Prompts and similarity from config_sentence_transformers.json; the file may be absent.
 
+    Args:
+        folder: the model folder.
+        unit_length: whether the model itself scales its vectors to unit length.
+
     Raises:
-        ExportError: the model leaves its prompts out of pooling, the default prompt is not among
-            the prompts, or vectors are compared in a way that unit vectors do not keep.
+        ExportError: the default prompt is not among the prompts, or vectors are compared in a way
+            that unit vectors do not keep.
     """
     path = folder / SETTINGS_JSON
     raw = read_optional_object(path)
@@ -60,19 +63,14 @@ def read_settings(folder: Path, layout: ModelLayout) -> EncodingSettings:
         settings.fail(
             f"default_prompt_name {default!r} is not among the prompts: correct one of them"
         )
-    if not layout.pooling.include_prompt and any(prompts.values()):
-        settings.fail(
-            "the model has prompts and leaves them out of pooling (include_prompt is false), "
-            "which cannot be exported"
-        )
-    return EncodingSettings(prompts, default, _similarity(settings, layout))
+    return EncodingSettings(prompts, default, _similarity(settings, unit_length))
 
 
-def _similarity(settings: Table, layout: ModelLayout) -> Similarity:
+def _similarity(settings: Table, unit_length: bool) -> Similarity:
     name = settings.optional_text("similarity_fn_name") or "cosine"
     if name == "cosine":
         return "cosine"
-    if name == "dot" and layout.tail and isinstance(layout.tail[-1], NormalizeModule):
+    if name == "dot" and unit_length:
         return "dot"
     settings.fail(
         f"the model compares its vectors by {name}, but a bundle holds unit vectors: "

@@ -22,7 +22,14 @@ PoolingMode = Literal["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmea
 Choice = TypeVar("Choice", bound=str)
 
 MODULES_JSON = "modules.json"
-KNOWN_MODULES = ("Transformer", "Pooling", "Dense", "LayerNorm", "Normalize")
+KNOWN_MODULES = (
+    "Transformer",
+    "Pooling",
+    "Dense",
+    "LayerNorm",
+    "Normalize",
+    "StaticEmbedding",
+)
 LEGACY_POOLING: dict[str, PoolingMode] = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
@@ -120,7 +127,7 @@ def read_layout(folder: Path) -> ModelLayout:
         raise ExportError(
             f"{folder} is not a folder: give the path of a sentence-transformers model"
         )
-    entries = _entries(folder)
+    entries = module_entries(folder)
     kinds = [kind for kind, _ in entries]
     if kinds[:2] != ["Transformer", "Pooling"]:
         raise ExportError(
@@ -136,8 +143,13 @@ def read_layout(folder: Path) -> ModelLayout:
     return layout
 
 
-def _entries(folder: Path) -> list[tuple[str, Path]]:
-    """Kind and folder of each module."""
+def module_entries(folder: Path) -> list[tuple[str, Path]]:
+    """Kind and folder of each module that modules.json lists.
+
+    Raises:
+        ExportError: the file is missing or wrong, names an unknown module, or a place outside the
+            model folder.
+    """
     path = folder / MODULES_JSON
     found = []
     for entry in Table({"modules": read_json(path)}, str(path), ExportError).tables(

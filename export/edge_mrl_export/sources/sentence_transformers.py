@@ -26,7 +26,7 @@ from edge_mrl_export.sources.model_card import (
     trained_sizes,
 )
 from edge_mrl_export.sources.model_files import read_object, weight_files
-from edge_mrl_export.sources.modules_json import read_layout
+from edge_mrl_export.sources.modules_json import NormalizeModule, read_layout
 from edge_mrl_export.sources.tokenizer_json import read_tokenizer
 
 if TYPE_CHECKING:
@@ -73,7 +73,10 @@ class SentenceTransformersSource:
         require(*_MODULES)
         self._folder = folder
         self._layout = read_layout(folder)
-        self._settings = read_settings(folder, self._layout)
+        tail = self._layout.tail
+        self._settings = read_settings(
+            folder, unit_length=bool(tail) and isinstance(tail[-1], NormalizeModule)
+        )
         self._dims = trained_sizes(folder, self._layout.dim, dims)
         self._licence = licence or read_licence(folder)
         self._weights = weight_files(self._layout.transformer.folder)
