@@ -108,6 +108,7 @@ def _embedding(table: Table) -> EmbeddingInfo:
         similarity=_choice(table, "similarity", get_args(Similarity)),
         prompts=_texts_by_name(table.table("prompts")),
         default_prompt_name=table.optional_text("default_prompt_name"),
+        include_prompt=table.flag("include_prompt") if "include_prompt" in table else True,
     )
 
 

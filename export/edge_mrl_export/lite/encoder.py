@@ -37,9 +37,13 @@ class TextEncoder(torch.nn.Module):
         self._takes_cache = "use_cache" in parameters
 
     def forward(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        prompt_tokens: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
-        """Embed one text: (1, length) int32 ids and mask to (1, dim) float32."""
+        """Embed one text: (1, length) int32 ids and mask to (1, dim) float32. `prompt_tokens`, (1,)
+        int32, is given where the model leaves its prompts out of pooling."""
         more: dict[str, object] = {}
         if self._takes_types:
             more["token_type_ids"] = torch.zeros_like(input_ids)
@@ -48,4 +52,6 @@ class TextEncoder(torch.nn.Module):
         hidden = self.backbone(
             input_ids=input_ids, attention_mask=attention_mask, **more
         ).last_hidden_state
-        return {"sentence_embedding": self.tail(self.pooling(hidden, attention_mask))}
+        return {
+            "sentence_embedding": self.tail(self.pooling(hidden, attention_mask, prompt_tokens))
+        }

@@ -26,7 +26,8 @@ def convert(folder: Path, out: Path, lengths: Sequence[int]) -> None:
     Args:
         folder: the model folder.
         out: the file to write: one signature per length, ``input_ids`` and ``attention_mask``
-            (1, length) int32 in, ``sentence_embedding`` (1, dim) float32 of unit length out.
+            (1, length) int32 in (and ``prompt_tokens`` (1,) int32 where the model leaves its
+            prompts out of pooling), ``sentence_embedding`` (1, dim) float32 of unit length out.
         lengths: tokens per signature, rising.
 
     Raises:

@@ -31,7 +31,9 @@ def _convert(folder: Path, out: Path, lengths: Sequence[int]) -> None:
     from edge_mrl_export.lite.encoder import TextEncoder
     from edge_mrl_export.sources.modules_json import read_layout
 
-    encoder = TextEncoder(read_layout(folder)).eval()
+    layout = read_layout(folder)
+    encoder = TextEncoder(layout).eval()
+    skipped = {} if layout.pooling.include_prompt else {"prompt_tokens": torch.zeros(1).int()}
     converter = litert_torch.Converter()
     for length in lengths:
         converter.add_signature(
@@ -41,6 +43,7 @@ def _convert(folder: Path, out: Path, lengths: Sequence[int]) -> None:
             sample_kwargs={
                 "input_ids": torch.zeros(1, length, dtype=torch.int32),
                 "attention_mask": torch.ones(1, length, dtype=torch.int32),
+                **skipped,
             },
         )
     with torch.no_grad():

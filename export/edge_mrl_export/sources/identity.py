@@ -42,6 +42,9 @@ def identity(layout: ModelLayout, tokenizer: TokenizerSource) -> str:
         for key, value in read_object(folder / "config.json").items()
         if key not in _NO_EFFECT
     }
+    pooling: dict[str, object] = {"dim": layout.pooling.dim, "modes": layout.pooling.modes}
+    if not layout.pooling.include_prompt:
+        pooling["include_prompt"] = False
     document = {
         "backbone": {"config": config, "weights": digest(weight_files(folder))},
         "tokenizer": {
@@ -49,7 +52,7 @@ def identity(layout: ModelLayout, tokenizer: TokenizerSource) -> str:
             "add_special_tokens": tokenizer.add_special_tokens,
             "max_tokens": tokenizer.max_tokens,
         },
-        "pooling": {"dim": layout.pooling.dim, "modes": layout.pooling.modes},
+        "pooling": pooling,
         "tail": [_canonical(module) for module in layout.tail],
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

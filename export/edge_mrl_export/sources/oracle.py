@@ -101,6 +101,7 @@ def write_style_5(folder: Path, layout: ModelLayout, out: Path) -> None:
     }
     pooling = layout.pooling
     flags = {flag: mode in pooling.modes for flag, mode in LEGACY_POOLING.items()}
+    flags["include_prompt"] = pooling.include_prompt
     _write(out / "sentence_bert_config.json", transformer)
     _write(out / "1_Pooling" / "config.json", {"word_embedding_dimension": pooling.dim} | flags)
     modules = [("", "Transformer"), ("1_Pooling", "Pooling")]

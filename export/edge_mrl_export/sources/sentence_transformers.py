@@ -98,6 +98,7 @@ class SentenceTransformersSource:
             prompts=self._settings.prompts,
             default_prompt_name=self._settings.default_prompt_name,
             tokenizer=self._tokenizer,
+            include_prompt=self._layout.pooling.include_prompt,
             tools=(*_TOOLS, *(LITE_TOOLS if installed(*LITE_MODULES) else ())),
         )
 
