@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_mrl.errors import ExportError
+from edge_mrl_export.sources.model_files import read_optional_object
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -27,7 +28,12 @@ def read_config(folder: Path, *, trust_remote_code: bool = False) -> PretrainedC
         config = AutoConfig.from_pretrained(
             str(folder), local_files_only=True, trust_remote_code=trust_remote_code
         )
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ImportError, OSError) as error:
+        if not trust_remote_code and "auto_map" in read_optional_object(folder / "config.json"):
+            raise ExportError(
+                f"the model in {folder} brings code of its own, which is not run unasked: read it, "
+                "and give --trust-remote-code if you trust it"
+            ) from error
         raise ExportError(
             f"transformers cannot read the model in {folder}: {first_line(error)}"
         ) from error

@@ -22,6 +22,7 @@ from edge_mrl_export.extras import require
 from edge_mrl_export.model import TokenizerSource
 from edge_mrl_export.sources.model_card import EncodingSettings
 from edge_mrl_export.sources.model_files import read_object, weight_files
+from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.sources.safetensors_file import read_numpy, tensor_names
 from edge_mrl_export.sources.static_model import StaticModel, cut_to
 from edge_mrl_export.sources.tokenizer_json import MOST_TOKENS, read_static_tokenizer
@@ -46,12 +47,12 @@ def is_model2vec(folder: Path) -> bool:
 
 
 def open_model2vec(
-    folder: Path, *, dims: tuple[int, ...] | None, licence: str | None
+    origin: Origin, *, dims: tuple[int, ...] | None, licence: str | None
 ) -> StaticModel:
     """Read a model2vec folder.
 
     Args:
-        folder: the model folder.
+        origin: the model folder.
         dims: the trained sizes, or None for those that the folder records.
         licence: the model's licence, or None for what the folder says.
 
@@ -60,6 +61,7 @@ def open_model2vec(
             `export-static` extra is not installed.
     """
     require("safetensors", "onnx", extra="export-static")
+    folder = origin.folder
     path = folder / "config.json"
     raw = read_object(path)
     config = Table({"max_length": DEFAULT_MAX_LENGTH} | raw, str(path), ExportError)
@@ -69,7 +71,7 @@ def open_model2vec(
     return cut_to(
         dims,
         licence,
-        folder=folder,
+        origin=origin,
         kind="model2vec folder",
         table=_table(folder, tokenizer),
         tokenizer=tokenizer,

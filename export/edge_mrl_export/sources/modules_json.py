@@ -41,7 +41,7 @@ LEGACY_POOLING: dict[str, PoolingMode] = {
 """Version 5's flags, in the order in which sentence-transformers joins several pooled vectors."""
 
 # Before version 3 the file was named after the architecture.
-_TRANSFORMER_CONFIGS = (
+TRANSFORMER_CONFIGS = (
     "sentence_bert_config.json",
     "sentence_roberta_config.json",
     "sentence_distilbert_config.json",
@@ -172,7 +172,7 @@ def module_entries(folder: Path) -> list[tuple[str, Path]]:
 
 
 def _transformer(folder: Path) -> TransformerModule:
-    present = [folder / name for name in _TRANSFORMER_CONFIGS if (folder / name).is_file()]
+    present = [folder / name for name in TRANSFORMER_CONFIGS if (folder / name).is_file()]
     raw = read_object(present[0]) if present else {}
     config = Table(raw, str(present[0] if present else folder), ExportError)
     task = config.optional_text("transformer_task")

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_mrl.errors import ExportError
 from edge_mrl.slices import FloatArray, normalize
+from edge_mrl_export.sources.backbone import first_line, read_config
 from edge_mrl_export.sources.modules_json import (
     LEGACY_POOLING,
     MODULES_JSON,
@@ -38,17 +40,25 @@ class Oracle:
         folder: the model folder.
         layout: its parsed modules. An installed version 5 cannot load what version 6 saved; the
             folder is then rewritten for it, with the same weights.
+        trust_remote_code: whether code that the folder brings may run.
+
+    Raises:
+        ExportError: transformers or sentence-transformers cannot load the model.
     """
 
-    def __init__(self, folder: Path, layout: ModelLayout) -> None:
+    def __init__(
+        self, folder: Path, layout: ModelLayout, *, trust_remote_code: bool = False
+    ) -> None:
+        with _quiet():
+            read_config(layout.transformer.folder, trust_remote_code=trust_remote_code)
         try:
-            self._model = _load(folder)
+            self._model = _load(folder, trust_remote_code)
         except ImportError:
             # A class path of a newer layout.
             with tempfile.TemporaryDirectory(prefix="edge-mrl-") as scratch:
                 copy = Path(scratch) / folder.resolve().name
                 write_style_5(folder, layout, copy)
-                self._model = _load(copy)
+                self._model = _load(copy, trust_remote_code)
         # Only the whole vector without a prompt is compared.
         self._model.truncate_dim = None
         self._model.default_prompt_name = None
@@ -61,14 +71,23 @@ class Oracle:
         return normalize(np.asarray(vectors, dtype=np.float32))
 
 
-def _load(folder: Path) -> SentenceTransformer:
+def _load(folder: Path, trust_remote_code: bool) -> SentenceTransformer:
     with _quiet():
         import torch
         from sentence_transformers import SentenceTransformer
 
-        return SentenceTransformer(
-            str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float32}
-        )
+        try:
+            return SentenceTransformer(
+                str(folder),
+                device="cpu",
+                local_files_only=True,
+                trust_remote_code=trust_remote_code,
+                model_kwargs={"dtype": torch.float32},
+            )
+        except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, OSError) as error:
+            raise ExportError(
+                f"sentence-transformers cannot load {folder}: {first_line(error)}"
+            ) from error
 
 
 @contextlib.contextmanager

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from edge_mrl.errors import ExportError
 from edge_mrl_export.extras import require
 from edge_mrl_export.sources.model_card import read_settings
 from edge_mrl_export.sources.model_files import weight_files
 from edge_mrl_export.sources.modules_json import MODULES_JSON, module_entries
+from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.sources.safetensors_file import read_numpy
 from edge_mrl_export.sources.static_model import StaticModel, cut_to
 from edge_mrl_export.sources.tokenizer_json import read_static_tokenizer
@@ -19,12 +18,12 @@ TENSOR_OF_MODEL2VEC = "embeddings"
 
 
 def open_static_embedding(
-    folder: Path, *, dims: tuple[int, ...] | None, licence: str | None
+    origin: Origin, *, dims: tuple[int, ...] | None, licence: str | None
 ) -> StaticModel:
     """Read a folder of StaticEmbedding and perhaps Normalize.
 
     Args:
-        folder: the model folder.
+        origin: the model folder.
         dims: the trained sizes, or None for those that the folder records.
         licence: the model's licence, or None for what the folder says.
 
@@ -33,6 +32,7 @@ def open_static_embedding(
             recorded, or the `export-static` extra is not installed.
     """
     require("safetensors", "onnx", extra="export-static")
+    folder = origin.folder
     entries = module_entries(folder)
     for kind, _ in entries[1:]:
         if kind != "Normalize":
@@ -48,7 +48,7 @@ def open_static_embedding(
     return cut_to(
         dims,
         licence,
-        folder=folder,
+        origin=origin,
         kind="StaticEmbedding folder",
         table=next(iter(tensors.values())),
         tokenizer=tokenizer,

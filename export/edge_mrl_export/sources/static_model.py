@@ -16,6 +16,7 @@ from edge_mrl.slices import MAX_DIM, FloatArray, normalize
 from edge_mrl_export.extras import installed
 from edge_mrl_export.model import BuiltVariant, ModelDescription, TokenizerSource, VariantRequest
 from edge_mrl_export.sources.model_card import EncodingSettings, read_licence, trained_sizes
+from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.static_table import build_static_variants
 
 
@@ -26,7 +27,7 @@ class StaticModel:
     `table` is (vocabulary, dim) float32, cut to the largest of `dims`. Make one with `cut_to`.
     """
 
-    folder: Path
+    origin: Origin
     kind: str
     table: FloatArray
     tokenizer: TokenizerSource
@@ -36,11 +37,10 @@ class StaticModel:
 
     def describe(self) -> ModelDescription:
         """See `Source.describe`."""
-        name = self.folder.resolve().name
         return ModelDescription(
-            name=name,
+            name=self.origin.name,
             architecture="static token table, mean of rows",
-            source=f"{self.kind} {name}",
+            source=self.origin.said(self.kind),
             licence=self.licence,
             identity=self._identity(),
             dim=self.table.shape[1],
@@ -89,7 +89,7 @@ def cut_to(
     asked: tuple[int, ...] | None,
     licence: str | None,
     *,
-    folder: Path,
+    origin: Origin,
     kind: str,
     table: npt.NDArray[np.generic],
     tokenizer: TokenizerSource,
@@ -100,7 +100,7 @@ def cut_to(
     Args:
         asked: the sizes that the user gave with `--dims`, or None for the recorded ones.
         licence: the model's licence, or None for what the folder says.
-        folder: the model folder.
+        origin: the model folder.
         kind: what kind of folder it is, in words.
         table: (vocabulary, full width).
         tokenizer: as the bundle stores it.
@@ -110,6 +110,7 @@ def cut_to(
         ExportError: the table is no table of finite numbers with a row for each token, or the sizes
             are wrong or not recorded.
     """
+    folder = origin.folder
     if table.ndim != 2 or not 1 <= table.shape[1] <= MAX_DIM:
         raise ExportError(
             f"{folder}: the table has the shape {list(table.shape)}, which is not rows of 1 to "
@@ -127,7 +128,7 @@ def cut_to(
     if not np.isfinite(kept).all():
         raise ExportError(f"{folder}: the table holds numbers that are not finite")
     return StaticModel(
-        folder, kind, kept, tokenizer, settings, dims, licence or read_licence(folder)
+        origin, kind, kept, tokenizer, settings, dims, licence or read_licence(folder)
     )
 
 
