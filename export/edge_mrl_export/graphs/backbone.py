@@ -12,12 +12,8 @@ import onnx
 
 from edge_mrl.errors import ExportError
 from edge_mrl_export.graphs.head import OPSET
-from edge_mrl_export.sources.backbone import (
-    first_line,
-    is_encoder_half,
-    load_backbone,
-    read_config,
-)
+from edge_mrl_export.sources.backbone import is_encoder_half, load_backbone, read_config
+from edge_mrl_export.sources.refusing import refusing
 from edge_mrl_export.sources.safetensors_file import count_weights
 
 HIDDEN = "last_hidden_state"
@@ -76,15 +72,11 @@ def export_backbone(folder: Path, *, trust_remote_code: bool = False) -> onnx.Mo
         backbone = load_backbone(folder, trust_remote_code=trust_remote_code)
         backbone.config.use_cache = False
         out = Path(scratch) / "backbone.onnx"
-        try:
+        with refusing(f"Optimum cannot export the model in {folder}"):
             description = describe(backbone.config)
             if is_encoder_half(config):
                 description = description.with_behavior("encoder")
             export(backbone, description, out, opset=OPSET)
-        except (ValueError, KeyError, NotImplementedError, RuntimeError, OSError) as error:
-            raise ExportError(
-                f"Optimum cannot export the model in {folder}: {first_line(error)}"
-            ) from error
         model = onnx.load(out)
     if HIDDEN not in {output.name for output in model.graph.output}:
         raise ExportError(f"the model in {folder} gives no {HIDDEN}: it is not a text encoder")

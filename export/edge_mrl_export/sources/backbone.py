@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_mrl.errors import ExportError
-from edge_mrl_export.sources.model_files import read_optional_object
+from edge_mrl.schema import Table
+from edge_mrl_export.sources.model_files import read_object, read_optional_object
+from edge_mrl_export.sources.refusing import refusing
+from edge_mrl_export.sources.safetensors_file import tensor_names
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
 _ENCODER_HALVES = frozenset({"t5", "mt5"})
 """Trained as encoder and decoder, of which sentence-transformers loads the encoder alone."""
+
+
+_LAYERS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
+"""How architectures call the number of their layers."""
+
+
+def check_layers(folder: Path, weights: Sequence[Path]) -> None:
+    """Refuse a config.json that declares more layers than there are weights for.
+
+    transformers would make the rest up, for as long as the memory lasts.
+
+    Args:
+        folder: holds config.json.
+        weights: its safetensors files.
+
+    Raises:
+        ExportError: it does, or the weights are not whole.
+    """
+    path = folder / "config.json"
+    config = Table(read_object(path), str(path), ExportError)
+    stored = len(tensor_names(weights))
+    for key in _LAYERS:
+        layers = config.optional_integer(key, 0, 2**63)
+        if layers is not None and layers > stored:
+            config.fail(
+                f"{key} is {layers}, but the weights hold {stored} tensors: the config and the "
+                "weights are of different models"
+            )
 
 
 def read_config(folder: Path, *, trust_remote_code: bool = False) -> PretrainedConfig:
@@ -24,19 +56,18 @@ def read_config(folder: Path, *, trust_remote_code: bool = False) -> PretrainedC
     """
     from transformers import AutoConfig
 
-    try:
-        config = AutoConfig.from_pretrained(
-            str(folder), local_files_only=True, trust_remote_code=trust_remote_code
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, ImportError, OSError) as error:
-        if not trust_remote_code and "auto_map" in read_optional_object(folder / "config.json"):
+    with refusing(f"transformers cannot read the model in {folder}"):
+        try:
+            config = AutoConfig.from_pretrained(
+                str(folder), local_files_only=True, trust_remote_code=trust_remote_code
+            )
+        except ValueError as error:
+            if trust_remote_code or "auto_map" not in read_optional_object(folder / "config.json"):
+                raise
             raise ExportError(
                 f"the model in {folder} brings code of its own, which is not run unasked: read it, "
                 "and give --trust-remote-code if you trust it"
             ) from error
-        raise ExportError(
-            f"transformers cannot read the model in {folder}: {first_line(error)}"
-        ) from error
     if config.is_encoder_decoder and config.model_type not in _ENCODER_HALVES:
         raise ExportError(
             f"{folder} holds an encoder and a decoder ({config.model_type}): of these only "
@@ -70,7 +101,7 @@ def load_backbone(
 
     config = read_config(folder, trust_remote_code=trust_remote_code)
     kind = AutoModelForTextEncoding if is_encoder_half(config) else AutoModel
-    try:
+    with refusing(f"transformers cannot load the model in {folder}"):
         model: PreTrainedModel = kind.from_pretrained(
             str(folder),
             attn_implementation=attention,
@@ -78,13 +109,4 @@ def load_backbone(
             local_files_only=True,
             trust_remote_code=trust_remote_code,
         )
-    except (ValueError, KeyError, RuntimeError, OSError) as error:
-        raise ExportError(
-            f"transformers cannot load the model in {folder}: {first_line(error)}"
-        ) from error
     return model.eval()
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says first, for one sentence."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

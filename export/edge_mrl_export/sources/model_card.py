@@ -12,7 +12,7 @@ from edge_mrl.bundle.manifest import Similarity
 from edge_mrl.errors import ExportError
 from edge_mrl.schema import Table
 from edge_mrl.slices import MAX_DIM
-from edge_mrl_export.sources.model_files import read_optional_object
+from edge_mrl_export.sources.model_files import read_card, read_optional_object
 
 SETTINGS_JSON = "config_sentence_transformers.json"
 DIMS_FILES = ("mrl.json", SETTINGS_JSON, "config.json")
@@ -100,8 +100,7 @@ def trained_sizes(folder: Path, dim: int, asked: Sequence[int] | None) -> tuple[
                 return _recorded(table.integers(key, 1, MAX_DIM), dim, f"{folder / name}: {key}")
     # sentence-transformers writes the loss and its parameters into the model card.
     card = folder / "README.md"
-    text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
-    match = re.search(r'"matryoshka_dims"\s*:\s*(\[[\d\s,]*\])', text)
+    match = re.search(r'"matryoshka_dims"\s*:\s*(\[[\d\s,]*\])', read_card(card))
     if match is not None:
         sizes = Table({"matryoshka_dims": json.loads(match[1])}, str(card), ExportError)
         return _recorded(
@@ -136,20 +135,15 @@ def _check_sizes(sizes: Sequence[int], dim: int, where: str) -> None:
 
 def read_licence(folder: Path) -> str:
     """The licence that README.md's front matter or a LICENSE file names, else ``"unknown"``."""
-    card = folder / "README.md"
-    if card.is_file():
-        front = re.match(
-            r"---\s*\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), re.DOTALL
-        )
-        stated = _front_matter_licence(front[1]) if front else None
-        if stated:
-            return stated
+    front = re.match(r"---\s*\n(.*?)\n---", read_card(folder / "README.md"), re.DOTALL)
+    stated = _front_matter_licence(front[1]) if front else None
+    if stated:
+        return stated
     for name in ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE"):
-        if (folder / name).is_file():
-            opening = (folder / name).read_text(encoding="utf-8", errors="replace")[:1000].lower()
-            for words, licence in _LICENCE_TEXTS:
-                if words in " ".join(opening.split()):
-                    return licence
+        opening = " ".join(read_card(folder / name)[:1000].lower().split())
+        for words, licence in _LICENCE_TEXTS:
+            if words in opening:
+                return licence
     return UNKNOWN_LICENCE
 
 

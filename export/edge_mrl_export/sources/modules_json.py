@@ -163,9 +163,9 @@ def module_entries(folder: Path) -> list[tuple[str, Path]]:
                 f"known modules are {', '.join(KNOWN_MODULES)}"
             )
         where = PurePosixPath(entry.text("path"))
-        if where.is_absolute() or ".." in where.parts:
+        if where.is_absolute() or ".." in where.parts or not str(where).isprintable():
             raise ExportError(
-                f"{path} points outside the model folder ({where}): save the model again"
+                f"{path} points outside the model folder ({str(where)!r}): save the model again"
             )
         found.append((match[1], folder / where))
     return found

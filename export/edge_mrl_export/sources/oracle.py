@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_mrl.errors import ExportError
 from edge_mrl.slices import FloatArray, normalize
-from edge_mrl_export.sources.backbone import first_line, read_config
+from edge_mrl_export.sources.backbone import read_config
 from edge_mrl_export.sources.modules_json import (
     LEGACY_POOLING,
     MODULES_JSON,
@@ -25,6 +24,7 @@ from edge_mrl_export.sources.modules_json import (
     ModelLayout,
     TailModule,
 )
+from edge_mrl_export.sources.refusing import refusing
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -51,24 +51,31 @@ class Oracle:
     ) -> None:
         with _quiet():
             read_config(layout.transformer.folder, trust_remote_code=trust_remote_code)
-        try:
-            self._model = _load(folder, trust_remote_code)
-        except ImportError:
-            # A class path of a newer layout.
-            with tempfile.TemporaryDirectory(prefix="edge-mrl-") as scratch:
-                copy = Path(scratch) / folder.resolve().name
-                write_style_5(folder, layout, copy)
-                self._model = _load(copy, trust_remote_code)
+        self._folder = folder
+        with refusing(f"sentence-transformers cannot load {folder}"):
+            try:
+                self._model = _load(folder, trust_remote_code)
+            except ImportError:
+                # A class path of a newer layout.
+                with tempfile.TemporaryDirectory(prefix="edge-mrl-") as scratch:
+                    copy = Path(scratch) / folder.resolve().name
+                    write_style_5(folder, layout, copy)
+                    self._model = _load(copy, trust_remote_code)
         # Only the whole vector without a prompt is compared.
         self._model.truncate_dim = None
         self._model.default_prompt_name = None
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
-        """The vectors of texts without a prompt: (n, dim) float32, unit length."""
-        vectors = self._model.encode(
-            list(texts), batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True
-        )
-        return normalize(np.asarray(vectors, dtype=np.float32))
+        """The vectors of texts without a prompt: (n, dim) float32, unit length.
+
+        Raises:
+            ExportError: sentence-transformers cannot run the model.
+        """
+        with refusing(f"sentence-transformers cannot run the model in {self._folder}"):
+            vectors = self._model.encode(
+                list(texts), batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True
+            )
+            return normalize(np.asarray(vectors, dtype=np.float32))
 
 
 def _load(folder: Path, trust_remote_code: bool) -> SentenceTransformer:
@@ -76,18 +83,13 @@ def _load(folder: Path, trust_remote_code: bool) -> SentenceTransformer:
         import torch
         from sentence_transformers import SentenceTransformer
 
-        try:
-            return SentenceTransformer(
-                str(folder),
-                device="cpu",
-                local_files_only=True,
-                trust_remote_code=trust_remote_code,
-                model_kwargs={"dtype": torch.float32},
-            )
-        except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, OSError) as error:
-            raise ExportError(
-                f"sentence-transformers cannot load {folder}: {first_line(error)}"
-            ) from error
+        return SentenceTransformer(
+            str(folder),
+            device="cpu",
+            local_files_only=True,
+            trust_remote_code=trust_remote_code,
+            model_kwargs={"dtype": torch.float32},
+        )
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from edge_mrl_export.lite.variants import TOOLS as LITE_TOOLS
 from edge_mrl_export.lite.variants import LiteVariants
 from edge_mrl_export.model import BuiltVariant, ModelDescription, VariantRequest
 from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES, TFLITE_TECHNIQUES
+from edge_mrl_export.sources.backbone import check_layers
 from edge_mrl_export.sources.identity import identity
 from edge_mrl_export.sources.model_card import (
     read_licence,
@@ -87,6 +88,7 @@ class SentenceTransformersSource:
         self._dims = trained_sizes(folder, self._layout.dim, dims)
         self._licence = licence or read_licence(folder)
         self._weights = weight_files(self._layout.transformer.folder)
+        check_layers(self._layout.transformer.folder, self._weights)
         self._tokenizer = read_tokenizer(self._layout.transformer)
         self._lengths = choose_lengths(sequence_lengths, self._tokenizer.max_tokens)
 
