@@ -109,6 +109,11 @@ class LiteRtBackend:
         ids[0, : len(tokens)] = tokens
         mask[0, : len(tokens)] = 1
         feeds = {IDS: ids, MASK: mask}
+        if prompt_tokens and not signature.skips:
+            raise BackendError(
+                "this TFLite file does not leave prompts out of pooling, as its manifest says: "
+                "export the bundle again"
+            )
         if signature.skips:
             feeds[PROMPT] = np.array([prompt_tokens], dtype=np.int32)
         try:

@@ -112,6 +112,11 @@ class OnnxBackend:
         }
         if "token_type_ids" in self._inputs:
             feeds["token_type_ids"] = np.zeros(shape, dtype=np.int64)
+        if prompt_tokens and "prompt_tokens" not in self._inputs:
+            raise BackendError(
+                "this ONNX file does not leave prompts out of pooling, as its manifest says: "
+                "export the bundle again"
+            )
         if "prompt_tokens" in self._inputs:
             feeds["prompt_tokens"] = np.array([prompt_tokens], dtype=np.int64)
         try:

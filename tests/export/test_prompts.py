@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from edge_mrl import Encoder
+from edge_mrl.errors import BackendError
 from edge_mrl.slices import prefix
 from edge_mrl_export import ExportOptions, export
 from tests.export.small_models import ARCHITECTURES, write_backbone
@@ -48,6 +49,20 @@ def test_every_prompt_equals_sentence_transformers(exported, dim):
         expected = library.encode(list(TEXTS), prompt=prompt, normalize_embeddings=True)
         vectors = encoder.encode(TEXTS, prompt=prompt or "")
         np.testing.assert_allclose(vectors, prefix(expected, dim), atol=1e-5)
+
+
+def test_a_file_that_pools_prompts_cannot_stand_for_one_that_does_not(exported):
+    from edge_mrl.backends.onnx import OnnxBackend
+
+    _, report = exported
+    (variant,) = report.manifest.variants
+    backend = OnnxBackend.open(
+        variant, [report.path / file for file in variant.files], pad_id=0, threads=1
+    )
+    assert backend.embed([[1, 5, 2]], 8, prompt_tokens=1).shape == (1, 8)
+    backend._inputs.remove("prompt_tokens")
+    with pytest.raises(BackendError, match="does not leave prompts out of pooling"):
+        backend.embed([[1, 5, 2]], 8, prompt_tokens=1)
 
 
 def test_the_prompt_s_own_tokens_matter_where_they_would_be_pooled(exported):
