@@ -97,6 +97,14 @@ def _random(config: str, model: str, **changes: Any) -> Callable[[int], Any]:
     return make
 
 
+T5_SHAPE: dict[str, Any] = {
+    "d_model": HIDDEN,
+    "d_kv": 8,
+    "d_ff": 64,
+    "num_layers": 2,
+    "num_heads": 4,
+    "feed_forward_proj": "gated-gelu",
+}
 ROBERTA = ("<s>", "<pad>", "</s>", "<unk>")
 BERT = ("[PAD]", "[CLS]", "[SEP]", "[UNK]")
 ARCHITECTURES = {
@@ -176,20 +184,18 @@ ARCHITECTURES = {
         dims=(8, 16, HIDDEN),
         prompts={"query": "Instruct: find passages\nQuery:", "document": ""},
     ),
+    "mt5": Architecture(
+        0,
+        ("<pad>", "</s>", "<unk>"),
+        "",
+        "</s>",
+        _random("MT5Config", "MT5EncoderModel", **T5_SHAPE),
+    ),
     "t5": Architecture(
         0,
         ("<pad>", "</s>", "<unk>"),
         "",
         "</s>",
-        _random(
-            "T5Config",
-            "T5EncoderModel",
-            d_model=HIDDEN,
-            d_kv=8,
-            d_ff=64,
-            num_layers=2,
-            num_heads=4,
-            feed_forward_proj="gated-gelu",
-        ),
+        _random("T5Config", "T5EncoderModel", **T5_SHAPE),
     ),
 }

@@ -265,6 +265,11 @@ def test_a_tokenizer_without_a_padding_token(folder):
     assert "has no padding token: set pad_token" in refusal(folder)
 
 
+def test_a_tokenizer_that_cuts_the_beginning_of_texts(folder):
+    edit(folder / "tokenizer_config.json", truncation_side="left")
+    assert "texts are cut at their beginning (truncation_side)" in refusal(folder)
+
+
 def test_a_padding_token_that_the_tokenizer_does_not_know(folder):
     edit(folder / "tokenizer_config.json", pad_token="<nothing>")
     assert "does not know the padding token '<nothing>'" in refusal(folder)

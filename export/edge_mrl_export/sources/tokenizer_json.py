@@ -37,7 +37,8 @@ def read_tokenizer(module: TransformerModule) -> TokenizerSource:
     """The tokenizer beside the backbone, and the settings around it.
 
     Raises:
-        ExportError: there is no tokenizer.json, it cannot be read, or there is no padding token.
+        ExportError: there is no tokenizer.json, it cannot be read, there is no padding token, or
+            texts are cut at their beginning.
     """
     folder = module.folder
     path = folder / "tokenizer.json"
@@ -45,6 +46,12 @@ def read_tokenizer(module: TransformerModule) -> TokenizerSource:
         raise ExportError(
             f"{path} is missing: load the tokenizer with transformers.AutoTokenizer and save it "
             "into the folder, which writes the file"
+        )
+    settings = folder / "tokenizer_config.json"
+    if read_optional_object(settings).get("truncation_side") not in (None, "right"):
+        raise ExportError(
+            f"{settings}: texts are cut at their beginning (truncation_side), which cannot be "
+            "exported"
         )
     document = read_object(path) | {"truncation": None, "padding": None}
     if module.do_lower_case:
