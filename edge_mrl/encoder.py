@@ -218,6 +218,22 @@ class Encoder:
         `encode`."""
         return self.encode(texts, prompt_name=self._first_prompt("document", "passage", "corpus"))
 
+    def encode_padded(self, texts: Sequence[str], room: int) -> FloatArray:
+        """Embed texts without a prompt, each padded to so many tokens at least, or to as many as
+        the model reads.
+
+        A check: padding must not change a vector. An engine that never pads, or a variant that is
+        never padded since it would matter, gives what `encode` gives.
+
+        Returns:
+            (n, dim) float32, rows of unit length.
+        """
+        longest = self._loaded.bundle.manifest.max_tokens(self._loaded.variant)
+        tokens = self._loaded.tokenizer.encode(texts)
+        return self._loaded.backend.embed(
+            tokens, self._dim, room=room if longest is None else min(room, longest)
+        )
+
     def reads_whole(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text is read as far as the model itself would read it.
 

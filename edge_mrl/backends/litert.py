@@ -92,18 +92,25 @@ class LiteRtBackend:
         return cls(interpreter, signatures, pad_id=pad_id)
 
     def embed(
-        self, token_ids: Sequence[Sequence[int]], dim: int, *, prompt_tokens: int = 0
+        self,
+        token_ids: Sequence[Sequence[int]],
+        dim: int,
+        *,
+        prompt_tokens: int = 0,
+        room: int = 0,
     ) -> FloatArray:
         """See `Backend.embed`. Texts run one by one; the longest signature bounds the memory."""
         vectors = np.zeros((len(token_ids), self._signatures[0].width), dtype=np.float32)
         for row, ids in enumerate(token_ids):
             if ids:
-                vectors[row] = self._run(ids, prompt_tokens)
+                vectors[row] = self._run(ids, prompt_tokens, room)
         return prefix(vectors, dim)
 
-    def _run(self, tokens: Sequence[int], prompt_tokens: int) -> FloatArray:
-        signature = self._fitting(len(tokens))
-        length = signature.length or -(-len(tokens) // LENGTH_STEP) * LENGTH_STEP
+    def _run(self, tokens: Sequence[int], prompt_tokens: int, room: int) -> FloatArray:
+        longest = self._signatures[-1].length
+        wanted = max(len(tokens), room if longest is None else min(room, longest))
+        signature = self._fitting(wanted)
+        length = signature.length or -(-wanted // LENGTH_STEP) * LENGTH_STEP
         ids = np.full((1, length), self._pad_id, dtype=np.int32)
         mask = np.zeros((1, length), dtype=np.int32)
         ids[0, : len(tokens)] = tokens

@@ -74,18 +74,28 @@ class OnnxBackend:
         return cls(session, pad_id=pad_id, batched=variant.pad_invariant)
 
     def embed(
-        self, token_ids: Sequence[Sequence[int]], dim: int, *, prompt_tokens: int = 0
+        self,
+        token_ids: Sequence[Sequence[int]],
+        dim: int,
+        *,
+        prompt_tokens: int = 0,
+        room: int = 0,
     ) -> FloatArray:
         """See `Backend.embed`.
 
         Texts are run longest first, in batches of similar length. A variant whose vectors depend on
-        the batch (dynamic quantisation takes one scale per tensor) runs every text alone, so that
-        they do not."""
+        the batch (dynamic quantisation takes one scale per tensor) runs every text alone and never
+        padded, so that they do not."""
         vectors = np.zeros((len(token_ids), dim), dtype=np.float32)
         order = sorted(range(len(token_ids)), key=lambda row: len(token_ids[row]), reverse=True)
         order = [row for row in order if len(token_ids[row])]
         for batch in self._batches(order, token_ids):
-            vectors[batch] = self._run([token_ids[row] for row in batch], dim, prompt_tokens)
+            vectors[batch] = self._run(
+                [token_ids[row] for row in batch],
+                dim,
+                prompt_tokens=prompt_tokens,
+                room=room if self._batched else 0,
+            )
         return vectors
 
     def _batches(
@@ -98,8 +108,10 @@ class OnnxBackend:
             yield list(order[start : start + count])
             start += count
 
-    def _run(self, batch: Sequence[Sequence[int]], dim: int, prompt_tokens: int) -> FloatArray:
-        shape = len(batch), len(batch[0])
+    def _run(
+        self, batch: Sequence[Sequence[int]], dim: int, *, prompt_tokens: int, room: int
+    ) -> FloatArray:
+        shape = len(batch), max(len(batch[0]), room)
         ids = np.full(shape, self._pad_id, dtype=np.int64)
         mask = np.zeros(shape, dtype=np.int64)
         for row, tokens in enumerate(batch):

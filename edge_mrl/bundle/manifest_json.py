@@ -11,8 +11,11 @@ from typing import TypeVar, get_args
 from edge_mrl.bundle.manifest import (
     MANIFEST_NAME,
     EmbeddingInfo,
+    Estimate,
     FileEntry,
     GateResult,
+    Labels,
+    LayerQuality,
     Manifest,
     ModelInfo,
     Precision,
@@ -22,6 +25,7 @@ from edge_mrl.bundle.manifest import (
     TokenizerInfo,
     Variant,
     VariantFormat,
+    VariantQuality,
 )
 from edge_mrl.errors import BundleError
 from edge_mrl.schema import Table
@@ -38,8 +42,8 @@ Choice = TypeVar("Choice", bound=str)
 def dump(manifest: Manifest) -> bytes:
     """Write a manifest as UTF-8 JSON; the same manifest always gives the same bytes."""
     fields = dataclasses.asdict(manifest)
-    for row, quality in zip(fields["quality"]["slices"], manifest.quality.slices, strict=True):
-        row["slice"] = str(quality.slice)
+    for row in (*fields["quality"]["slices"], *fields["quality"]["variants"]):
+        row["slice"] = str(Slice(**row["slice"]))
     document = {"format": FORMAT_NAME, "schema": SCHEMA_VERSION, **fields}
     return (json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
@@ -135,6 +139,7 @@ def _variant(table: Table) -> Variant:
             cosine_mean=gate.number("cosine_mean", -1, 1.001),
             cosine_min=gate.number("cosine_min", -1, 1.001),
             threshold=gate.number("threshold", -1, 1),
+            missed=gate.optional_text("missed") or "",
         ),
         engines=table.texts("engines") if "engines" in table else (),
         max_tokens=table.optional_integer("max_tokens", 1, 10**6),
@@ -157,7 +162,37 @@ def _quality(table: Table) -> Quality:
             )
             for row in table.tables("slices")
         ),
+        labels=(
+            _choice(table, "labels", get_args(Labels)) if "labels" in table else "self-labelled"
+        ),
+        variants=tuple(_variant_quality(row) for row in _optional_tables(table, "variants")),
+        layers=tuple(
+            LayerQuality(
+                layers=row.integer("layers", 1, 10**4),
+                dim=row.integer("dim", 1, MAX_DIM),
+                ndcg_at_10=row.number("ndcg_at_10", 0, 1),
+                kept=row.number("kept", 0, 100),
+            )
+            for row in _optional_tables(table, "layers")
+        ),
     )
+
+
+def _variant_quality(table: Table) -> VariantQuality:
+    return VariantQuality(
+        variant=table.text("variant", max_length=100),
+        slice=Slice.parse(table.text("slice")),
+        ndcg_at_10=_estimate(table.table("ndcg_at_10")),
+        recall_at_100=_estimate(table.table("recall_at_100")),
+    )
+
+
+def _estimate(table: Table) -> Estimate:
+    return Estimate(*(table.number(key, 0, 1) for key in ("value", "low", "high")))
+
+
+def _optional_tables(table: Table, key: str) -> tuple[Table, ...]:
+    return table.tables(key) if key in table else ()
 
 
 def _file(table: Table) -> FileEntry:
@@ -216,3 +251,9 @@ def _check_relations(manifest: Manifest, root: Table) -> None:
     for row in manifest.quality.slices:
         if row.slice.dim not in manifest.embedding.matryoshka_dims:
             root.fail(f"the quality table has {row.slice}, which is not a trained size")
+    for one in manifest.quality.variants:
+        if one.variant not in names or one.slice.dim not in manifest.embedding.matryoshka_dims:
+            root.fail(
+                f"the quality table has {one.variant} at {one.slice}, which is no variant of this "
+                "bundle at a trained size"
+            )

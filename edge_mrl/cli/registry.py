@@ -44,6 +44,11 @@ COMMANDS = (
         "is it a Matryoshka model at all: are its first coordinates worth more than others",
     ),
     Command(
+        "adapt",
+        "edge_mrl_export.commands.adapt",
+        "make a Matryoshka model of one that is none: train an adapter on its vectors",
+    ),
+    Command(
         "inspect",
         "edge_mrl.cli.inspect",
         "show what a bundle holds and what each slice costs and keeps",

@@ -41,18 +41,41 @@ def rank_documents(queries: FloatArray, documents: FloatArray) -> npt.NDArray[np
         (q, min(n, 100)).
     """
     ranked = [
-        np.argsort(
-            -(queries[start : start + _QUERIES_AT_ONCE] @ documents.T), axis=1, kind="stable"
-        )
+        rank(queries[start : start + _QUERIES_AT_ONCE] @ documents.T)
         for start in range(0, len(queries), _QUERIES_AT_ONCE)
     ]
-    return np.concatenate([part[:, :DEPTH] for part in ranked])
+    return np.concatenate(ranked)
+
+
+def rank(scores: FloatArray) -> npt.NDArray[np.intp]:
+    """The places of the 100 largest scores of each row, best first; of equals the lower comes
+    first.
+
+    Args:
+        scores: (q, n) float32.
+
+    Returns:
+        (q, min(n, 100)).
+    """
+    return np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH]
 
 
 def retrieval(
     ranked: npt.NDArray[np.intp], judgements: Sequence[dict[int, int]]
 ) -> dict[str, Measured]:
-    """nDCG@10 and recall@100 of ranked documents.
+    """nDCG@10 and recall@100 of ranked documents, means over the queries.
+
+    Args:
+        ranked: (q, depth) places of documents, best first.
+        judgements: each query's graded documents.
+    """
+    return {name: mean(values) for name, values in by_query(ranked, judgements).items()}
+
+
+def by_query(
+    ranked: npt.NDArray[np.intp], judgements: Sequence[dict[int, int]]
+) -> dict[str, npt.NDArray[np.floating]]:
+    """nDCG@10 and recall@100 of each query, (q,) in the order of the queries.
 
     Args:
         ranked: (q, depth) places of documents, best first.
@@ -72,10 +95,12 @@ def retrieval(
         for query, row in enumerate(ranked)
     }
     names = {str(nDCG @ 10): "ndcg@10", str(R @ DEPTH): "recall@100"}
-    values: dict[str, list[float]] = {name: [] for name in names.values()}
+    values: dict[str, npt.NDArray[np.floating]] = {
+        name: np.zeros(len(ranked)) for name in names.values()
+    }
     for metric in ir_measures.iter_calc([nDCG @ 10, R @ DEPTH], wanted, run):
-        values[names[str(metric.measure)]].append(metric.value)
-    return {name: _mean(np.array(found)) for name, found in values.items()}
+        values[names[str(metric.measure)]][int(metric.query_id)] = metric.value
+    return values
 
 
 def similarity(
@@ -121,12 +146,17 @@ def _spearman(
     return found
 
 
-def _mean(values: npt.NDArray[np.floating]) -> Measured:
+def mean(values: npt.NDArray[np.floating]) -> Measured:
+    """The mean of a measure over queries, or of its paired difference, with its interval.
+
+    Args:
+        values: (q,) one for each query.
+    """
     from scipy import stats
 
-    mean = float(values.mean())
+    value = float(values.mean())
     if len(values) < 2:
-        return Measured(mean, mean, mean)
+        return Measured(value, value, value)
     interval = stats.bootstrap(
         (values,),
         np.mean,
@@ -135,4 +165,4 @@ def _mean(values: npt.NDArray[np.floating]) -> Measured:
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return Measured(mean, float(interval.low), float(interval.high))
+    return Measured(value, float(interval.low), float(interval.high))

@@ -38,11 +38,14 @@ def check_size(weights: Sequence[Path]) -> None:
         )
 
 
-def export_backbone(folder: Path, *, trust_remote_code: bool = False) -> onnx.ModelProto:
+def export_backbone(
+    folder: Path, *, opset: int = OPSET, trust_remote_code: bool = False
+) -> onnx.ModelProto:
     """Export a transformers folder.
 
     Args:
         folder: holds config.json and model.safetensors.
+        opset: the ONNX operator set, one that `check_opset` lets through.
         trust_remote_code: whether the folder's own code may run.
 
     Returns:
@@ -76,7 +79,7 @@ def export_backbone(folder: Path, *, trust_remote_code: bool = False) -> onnx.Mo
             description = describe(backbone.config)
             if is_encoder_half(config):
                 description = description.with_behavior("encoder")
-            export(backbone, description, out, opset=OPSET)
+            export(backbone, description, out, opset=opset)
         model = onnx.load(out)
     if HIDDEN not in {output.name for output in model.graph.output}:
         raise ExportError(f"the model in {folder} gives no {HIDDEN}: it is not a text encoder")

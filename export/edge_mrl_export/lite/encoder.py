@@ -8,6 +8,7 @@ import torch
 
 from edge_mrl_export.lite.attention import fitting_attention
 from edge_mrl_export.lite.modules import PooledText, UnitLength, tail_module
+from edge_mrl_export.lite.token_types import fold_token_types
 from edge_mrl_export.sources.backbone import load_backbone, read_config
 from edge_mrl_export.sources.modules_json import ModelLayout
 
@@ -30,6 +31,7 @@ class TextEncoder(torch.nn.Module):
         self.backbone = load_backbone(
             folder, attention=fitting_attention(config), trust_remote_code=trust_remote_code
         )
+        fold_token_types(self.backbone)
         self.pooling = PooledText(layout.pooling)
         self.tail = torch.nn.Sequential(*map(tail_module, layout.tail), UnitLength())
         parameters = inspect.signature(self.backbone.forward).parameters

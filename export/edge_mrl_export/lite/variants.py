@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge_mrl.bundle.manifest import Precision
 from edge_mrl_export.extras import require
+from edge_mrl_export.lite.compact import compact
 from edge_mrl_export.lite.process import convert, quantize
 from edge_mrl_export.model import BuiltVariant
 from edge_mrl_export.precision.techniques import TFLITE_TECHNIQUES
@@ -57,6 +58,7 @@ class LiteVariants:
             path.write_bytes(self._float32.read_bytes())
         else:
             quantize(self._float32, path, precision)
+        path.write_bytes(compact(path.read_bytes()))
         return BuiltVariant(
             name=f"tflite-{precision}",
             format="tflite",

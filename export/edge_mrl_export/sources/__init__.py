@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edge_mrl.errors import ExportError
 from edge_mrl_export.extras import require
+from edge_mrl_export.graphs.head import OPSET
 from edge_mrl_export.model import Source
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.sources.hub import fetch, is_hub_id
@@ -32,6 +33,7 @@ def open_source(name: str, options: ExportOptions) -> Source:
             )
         return _open_folder(Origin.of_folder(folder), options)
     if name == "wordllama":
+        _check_static_opset(options)
         return WordLlamaSource.installed(dims=options.dims)
     if not is_hub_id(name):
         raise ExportError(
@@ -47,6 +49,7 @@ def _open_folder(origin: Origin, options: ExportOptions) -> Source:
     folder = origin.folder
     require("safetensors", extra="export-static")
     if is_model2vec(folder):
+        _check_static_opset(options)
         return open_model2vec(origin, dims=options.dims, licence=options.licence)
     if not (folder / MODULES_JSON).is_file():
         raise ExportError(
@@ -54,6 +57,7 @@ def _open_folder(origin: Origin, options: ExportOptions) -> Source:
             "sentence-transformers nor the weights of model2vec"
         )
     if [kind for kind, _ in module_entries(folder)][:1] == [STATIC_MODULE]:
+        _check_static_opset(options)
         return open_static_embedding(origin, dims=options.dims, licence=options.licence)
     from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 
@@ -64,4 +68,13 @@ def _open_folder(origin: Origin, options: ExportOptions) -> Source:
         sequence_lengths=options.sequence_lengths,
         origin=origin,
         trust_remote_code=options.trust_remote_code,
+        opset=options.opset,
     )
+
+
+def _check_static_opset(options: ExportOptions) -> None:
+    if options.opset not in (None, OPSET):
+        raise ExportError(
+            f"--opset {options.opset}: graphs of static tables are written in operator set "
+            f"{OPSET} only"
+        )

@@ -13,6 +13,7 @@ from edge_mrl.errors import ExportError
 from edge_mrl.schema import Table
 from edge_mrl.slices import FloatArray
 from edge_mrl_export.extras import installed, require
+from edge_mrl_export.graphs.head import check_opset
 from edge_mrl_export.lite.lengths import choose_lengths
 from edge_mrl_export.lite.variants import MODULES as LITE_MODULES
 from edge_mrl_export.lite.variants import TOOLS as LITE_TOOLS
@@ -61,6 +62,7 @@ class SentenceTransformersSource:
         sequence_lengths: tokens per signature of a TFLite file, or None for the usual ones.
         origin: where the folder came from, or None for a folder of the user's own.
         trust_remote_code: whether code that the folder brings may run.
+        opset: the ONNX operator set, or None for the usual one.
 
     Raises:
         ExportError: the folder is missing or partial, the model is of a kind that cannot be
@@ -75,8 +77,10 @@ class SentenceTransformersSource:
         sequence_lengths: tuple[int, ...] | None = None,
         origin: Origin | None = None,
         trust_remote_code: bool = False,
+        opset: int | None = None,
     ) -> None:
         require(*_MODULES)
+        self._opset = check_opset(opset)
         self._folder = folder
         self._origin = origin or Origin.of_folder(folder)
         self._trusted = trust_remote_code
@@ -196,7 +200,9 @@ class SentenceTransformersSource:
         from edge_mrl_export.graphs.encoder import build_encoder
 
         check_size(self._weights)
-        backbone = export_backbone(self._layout.transformer.folder, trust_remote_code=self._trusted)
+        backbone = export_backbone(
+            self._layout.transformer.folder, opset=self._opset, trust_remote_code=self._trusted
+        )
         return build_encoder(backbone, self._layout)
 
     def _convert(self, precision: Precision) -> onnx.ModelProto:
