@@ -19,7 +19,7 @@ def run_json(module, *arguments):
     return json.loads(done.stdout)
 
 
-def test_retrieval_pairs_each_query_with_the_reference(static_bundle, tmp_path):
+def test_kept_pairs_each_query_with_the_reference(static_bundle, tmp_path):
     topics = ("bread and yeast", "herons in reeds", "trains on rails", "rain on windows")
     (tmp_path / "qrels").mkdir()
     for name in ("corpus", "queries"):
@@ -27,9 +27,7 @@ def test_retrieval_pairs_each_query_with_the_reference(static_bundle, tmp_path):
         (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
     rows = [f"{n}\t{n}\t1" for n in range(3)]
     (tmp_path / "qrels" / "test.tsv").write_text("\n".join(rows))
-    result = run_json(
-        "benchmarks.retrieval", static_bundle, tmp_path, "--reference", "table-int8-256"
-    )
+    result = run_json("benchmarks.kept", static_bundle, tmp_path, "--reference", "table-int8-256")
     by_name = {(row["variant"], row["dim"]): row for row in result["rows"]}
     assert by_name["table-int8-256", 64]["difference"] is None
     other = by_name["onnx-int8-portable", 256]

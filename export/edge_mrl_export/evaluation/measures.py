@@ -63,22 +63,17 @@ def rank(scores: FloatArray) -> npt.NDArray[np.intp]:
 def retrieval(
     ranked: npt.NDArray[np.intp], judgements: Sequence[dict[int, int]]
 ) -> dict[str, Measured]:
-    """nDCG@10 and recall@100 of ranked documents, means over the queries.
-
-    Args:
-        ranked: (q, depth) places of documents, best first.
-        judgements: each query's graded documents.
-    """
-    return {name: mean(values) for name, values in by_query(ranked, judgements).items()}
+    """nDCG@10 and recall@100 of ranked documents; see `each_query`."""
+    return {name: mean(values) for name, values in each_query(ranked, judgements).items()}
 
 
-def by_query(
+def each_query(
     ranked: npt.NDArray[np.intp], judgements: Sequence[dict[int, int]]
-) -> dict[str, npt.NDArray[np.floating]]:
-    """nDCG@10 and recall@100 of each query, (q,) in the order of the queries.
+) -> dict[str, npt.NDArray[np.float64]]:
+    """nDCG@10 and recall@100 of each query.
 
     Args:
-        ranked: (q, depth) places of documents, best first.
+        ranked: (q, depth) places of documents, best first; -1 where nothing was found.
         judgements: each query's graded documents.
     """
     import ir_measures
@@ -91,13 +86,15 @@ def by_query(
     depth = ranked.shape[1]
     # Scores that fall with the rank, so that the library keeps our order of equals.
     run = {
-        str(query): {str(document): float(depth - place) for place, document in enumerate(row)}
+        str(query): {
+            str(document): float(depth - place)
+            for place, document in enumerate(row)
+            if document >= 0
+        }
         for query, row in enumerate(ranked)
     }
     names = {str(nDCG @ 10): "ndcg@10", str(R @ DEPTH): "recall@100"}
-    values: dict[str, npt.NDArray[np.floating]] = {
-        name: np.zeros(len(ranked)) for name in names.values()
-    }
+    values = {name: np.zeros(len(judgements)) for name in names.values()}
     for metric in ir_measures.iter_calc([nDCG @ 10, R @ DEPTH], wanted, run):
         values[names[str(metric.measure)]][int(metric.query_id)] = metric.value
     return values
@@ -147,16 +144,12 @@ def _spearman(
 
 
 def mean(values: npt.NDArray[np.floating]) -> Measured:
-    """The mean of a measure over queries, or of its paired difference, with its interval.
-
-    Args:
-        values: (q,) one for each query.
-    """
+    """The mean over queries; of differences between two ways, query by query, too."""
     from scipy import stats
 
-    value = float(values.mean())
+    mean = float(values.mean())
     if len(values) < 2:
-        return Measured(value, value, value)
+        return Measured(mean, mean, mean)
     interval = stats.bootstrap(
         (values,),
         np.mean,
@@ -165,4 +158,4 @@ def mean(values: npt.NDArray[np.floating]) -> Measured:
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return Measured(value, float(interval.low), float(interval.high))
+    return Measured(mean, float(interval.low), float(interval.high))

@@ -1,11 +1,11 @@
 """What smaller variants keep of fp32's retrieval: nDCG@10 at every trained size, query by query.
 
-    python -m benchmarks.retrieval BUNDLE FOLDER... [--reference NAME] [--variant NAME ...]
+    python -m benchmarks.kept BUNDLE FOLDER... [--reference NAME] [--variant NAME ...]
 
 Each FOLDER is a labelled set in BEIR's layout. The reference is the bundle's first fp32 variant,
-unless another is named. Differences to it are paired: the interval is over
-queries, of the difference of each one, and so is much narrower than those of the two figures. Sets
-of more than N documents (default 3000) keep all judged ones and an even selection of the others.
+unless another is named. Differences to it are paired: the interval is over queries, of the
+difference of each one, and so is much narrower than those of the two figures. Sets of more than
+--documents (default 3000) keep all judged ones and an even selection of the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edge_mrl.bundle import Variant
 from edge_mrl.cli.output import Progress, format_table
 from edge_mrl.slices import FloatArray, prefix
 from edge_mrl_export.evaluation.data import RetrievalData, read_data
-from edge_mrl_export.evaluation.measures import by_query, mean, rank_documents
+from edge_mrl_export.evaluation.measures import each_query, mean, rank_documents
 from edge_mrl_export.evaluation.run import embed
 from edge_mrl_export.sample import evenly
 
@@ -87,7 +87,7 @@ def measure(bundle: Path, data: RetrievalData, variants: list[Variant]) -> list[
         bar.finish()
         for dim in variant.dims:
             ranked = rank_documents(prefix(queries, dim), prefix(documents, dim))
-            found = 100 * by_query(ranked, data.judgements)["ndcg@10"]
+            found = 100 * each_query(ranked, data.judgements)["ndcg@10"]
             against = reference.setdefault(dim, found)
             difference = mean(found - against)
             rows.append(
