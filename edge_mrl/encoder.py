@@ -199,12 +199,17 @@ class Encoder:
         single = isinstance(texts, str)
         items: Sequence[str] = [texts] if isinstance(texts, str) else texts
         words = self._prompt(prompt_name, prompt)
+        prompt_tokens = 0
         if words:
             items = [words + item for item in items]
+            if not self._loaded.bundle.manifest.embedding.include_prompt:
+                prompt_tokens = self._loaded.tokenizer.prompt_tokens(words)
         vectors = np.empty((len(items), self._dim), dtype=np.float32)
         for start in range(0, len(items), BATCH_TEXTS):
             tokens = self._loaded.tokenizer.encode(items[start : start + BATCH_TEXTS])
-            vectors[start : start + len(tokens)] = self._loaded.backend.embed(tokens, self._dim)
+            vectors[start : start + len(tokens)] = self._loaded.backend.embed(
+                tokens, self._dim, prompt_tokens=prompt_tokens
+            )
         return vectors[0] if single else vectors
 
     def encode_query(self, texts: str | Sequence[str]) -> FloatArray:

@@ -23,6 +23,7 @@ from edge_mrl.slices import FloatArray, prefix
 Run = Callable[..., Mapping[str, npt.NDArray[np.float32]]]
 
 IDS, MASK, OUTPUT = "input_ids", "attention_mask", "sentence_embedding"
+PROMPT = "prompt_tokens"
 LENGTH_STEP = 32
 """Texts are padded to a multiple of it where the file takes any length: the engine lays out its
 memory anew for each other length."""
@@ -35,18 +36,21 @@ class _Interpreter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Signature:
-    """`length` tokens a text, or None for any length; `width` numbers a vector."""
+    """`length` tokens a text, or None for any length; `width` numbers a vector; `skips` whether it
+    takes the number of tokens to leave out of pooling."""
 
     length: int | None
     width: int
     run: Run
+    skips: bool = False
 
 
 class LiteRtBackend:
     """One interpreter; its signatures in order of length.
 
-    A signature takes input_ids and attention_mask, (1, length) int32, and gives
-    sentence_embedding, (1, width) float32. The runtime cuts it to the wanted size and renormalises.
+    A signature takes input_ids and attention_mask, (1, length) int32, and perhaps prompt_tokens,
+    (1,) int32; it gives sentence_embedding, (1, width) float32. The runtime cuts it to the wanted
+    size and renormalises.
     """
 
     def __init__(
@@ -87,15 +91,22 @@ class LiteRtBackend:
         signatures.sort(key=lambda signature: signature.length or 0)
         return cls(interpreter, signatures, pad_id=pad_id)
 
-    def embed(self, token_ids: Sequence[Sequence[int]], dim: int, *, room: int = 0) -> FloatArray:
+    def embed(
+        self,
+        token_ids: Sequence[Sequence[int]],
+        dim: int,
+        *,
+        prompt_tokens: int = 0,
+        room: int = 0,
+    ) -> FloatArray:
         """See `Backend.embed`. Texts run one by one; the longest signature bounds the memory."""
         vectors = np.zeros((len(token_ids), self._signatures[0].width), dtype=np.float32)
         for row, ids in enumerate(token_ids):
             if ids:
-                vectors[row] = self._run(ids, room)
+                vectors[row] = self._run(ids, prompt_tokens, room)
         return prefix(vectors, dim)
 
-    def _run(self, tokens: Sequence[int], room: int) -> FloatArray:
+    def _run(self, tokens: Sequence[int], prompt_tokens: int, room: int) -> FloatArray:
         longest = self._signatures[-1].length
         wanted = max(len(tokens), room if longest is None else min(room, longest))
         signature = self._fitting(wanted)
@@ -104,8 +115,16 @@ class LiteRtBackend:
         mask = np.zeros((1, length), dtype=np.int32)
         ids[0, : len(tokens)] = tokens
         mask[0, : len(tokens)] = 1
+        feeds = {IDS: ids, MASK: mask}
+        if prompt_tokens and not signature.skips:
+            raise BackendError(
+                "this TFLite file does not leave prompts out of pooling, as its manifest says: "
+                "export the bundle again"
+            )
+        if signature.skips:
+            feeds[PROMPT] = np.array([prompt_tokens], dtype=np.int32)
         try:
-            output = signature.run(**{IDS: ids, MASK: mask})[OUTPUT]
+            output = signature.run(**feeds)[OUTPUT]
         except (ValueError, RuntimeError) as error:
             raise BackendError(f"TFLite failed on a text of {len(tokens)} tokens: {error}") from (
                 error
@@ -137,9 +156,10 @@ def _engine(variant: Variant) -> str:
 
 def _signature(runner: Any) -> _Signature:
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
-    if set(inputs) != {IDS, MASK} or set(outputs) != {OUTPUT}:
+    if set(inputs) - {PROMPT} != {IDS, MASK} or set(outputs) != {OUTPUT}:
         raise ValueError(
             f"a signature takes {', '.join(sorted(inputs))} and gives {', '.join(sorted(outputs))}"
         )
     length = int(inputs[IDS]["shape_signature"][1])
-    return _Signature(length if length > 0 else None, int(outputs[OUTPUT]["shape"][1]), runner)
+    width = int(outputs[OUTPUT]["shape"][1])
+    return _Signature(length if length > 0 else None, width, runner, PROMPT in inputs)

@@ -48,13 +48,14 @@ class EmbeddingInfo:
 
     `dim` is the full width, `matryoshka_dims` the trained sizes in rising order, `prompts` the text
     put before an input by name ("query" and "document" are used by `encode_query` and
-    `encode_document`)."""
+    `encode_document`), `include_prompt` whether the tokens of a prompt take part in pooling."""
 
     dim: int
     matryoshka_dims: tuple[int, ...]
     similarity: Similarity
     prompts: dict[str, str]
     default_prompt_name: str | None
+    include_prompt: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,7 @@ def _embedding(table: Table) -> EmbeddingInfo:
         similarity=_choice(table, "similarity", get_args(Similarity)),
         prompts=_texts_by_name(table.table("prompts")),
         default_prompt_name=table.optional_text("default_prompt_name"),
+        include_prompt=table.flag("include_prompt") if "include_prompt" in table else True,
     )
 
 
@@ -230,6 +231,9 @@ def _path(table: Table, text: str) -> str:
 
 
 def _check_relations(manifest: Manifest, root: Table) -> None:
+    tables = [variant.name for variant in manifest.variants if variant.format == "table"]
+    if tables and not manifest.embedding.include_prompt:
+        root.fail(f"include_prompt is false, but variant {tables[0]!r} is a table, which pools all")
     listed = [entry.path for entry in manifest.files]
     if len(set(listed)) != len(listed):
         root.fail("a file is listed twice")

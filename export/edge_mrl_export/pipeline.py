@@ -239,6 +239,7 @@ def _manifest(
             similarity=description.similarity,
             prompts=description.prompts,
             default_prompt_name=description.default_prompt_name,
+            include_prompt=description.include_prompt,
         ),
         tokenizer=TokenizerInfo(
             path=TOKENIZER_FILE,

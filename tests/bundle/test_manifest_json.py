@@ -74,6 +74,24 @@ def test_a_variant_may_name_no_engine_and_no_limit():
     assert variant.max_tokens is None
 
 
+def test_prompts_are_pooled_unless_the_manifest_says_otherwise():
+    document = copy.deepcopy(DOCUMENT)
+    del document["embedding"]["include_prompt"]
+    assert parse(json.dumps(document).encode()).embedding.include_prompt
+    document["variants"][0] |= {"format": "onnx"}
+    document["embedding"]["include_prompt"] = False
+    manifest = parse(json.dumps(document).encode())
+    assert not manifest.embedding.include_prompt
+    assert parse(dump(manifest)) == manifest
+    with pytest.raises(BundleError, match="must be true or false"):
+        parse(changed("embedding", "include_prompt", to="no"))
+
+
+def test_a_table_cannot_leave_prompts_out():
+    with pytest.raises(BundleError, match="'t' is a table, which pools all"):
+        parse(changed("embedding", "include_prompt", to=False))
+
+
 def test_an_older_manifest_has_no_judged_quality_and_no_layers():
     document = copy.deepcopy(DOCUMENT)
     for key in ("labels", "variants", "layers"):

@@ -26,7 +26,8 @@ LENGTHS = (4, 8, 16)
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "small"
     write_bert(folder)
-    return write_modules(folder, 5)
+    # Its prompts are left out of pooling, so every file takes a third input.
+    return write_modules(folder, 5, include_prompt=False)
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,22 @@ def test_float32_equals_sentence_transformers_at_every_slice(report, folder, dim
     vectors = encoder.encode(texts, prompt="")
     np.testing.assert_allclose(vectors[whole], reference[whole], atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+@needs_converter
+def test_a_prompt_left_out_of_pooling_equals_sentence_transformers(report, folder):
+    from sentence_transformers import SentenceTransformer
+
+    encoder = Encoder.load(report.path, variant="tflite-fp32")
+    texts = ["zip 3", "東京の天気", "e"]
+    library = SentenceTransformer(str(folder), device="cpu")
+    for vectors, prompt in (
+        (encoder.encode_query(texts), "find: "),
+        (encoder.encode(texts, prompt="a b "), "a b "),
+        (encoder.encode_document(texts), None),
+    ):
+        expected = library.encode(texts, prompt=prompt, normalize_embeddings=True)
+        np.testing.assert_allclose(vectors, expected, atol=1e-5)
 
 
 @needs_converter

@@ -14,6 +14,7 @@ from edge_mrl.cli.arguments import numbers
 from edge_mrl.cli.inspect import describe, quality_tables
 from edge_mrl.cli.output import format_bytes, format_table, print_json
 from edge_mrl_export.commands.check import as_json as front_loading_as_json
+from edge_mrl_export.commands.source_arguments import SOURCE_HELP, add_hub_arguments
 from edge_mrl_export.graphs.head import NEWEST_OPSET, OPSET
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.pipeline import export
@@ -22,7 +23,8 @@ from edge_mrl_export.report import ExportReport, VariantReport
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `edge_mrl.cli.registry`."""
-    parser.add_argument("source", help="`wordllama`, or a sentence-transformers folder")
+    parser.add_argument("source", help=SOURCE_HELP)
+    add_hub_arguments(parser)
     parser.add_argument(
         "-o", "--output", type=Path, required=True, help="where the bundle is to stand"
     )
@@ -97,6 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
         texts=arguments.texts,
         overwrite=arguments.overwrite,
         strict=arguments.strict,
+        revision=arguments.revision,
+        trust_remote_code=arguments.trust_remote_code,
         layers=arguments.layers,
         eval=arguments.eval,
         allow=arguments.allow,

@@ -28,6 +28,7 @@ class LiteVariants:
         dims: its trained sizes.
         lengths: tokens per signature, rising.
         max_tokens: the model's own limit, or None.
+        trust_remote_code: whether code that the folder brings may run.
     """
 
     def __init__(
@@ -36,7 +37,10 @@ class LiteVariants:
         dims: tuple[int, ...],
         lengths: tuple[int, ...],
         max_tokens: int | None,
+        *,
+        trust_remote_code: bool = False,
     ) -> None:
+        self._trusted = trust_remote_code
         self._source, self._dims, self._lengths = source, dims, lengths
         self._max_tokens = None if lengths[-1] == max_tokens else lengths[-1]
 
@@ -76,5 +80,5 @@ class LiteVariants:
         # Kept for the other precisions, and gone with this object.
         weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
         out = scratch / "fp32.tflite"
-        convert(self._source, out, self._lengths)
+        convert(self._source, out, self._lengths, trust_remote_code=self._trusted)
         return out
