@@ -138,10 +138,10 @@ def _clock() -> Finding:
 def _engine(format_: VariantFormat) -> Finding:
     entry = BACKENDS[format_]
     name = f"engine {format_}"
-    if not entry.modules:
+    if format_ == "table":
         return Finding(name, True, "numpy alone")
     if not entry.installed:
-        missing = " or ".join(entry.modules)
+        missing = " or ".join(entry.engines)
         return Finding(name, None, f"{missing} not installed", f"`{entry.install}` brings it")
     statement = (
         "import sys; from edge_mrl.backends import BACKENDS; print(BACKENDS[sys.argv[1]].load())"

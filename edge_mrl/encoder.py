@@ -9,12 +9,21 @@ from typing import overload
 
 import numpy as np
 
-from edge_mrl.backends import BACKENDS, Backend, available, installed_formats, open_backend
-from edge_mrl.bundle.manifest import Variant
+from edge_mrl.backends import BACKENDS, Backend, available, installed_engines, open_backend
+from edge_mrl.bundle.manifest import Manifest, Variant
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.errors import BackendMissingError, InputError, SelfTestError
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.planning import AUTO, BundleFacts, DeviceProfile, Plan, load_profile, plan
+from edge_mrl.planning import (
+    AUTO,
+    BundleFacts,
+    DeviceProfile,
+    IndexFacts,
+    Plan,
+    PlanFollower,
+    load_profile,
+    plan,
+)
 from edge_mrl.slices import FloatArray, check_trained
 from edge_mrl.tokenization import TextTokenizer
 
@@ -36,16 +45,23 @@ class _Loaded:
     backend: Backend
 
 
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    plan: Plan
+    profile: DeviceProfile
+    documents: int
+
+
 class Encoder:
     """Gives unit vectors of one trained size.
 
     Make one with `Encoder.load`. Not for use from several threads at once.
     """
 
-    def __init__(self, loaded: _Loaded, dim: int, plan_: Plan | None) -> None:
+    def __init__(self, loaded: _Loaded, dim: int, planned: _Planned | None) -> None:
         self._loaded = loaded
         self._dim = dim
-        self._plan = plan_
+        self._planned = planned
 
     @classmethod
     def load(
@@ -54,6 +70,7 @@ class Encoder:
         *,
         profile: str | os.PathLike[str] | DeviceProfile | None = None,
         documents: int = DEFAULT_DOCUMENTS,
+        index: IndexFacts | None = None,
         truncate_dim: int | None = None,
         variant: str | None = None,
         threads: int | None = None,
@@ -68,10 +85,12 @@ class Encoder:
                 this machine it chooses among the variants whose engine is installed, for any other
                 device among those that have an engine there.
             documents: how many documents the plan is for.
-            truncate_dim: the size of the vectors, one of the trained ones; it overrides the plan's.
-            variant: the variant's name; it overrides the plan's. Without it and without a profile:
-                the first in the bundle whose engine is installed, or the smallest of those that
-                give `truncate_dim`.
+            index: an index that exists and is to be used; the plan takes its shortlist as measured.
+            truncate_dim: the size of the vectors, one of the trained ones; a plan is then made for
+                at most so many dimensions.
+            variant: the variant's name; a plan is then made for this one. Without it and without a
+                profile: the first in the bundle whose engine is installed, or the smallest of those
+                that give `truncate_dim`.
             threads: threads of the engine, default the plan's or 1 (more make a single short text
                 slower).
             self_test: compare a few golden texts before the encoder is handed out.
@@ -88,13 +107,15 @@ class Encoder:
         manifest = bundle.manifest
         if truncate_dim is not None:
             check_trained(truncate_dim, manifest.embedding.matryoshka_dims)
-        made: Plan | None = None
+        planned: _Planned | None = None
         if profile is not None:
-            device = profile if isinstance(profile, DeviceProfile) else _device(profile, bundle)
-            made = plan(BundleFacts.from_manifest(manifest), device, documents)
-        if made is not None:
+            device = _device(profile, bundle)
+            if truncate_dim is not None:
+                device = device.at_any_quality()
+            made = plan(_facts(manifest, variant, truncate_dim), device, documents, index=index)
+            planned = _Planned(made, device, documents)
             truncate_dim = truncate_dim or made.layout.stored.dim
-            variant = variant or made.variant
+            variant = made.variant
             threads = threads or made.threads
         chosen = manifest.variant(variant) if variant else _first_runnable(bundle, truncate_dim)
         dim = check_trained(truncate_dim or max(chosen.dims), chosen.dims)
@@ -114,7 +135,7 @@ class Encoder:
                 ),
             ),
             dim,
-            made,
+            planned,
         )
         if self_test:
             encoder._self_test(SELF_TEST_TEXTS)
@@ -154,14 +175,41 @@ class Encoder:
     @property
     def plan(self) -> Plan | None:
         """The plan that chose variant and slices, if a profile was given."""
-        return self._plan
+        return None if self._planned is None else self._planned.plan
 
     @property
     def index_layout(self) -> IndexLayout | None:
         """The slices that an index made with this encoder keeps, where a plan says."""
-        if self._plan is None or self._plan.layout.stored.dim != self._dim:
+        if self.plan is None or self.plan.layout.stored.dim > self._dim:
             return None
-        return self._plan.layout
+        return self.plan.layout
+
+    def follower(
+        self, profile: str | os.PathLike[str] | DeviceProfile | None = None
+    ) -> PlanFollower | None:
+        """Plans for one index that uses this encoder; see `Index.open`.
+
+        Args:
+            profile: as in `load`; default the one that the encoder was loaded with.
+
+        Returns:
+            None where there is no profile.
+
+        Raises:
+            ProfileError: the profile is unknown or wrong.
+        """
+        if profile is None and self._planned is None:
+            return None
+        documents = 0 if self._planned is None else self._planned.documents
+        if profile is None and self._planned is not None:
+            profile = self._planned.profile
+        return PlanFollower(
+            BundleFacts.from_manifest(self.bundle.manifest),
+            _device(profile or AUTO, self.bundle),
+            self.variant.name,
+            self._dim,
+            documents,
+        )
 
     @overload
     def encode(
@@ -282,12 +330,27 @@ class Encoder:
 SELF_TEST_SLACK = 0.01
 
 
-def _device(profile: str | os.PathLike[str], bundle: Bundle) -> DeviceProfile:
+def _facts(manifest: Manifest, variant: str | None, dim: int | None) -> BundleFacts:
+    """What the planner may choose among: all, or what the caller has chosen already."""
+    facts = BundleFacts.from_manifest(manifest)
+    variants = facts.variants
+    if variant is not None:
+        chosen = manifest.variant(variant).name
+        variants = tuple(one for one in variants if one.name == chosen)
+    if dim is not None:
+        cut = (replace(one, dims=tuple(d for d in one.dims if d <= dim)) for one in variants)
+        variants = tuple(one for one in cut if dim in one.dims)
+    return replace(facts, variants=variants)
+
+
+def _device(profile: str | os.PathLike[str] | DeviceProfile, bundle: Bundle) -> DeviceProfile:
+    if isinstance(profile, DeviceProfile):
+        return profile
     if os.fspath(profile) == AUTO:
         # Where nothing can run here, the command that brings an engine helps more than a plan's
         # refusal.
         _first_runnable(bundle, None)
-    return load_profile(profile, formats=installed_formats())
+    return load_profile(profile, engines=installed_engines())
 
 
 def _first_runnable(bundle: Bundle, dim: int | None) -> Variant:

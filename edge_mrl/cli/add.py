@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for
+from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
 from edge_mrl.cli.output import Progress, print_json
+from edge_mrl.cli.plan_notices import PlanNotices
 from edge_mrl.corpus import Corpus
 from edge_mrl.errors import CorpusError
 from edge_mrl.index import Index, Record
@@ -35,16 +36,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
     corpus = Corpus.check(arguments.input)
-    encoder = load_encoder_for(arguments.index, arguments)
+    encoder = load_encoder_for(arguments.index, arguments, added=corpus.count)
+    notices = PlanNotices()
     progress = Progress("adding", corpus.count, "documents")
-    with Index.open(arguments.index, encoder) as index:
+    with open_index(arguments.index, encoder, arguments, notices) as index:
         if not arguments.upsert:
             _refuse_taken_ids(index, corpus)
         index.add_stream(corpus.records(), upsert=arguments.upsert, on_progress=progress.update)
         progress.finish()
         count = index.count()
     if arguments.json:
-        print_json({"index": str(arguments.index), "added": corpus.count, "documents": count})
+        print_json(
+            {"index": str(arguments.index), "added": corpus.count, "documents": count}
+            | {"plan_changes": notices.to_json()}
+        )
     else:
         print(f"{arguments.index}: {corpus.count} documents added, {count} in all")
     return 0

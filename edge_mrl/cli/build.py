@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder
 from edge_mrl.cli.output import Progress, format_bytes, print_json
+from edge_mrl.cli.plan_notices import describe_plan
 from edge_mrl.corpus import Corpus
 from edge_mrl.errors import InputError
 from edge_mrl.index import build_index
@@ -39,10 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
         encoder,
         corpus.records(),
         bundle=arguments.bundle,
+        memory_budget=arguments.memory_budget,
         on_progress=progress.update,
     ) as index:
         progress.finish()
-        stats = index.stats()
+        stats, made, advice = index.stats(), index.plan, index.plan_advice
     if arguments.json:
         print_json(
             {
@@ -52,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
                 "variant": encoder.variant.name,
                 "stored": str(stats.layout.stored),
                 "scan": str(stats.layout.scan),
+                "plan": None if made is None else made.to_json(),
+                "plan_advice": advice,
             }
         )
     else:
@@ -59,4 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
             f"{place}: {stats.documents} documents, {format_bytes(stats.file_bytes)}, "
             f"{stats.layout}, embedded with {encoder.variant.name}"
         )
+        if made is not None:
+            print(describe_plan(made, advice))
     return 0

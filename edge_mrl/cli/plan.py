@@ -6,14 +6,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_mrl.backends import installed_formats
+from edge_mrl.backends import installed_engines
 from edge_mrl.bundle import Bundle
 from edge_mrl.cli.output import print_json
 from edge_mrl.cli.plan_plot import plan_plot
 from edge_mrl.cli.plan_table import plan_rows, render_plans
 from edge_mrl.errors import InputError, ProfileError
 from edge_mrl.planning import BundleFacts, DeviceProfile, list_profiles, load_profile
-from edge_mrl.planning.cost import DEFAULT_TEXT_BYTES
+from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.planner import survey
 from edge_mrl.planning.refusal import refusal
 
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plans. Exit code 2 where the only plan asked for does not fit."""
-    profiles = [load_profile(name, formats=installed_formats()) for name in arguments.profile]
+    profiles = [load_profile(name, engines=installed_engines()) for name in arguments.profile]
     if arguments.all:
         named = {profile.name for profile in profiles}
         profiles += [profile for profile in list_profiles() if profile.name not in named]

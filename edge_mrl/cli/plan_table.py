@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from edge_mrl.cli.output import format_table
 from edge_mrl.errors import PlanError
-from edge_mrl.planning.cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.facts import BundleFacts
+from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.plan import Plan
 from edge_mrl.planning.planner import plan
 from edge_mrl.planning.profile import DeviceProfile

@@ -7,9 +7,9 @@ import shutil
 import textwrap
 from pathlib import Path
 
-from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for
+from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
 from edge_mrl.cli.output import print_json
-from edge_mrl.index import Hit, Index
+from edge_mrl.index import Hit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
     # More threads than one make a single short text slower.
     encoder = load_encoder_for(arguments.index, arguments, threads=1)
-    with Index.open(arguments.index, encoder) as index:
+    with open_index(arguments.index, encoder, arguments) as index:
         hits = index.search(arguments.query, arguments.k, exact=arguments.exact)
     if arguments.json:
         print_json({"hits": [hit_as_json(hit) for hit in hits]})

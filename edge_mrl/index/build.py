@@ -17,6 +17,7 @@ def build_index(
     records: Iterable[Record],
     *,
     bundle: Path | None = None,
+    memory_budget: int | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Index:
     """Build an index beside its place and rename it, replacing what stood there.
@@ -25,6 +26,7 @@ def build_index(
         place: the index file to make.
         encoder: embeds the texts; its `index_layout`, if any, decides the slices.
         records: the documents.
+        memory_budget: as in `Index.open`.
         bundle: the bundle's folder, remembered in the file so that a search finds it.
         on_progress: called with the number of documents stored so far.
 
@@ -36,11 +38,14 @@ def build_index(
             index stands at `place`.
         InputError: a record cannot be stored; nothing stands at `place` that was not there before.
     """
-    with staged(place) as staging, Index.open(staging, encoder) as index:
+    with (
+        staged(place) as staging,
+        Index.open(staging, encoder, memory_budget=memory_budget) as index,
+    ):
         # What a power cut takes back here has no name yet.
         with index.bulk_load():
             index.add_stream(records, on_progress=on_progress)
         index.optimize()
         if bundle is not None:
             index.remember_bundle(bundle, place)
-    return Index.open(place, encoder)
+    return Index.open(place, encoder, memory_budget=memory_budget)

@@ -7,7 +7,6 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from edge_mrl.bundle.manifest import VariantFormat
 from edge_mrl.errors import ProfileError
 from edge_mrl.planning.profile import DeviceProfile, parse_profile
 from edge_mrl.planning.recognition import fitted, recognise
@@ -31,7 +30,7 @@ def list_profiles() -> tuple[DeviceProfile, ...]:
 
 
 def load_profile(
-    name: str | os.PathLike[str], *, formats: Collection[VariantFormat] | None = None
+    name: str | os.PathLike[str], *, engines: Collection[str] | None = None
 ) -> DeviceProfile:
     """Read one profile.
 
@@ -39,7 +38,7 @@ def load_profile(
         name: the name of a shipped profile or of one in the user's folder, or the path of a TOML
             file (it ends in ``.toml`` or has a slash), or ``"auto"``: the profile of this machine,
             with its own cores and memory.
-        formats: the formats that have an engine installed here. They replace those of the profile
+        engines: those that are installed here, as pip names them. They replace those of the profile
             ``"auto"``, and no other's: the profile of a named device speaks of that device.
 
     Raises:
@@ -50,7 +49,7 @@ def load_profile(
         return parse_profile(*_read(Path(text)), _lookup)
     if text == AUTO:
         machine = read_machine()
-        return fitted(_named(recognise(machine)), machine, formats)
+        return fitted(_named(recognise(machine)), machine, engines)
     return _named(text)
 
 
