@@ -5,27 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from edge_mrl.backends import BACKENDS, Backend, available, installed_engines, open_backend
-from edge_mrl.bundle.manifest import Manifest, Variant
+from edge_mrl.backends import Backend, first_runnable, open_backend
+from edge_mrl.bundle.manifest import Variant
 from edge_mrl.bundle.reader import Bundle
-from edge_mrl.errors import BackendMissingError, InputError, SelfTestError
+from edge_mrl.errors import InputError, SelfTestError
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.planning import (
-    AUTO,
-    BundleFacts,
-    DeviceProfile,
-    IndexFacts,
-    Plan,
-    PlanFollower,
-    load_profile,
-    plan,
-)
 from edge_mrl.slices import FloatArray, check_trained
 from edge_mrl.tokenization import TextTokenizer
+
+if TYPE_CHECKING:
+    # The planner is loaded by those who give a profile.
+    from edge_mrl.encoder_plan import Planned
+    from edge_mrl.planning import DeviceProfile, IndexFacts, Plan, PlanFollower
 
 DEFAULT_DOCUMENTS = 10_000
 """How many documents a plan is made for where nobody says: a notebook, a manual, a product list."""
@@ -45,20 +40,13 @@ class _Loaded:
     backend: Backend
 
 
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    plan: Plan
-    profile: DeviceProfile
-    documents: int
-
-
 class Encoder:
     """Gives unit vectors of one trained size.
 
     Make one with `Encoder.load`. Not for use from several threads at once.
     """
 
-    def __init__(self, loaded: _Loaded, dim: int, planned: _Planned | None) -> None:
+    def __init__(self, loaded: _Loaded, dim: int, planned: Planned | None) -> None:
         self._loaded = loaded
         self._dim = dim
         self._planned = planned
@@ -107,17 +95,18 @@ class Encoder:
         manifest = bundle.manifest
         if truncate_dim is not None:
             check_trained(truncate_dim, manifest.embedding.matryoshka_dims)
-        planned: _Planned | None = None
+        planned: Planned | None = None
         if profile is not None:
-            device = _device(profile, bundle)
-            if truncate_dim is not None:
-                device = device.at_any_quality()
-            made = plan(_facts(manifest, variant, truncate_dim), device, documents, index=index)
-            planned = _Planned(made, device, documents)
-            truncate_dim = truncate_dim or made.layout.stored.dim
-            variant = made.variant
-            threads = threads or made.threads
-        chosen = manifest.variant(variant) if variant else _first_runnable(bundle, truncate_dim)
+            from edge_mrl.encoder_plan import plan_encoder
+
+            planned = plan_encoder(bundle, profile, documents, variant, truncate_dim, index)
+            truncate_dim = truncate_dim or planned.plan.layout.stored.dim
+            variant = planned.plan.variant
+            threads = threads or planned.plan.threads
+        if variant:
+            chosen = manifest.variant(variant)
+        else:
+            chosen = first_runnable(manifest.variants, truncate_dim)
         dim = check_trained(truncate_dim or max(chosen.dims), chosen.dims)
         encoder = cls(
             _Loaded(
@@ -200,16 +189,9 @@ class Encoder:
         """
         if profile is None and self._planned is None:
             return None
-        documents = 0 if self._planned is None else self._planned.documents
-        if profile is None and self._planned is not None:
-            profile = self._planned.profile
-        return PlanFollower(
-            BundleFacts.from_manifest(self.bundle.manifest),
-            _device(profile or AUTO, self.bundle),
-            self.variant.name,
-            self._dim,
-            documents,
-        )
+        from edge_mrl.encoder_plan import follower
+
+        return follower(self.bundle, self.variant.name, self._dim, profile, self._planned)
 
     @overload
     def encode(
@@ -328,40 +310,3 @@ class Encoder:
 
 
 SELF_TEST_SLACK = 0.01
-
-
-def _facts(manifest: Manifest, variant: str | None, dim: int | None) -> BundleFacts:
-    """What the planner may choose among: all, or what the caller has chosen already."""
-    facts = BundleFacts.from_manifest(manifest)
-    variants = facts.variants
-    if variant is not None:
-        chosen = manifest.variant(variant).name
-        variants = tuple(one for one in variants if one.name == chosen)
-    if dim is not None:
-        cut = (replace(one, dims=tuple(d for d in one.dims if d <= dim)) for one in variants)
-        variants = tuple(one for one in cut if dim in one.dims)
-    return replace(facts, variants=variants)
-
-
-def _device(profile: str | os.PathLike[str] | DeviceProfile, bundle: Bundle) -> DeviceProfile:
-    if isinstance(profile, DeviceProfile):
-        return profile
-    if os.fspath(profile) == AUTO:
-        # Where nothing can run here, the command that brings an engine helps more than a plan's
-        # refusal.
-        _first_runnable(bundle, None)
-    return load_profile(profile, engines=installed_engines())
-
-
-def _first_runnable(bundle: Bundle, dim: int | None) -> Variant:
-    fitting = [v for v in bundle.manifest.variants if dim is None or dim in v.dims]
-    runnable = [variant for variant in fitting if available(variant)]
-    if runnable:
-        # A static table has a smaller variant for a smaller size; where sizes are equal, the
-        # bundle's order decides.
-        return runnable[0] if dim is None else min(runnable, key=lambda one: max(one.dims))
-    formats = sorted({variant.format for variant in fitting})
-    commands = " or ".join(f"`{BACKENDS[format_].install}`" for format_ in formats)
-    raise BackendMissingError(
-        f"no engine for this bundle's variants ({', '.join(formats)}) is installed: run {commands}"
-    )

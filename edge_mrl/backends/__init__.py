@@ -14,7 +14,15 @@ from edge_mrl.bundle.engines import ENGINES, engines_for
 from edge_mrl.bundle.manifest import Variant, VariantFormat
 from edge_mrl.errors import BackendMissingError
 
-__all__ = ["BACKENDS", "Backend", "BackendEntry", "available", "installed_engines", "open_backend"]
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "BackendEntry",
+    "available",
+    "first_runnable",
+    "installed_engines",
+    "open_backend",
+]
 
 BackendOpener = Callable[[Variant, Sequence[Path], int, int], Backend]
 
@@ -81,6 +89,29 @@ def available(variant: Variant) -> bool:
     """Whether an engine that is known to run this variant is installed here; nothing is imported
     to find out."""
     return first_installed(engines_for(variant)) is not None
+
+
+def first_runnable(variants: Sequence[Variant], dim: int | None = None) -> Variant:
+    """The variant that runs where nobody chooses one.
+
+    Args:
+        variants: those of a bundle, in its order.
+        dim: a size that the variant must give; of those that do, the smallest is taken.
+
+    Raises:
+        BackendMissingError: no engine of a fitting variant is installed; names the pip commands.
+    """
+    fitting = [v for v in variants if dim is None or dim in v.dims]
+    runnable = [variant for variant in fitting if available(variant)]
+    if runnable:
+        # A static table has a smaller variant for a smaller size; where sizes are equal, the
+        # bundle's order decides.
+        return runnable[0] if dim is None else min(runnable, key=lambda one: max(one.dims))
+    formats = sorted({variant.format for variant in fitting})
+    commands = " or ".join(f"`{BACKENDS[format_].install}`" for format_ in formats)
+    raise BackendMissingError(
+        f"no engine for this bundle's variants ({', '.join(formats)}) is installed: run {commands}"
+    )
 
 
 def open_backend(variant: Variant, files: Sequence[Path], *, pad_id: int, threads: int) -> Backend:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -69,6 +68,8 @@ def _lookup(name: str) -> tuple[str, str]:
     files = _files()
     if name in files:
         return _read(files[name])
+    import difflib
+
     nearest = difflib.get_close_matches(name.lower().replace("_", "-").replace(" ", "-"), files)
     hint = f"did you mean {' or '.join(nearest)}? " if nearest else ""
     raise ProfileError(
