@@ -24,7 +24,7 @@ from edge_mrl.backends import BACKENDS
 from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest import VariantFormat
 from edge_mrl.index.connection import OLDEST_SQLITE
-from edge_mrl.planning.this_machine import read_machine
+from edge_mrl.planning.this_machine import available_memory, read_machine
 from edge_mrl.planning.words import mebibytes
 from edge_mrl.version import __version__
 
@@ -109,23 +109,12 @@ def _room() -> list[Finding]:
             "" if disk >= LOW_DISK else "free some space before an index is built",
         )
     ]
-    free = _available_memory()
+    free = available_memory()
     if free is not None:
         enough = free >= LOW_MEMORY
         advice = "" if enough else "stop other programs, or plan for a smaller slice"
         findings.insert(0, Finding("memory", enough, f"{mebibytes(free)} available", advice))
     return findings
-
-
-def _available_memory() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return None  # not Linux
-    for line in lines:
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None
 
 
 def _clock() -> Finding:

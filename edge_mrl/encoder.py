@@ -255,6 +255,14 @@ class Encoder:
             return [True] * len(texts)
         return [len(ids) < limit for ids in self._loaded.tokenizer.encode(texts)]
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has as the variant reads it, special ones included.
+
+        Raises:
+            InputError: an item is not text.
+        """
+        return [len(ids) for ids in self._loaded.tokenizer.encode(texts)]
+
     def verify(self) -> float:
         """Run every golden text.
 

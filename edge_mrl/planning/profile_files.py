@@ -36,7 +36,7 @@ def load_profile(
     Args:
         name: the name of a shipped profile or of one in the user's folder, or the path of a TOML
             file (it ends in ``.toml`` or has a slash), or ``"auto"``: the profile of this machine,
-            with its own cores and memory.
+            measured by `edge-mrl calibrate` if it was, with its own cores and memory.
         engines: those that are installed here, as pip names them. They replace those of the profile
             ``"auto"``, and no other's: the profile of a named device speaks of that device.
 
@@ -48,8 +48,15 @@ def load_profile(
         return parse_profile(*_read(Path(text)), _lookup)
     if text == AUTO:
         machine = read_machine()
-        return fitted(_named(recognise(machine)), machine, engines)
+        recognised = recognise(machine)
+        own = calibrated_name(recognised)
+        return fitted(_named(own if own in _files() else recognised), machine, engines)
     return _named(text)
+
+
+def calibrated_name(recognised: str) -> str:
+    """The name of the profile that `edge-mrl calibrate` writes for a device."""
+    return f"{recognised}-measured"
 
 
 def _named(name: str) -> DeviceProfile:

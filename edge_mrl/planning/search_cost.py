@@ -14,6 +14,7 @@ from edge_mrl.index.layout import IndexLayout
 from edge_mrl.planning.facts import BundleFacts
 from edge_mrl.planning.file_cost import vector_row
 from edge_mrl.planning.profile import DeviceFacts
+from edge_mrl.slices import Slice
 
 MIB = 2**20
 
@@ -90,6 +91,11 @@ STORED_EXTRA = 10
 """How long a list must be for a *smaller* stored slice's own top 10; see `shortlist_rows`."""
 
 
+def scan_seconds_per_row(scan: Slice) -> float:
+    """Seconds that the compiled scan computes for one row, on the reference machine."""
+    return 1e-9 * (SCAN_NS_PER_BYTE[scan.bits] * scan.code_bytes + SCAN_NS_PER_ROW)
+
+
 def code_memory(layout: IndexLayout, documents: int) -> int:
     """Bytes of the scan codes in memory, with what stands beside them."""
     return documents * (layout.scan.code_bytes + RESIDENT_ROW_BYTES)
@@ -119,8 +125,8 @@ def query_latency(
     """Seconds of one search: one core scores every code, then `rows` rows are read again."""
     scan_bytes = layout.scan.code_bytes
     reading = scan_bytes / facts.memory_read
-    computing = 1e-9 * (SCAN_NS_PER_BYTE[layout.scan.bits] * scan_bytes + SCAN_NS_PER_ROW)
-    scan = documents * max(reading, computing / facts.scan_speed)
+    computing = scan_seconds_per_row(layout.scan) / facts.scan_speed
+    scan = documents * max(reading, computing)
     warm = (QUERY_SECONDS + rows * WARM_ROW_SECONDS) / facts.core_speed
     codes = documents * scan_bytes if home == "disk" else 0
     missed = 1 - cached_share(facts, documents * vector_row(layout.stored) + codes)

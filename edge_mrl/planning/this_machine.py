@@ -57,6 +57,15 @@ def _libc() -> str:
     return f"{name} {version}" if re.fullmatch(r"[0-9]+\.[0-9]+", version) else "none"
 
 
+def available_memory(root: Path = Path("/")) -> int | None:
+    """Bytes that can be had without swapping; None where the system does not say."""
+    for line in _text(root / "proc/meminfo").splitlines():
+        name, _, rest = line.partition(":")
+        if name == "MemAvailable" and rest.split()[0].isdigit():
+            return int(rest.split()[0]) * 1024
+    return None
+
+
 def _text(file: Path) -> str:
     try:
         with file.open("rb") as stream:
