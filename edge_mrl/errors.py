@@ -67,6 +67,8 @@ class ProfileError(EdgeMrlError, ValueError):
 class CalibrationError(EdgeMrlError, RuntimeError):
     """A device cannot be measured now: it is busy, or something cannot be written."""
 
+    exit_code = 1
+
 
 class PlanError(EdgeMrlError, ValueError):
     """No slice fits the budgets of the device."""

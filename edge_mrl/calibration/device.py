@@ -88,7 +88,7 @@ def core_speed(folder: Path) -> tuple[float, Repeats]:
             queries = np.random.default_rng(1).standard_normal((20, STORED.dim))
             rows = index.stats().shortlist
             measured = repeat("searching", partial(_search_all, index, queries))
-        expected = search_cost.QUERY_SECONDS + rows * search_cost.WARM_ROW_SECONDS
+        expected = search_cost.QUERY_SECONDS + rows * search_cost.warm_row_seconds(STORED)
         ratios.append(len(queries) * expected / measured.best)
         slowest = max(slowest, measured, key=lambda one: one.spread)
     return math.sqrt(math.prod(ratios)), slowest

@@ -44,6 +44,21 @@ def add_encoder_arguments(parser: argparse.ArgumentParser, *, optional_bundle: b
     )
 
 
+def document_count(text: str) -> int:
+    """A number of documents as people write it: ``100000``, ``100_000``.
+
+    Raises:
+        argparse.ArgumentTypeError: not a whole number from 0 on.
+    """
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return value
+
+
 def mebibytes(text: str) -> int:
     """A size in MiB as bytes.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_mrl.backends import installed_engines
 from edge_mrl.bundle import Bundle
+from edge_mrl.cli.encoder_arguments import document_count
 from edge_mrl.cli.output import print_json
 from edge_mrl.cli.plan_plot import plan_plot
 from edge_mrl.cli.plan_table import plan_rows, render_plans
@@ -37,13 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--docs",
         action="append",
         required=True,
-        type=_count,
+        type=document_count,
         metavar="N",
         help="how many documents; may be given several times",
     )
     parser.add_argument(
         "--text-bytes",
-        type=_count,
+        type=document_count,
         default=DEFAULT_TEXT_BYTES,
         metavar="N",
         help="mean bytes of text of a document (default %(default)s)",
@@ -100,18 +101,3 @@ def _draw(
         file.write_text(plan_plot(found), encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write {file}: {error.strerror or error}") from error
-
-
-def _count(text: str) -> int:
-    """A number of documents as people write it: ``100000``, ``100_000``.
-
-    Raises:
-        argparse.ArgumentTypeError: not a whole number from 0 on.
-    """
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
-    return value

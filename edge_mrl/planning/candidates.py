@@ -13,7 +13,7 @@ from edge_mrl.planning.cost import Cost
 from edge_mrl.planning.facts import BundleFacts, IndexFacts, VariantFacts
 from edge_mrl.planning.file_cost import index_file
 from edge_mrl.planning.profile import Budgets, DeviceProfile
-from edge_mrl.planning.search_cost import TOP_K, Home
+from edge_mrl.planning.search_cost import TABLE_RECALL, TOP_K, Home
 from edge_mrl.slices import Slice
 
 _STORED_LEAST_BITS = 8
@@ -115,7 +115,13 @@ def evaluate(
     rows = _shortlist_rows(request, layout)
     if stored is None or rows is None:
         return None
-    recall = 1.0 if rows >= documents else request.recall
+    index = request.measured(layout)
+    if rows >= documents:
+        recall = 1.0
+    elif index is not None and index.recall is not None and request.recall == TABLE_RECALL:
+        recall = index.recall
+    else:
+        recall = request.recall
     return Candidate(
         variant=variant,
         layout=layout,

@@ -92,6 +92,10 @@ class StatsOfIndex(Protocol):
         """Rows that a search for 10 re-reads."""
 
     @property
+    def expected_recall(self) -> float | None:
+        """The share of the exact top 10 that such a search finds."""
+
+    @property
     def measurement(self) -> object | None:
         """None where that number was not measured."""
 
@@ -105,17 +109,20 @@ class IndexFacts:
         layout: its slices.
         shortlist: rows that hold 99 % of the top 10 among them, measured on its own vectors; None
             where nobody has measured, as on a small index.
+        recall: the share that was found with so many rows; None where nobody has measured.
     """
 
     documents: int
     layout: IndexLayout
     shortlist: int | None
+    recall: float | None = None
 
     @classmethod
     def of(cls, stats: StatsOfIndex) -> IndexFacts:
         """What `Index.stats` tells the planner."""
         known = stats.measurement is not None
-        return cls(stats.documents, stats.layout, stats.shortlist if known else None)
+        shortlist = stats.shortlist if known else None
+        return cls(stats.documents, stats.layout, shortlist, stats.expected_recall)
 
     @property
     def measured(self) -> bool:

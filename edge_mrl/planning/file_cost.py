@@ -16,6 +16,9 @@ DOCUMENT_ROW_BYTES = 20
 ID_INDEX_BYTES = 20
 """A document's entry in the unique index over ids."""
 
+FILE_BASE_BYTES = 16 * 4096
+"""Pages of tables that hardly grow: facts, schema, the first page of each."""
+
 PAGE_BYTES = 4096
 PAGE_ROOM = 4088
 """SQLite's default page, and what its 8-byte header leaves (SQLite, Database File Format)."""
@@ -27,7 +30,10 @@ DEFAULT_TEXT_BYTES = 500
 def index_file(layout: IndexLayout, documents: int, text_bytes: int) -> int:
     """Bytes of the index file: texts, stored vectors, and the scan codes kept for a fast open."""
     document = _varying_row(text_bytes + DOCUMENT_ROW_BYTES) + ID_INDEX_BYTES
-    return round(documents * (document + vector_row(layout.stored) + layout.scan.nbytes))
+    if not documents:
+        return 0
+    row = document + vector_row(layout.stored) + layout.scan.nbytes
+    return FILE_BASE_BYTES + round(documents * row)
 
 
 def vector_row(stored: Slice) -> float:

@@ -34,9 +34,9 @@ INDEX_WORKING_BYTES = 13 * MIB
 was opened for an index of 100 000 rows of 256x1, of which 4.0 are the rows; 14 MiB for 20 000 rows
 of 256x2, of which 1.4."""
 
-RERANK_BYTES = 32
+RERANK_BYTES = 24
 """Peak bytes per shortlisted coordinate: float32 and its copies. Measured: 75 MiB for 6412 rows of
-384x32 (32 bytes a coordinate), 12 MiB for 2331 rows of 256x8 (21)."""
+384x32 (32 bytes a coordinate), 12 MiB for 2331 rows of 256x8 (21), 4 MB for 1000 of 256x8 (16)."""
 
 STREAMED_ROWS = 65_536
 """Rows of a segment, the most that a scan from the file holds at once."""
@@ -57,13 +57,15 @@ Measured with 100 000 rows, keeping 20: 2.2 ns a row at 256x1, 7.3 at 256x4, 6.0
 memory. Without a compiled kernel numpy takes 25 times as long (55 ns a row at 256x1).
 """
 
-WARM_ROW_SECONDS = 4e-6
-"""Reading, checking and rescoring one shortlisted row that is in the page cache, on the reference
-machine. Measured: 3.0 us at 256x8, from the difference of shortlists of 62 and 293 rows."""
+WARM_ROW_SECONDS = 1.0e-6
+WARM_BYTE_SECONDS = 5.5e-9
+"""Reading, checking and rescoring one shortlisted row that is in the page cache, and each byte of
+it, on the reference machine. Measured with shortlists of 95 to 1000 rows of 64x8, 128x8 and 256x8:
+1.3, 1.7 and 2.5 us a row."""
 
 QUERY_SECONDS = 0.4e-3
 """What every search costs besides, on the reference machine: SQL statements, the texts of the hits.
-Measured: 0.25 to 0.35 ms at 10 000 and 100 000 rows."""
+Measured: 0.4 ms at 10 000 rows."""
 
 STREAM_NS_PER_BYTE = 1.0
 """Reading codes from the file's cached pages and checking them, on the reference machine."""
@@ -72,7 +74,7 @@ PAGE_CACHE_SHARE = 0.25
 """The share of the device's memory that, on a device in use, holds pages of the index file.
 Assumption."""
 
-MOST_CACHED = 0.95
+MOST_CACHED = 0.99
 """Never count on more of the file than this being cached: latency is a 95th percentile.
 Assumption."""
 
@@ -94,6 +96,11 @@ STORED_EXTRA = 10
 def scan_seconds_per_row(scan: Slice) -> float:
     """Seconds that the compiled scan computes for one row, on the reference machine."""
     return 1e-9 * (SCAN_NS_PER_BYTE[scan.bits] * scan.code_bytes + SCAN_NS_PER_ROW)
+
+
+def warm_row_seconds(stored: Slice) -> float:
+    """Seconds for re-reading a row that is in the page cache, on the reference machine."""
+    return WARM_ROW_SECONDS + WARM_BYTE_SECONDS * stored.nbytes
 
 
 def code_memory(layout: IndexLayout, documents: int) -> int:
@@ -127,7 +134,7 @@ def query_latency(
     reading = scan_bytes / facts.memory_read
     computing = scan_seconds_per_row(layout.scan) / facts.scan_speed
     scan = documents * max(reading, computing)
-    warm = (QUERY_SECONDS + rows * WARM_ROW_SECONDS) / facts.core_speed
+    warm = (QUERY_SECONDS + rows * warm_row_seconds(layout.stored)) / facts.core_speed
     codes = documents * scan_bytes if home == "disk" else 0
     missed = 1 - cached_share(facts, documents * vector_row(layout.stored) + codes)
     per_byte = 1e-9 * STREAM_NS_PER_BYTE / facts.core_speed
