@@ -1,5 +1,6 @@
 """Calibration: when a machine is believed, what is written, and that `auto` then plans with it."""
 
+import json
 import tomllib
 
 import pytest
@@ -151,8 +152,6 @@ def test_a_folder_that_is_not_there_is_named(settings):
 
 
 def test_bench_prints_what_was_predicted_beside_what_was_measured(static_bundle, capsys, tmp_path):
-    import json
-
     command = ["bench", str(static_bundle), "--docs", "2500", "--folder", str(tmp_path)]
     assert main([*command, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)

@@ -13,7 +13,14 @@ from edge_mrl.cli.output import print_json
 from edge_mrl.cli.plan_plot import plan_plot
 from edge_mrl.cli.plan_table import plan_rows, render_plans
 from edge_mrl.errors import InputError, ProfileError
-from edge_mrl.planning import BundleFacts, DeviceProfile, list_profiles, load_profile
+from edge_mrl.index import Index
+from edge_mrl.planning import (
+    BundleFacts,
+    DeviceProfile,
+    IndexFacts,
+    list_profiles,
+    load_profile,
+)
 from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.planner import survey
 from edge_mrl.planning.refusal import refusal
@@ -37,10 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--docs",
         action="append",
-        required=True,
+        default=[],
         type=document_count,
         metavar="N",
         help="how many documents; may be given several times",
+    )
+    parser.add_argument(
+        "--index",
+        type=Path,
+        metavar="FILE",
+        help="an index that exists: its documents, and its shortlist as it measured it",
     )
     parser.add_argument(
         "--text-bytes",
@@ -68,14 +81,30 @@ def run(arguments: argparse.Namespace) -> int:
     if not profiles:
         raise ProfileError("no device was named: give --profile NAME, or --all for every one")
     facts = BundleFacts.from_manifest(Bundle.open(arguments.bundle).manifest)
+    index = None if arguments.index is None else _index_facts(arguments.index)
+    if index is not None and not arguments.docs:
+        arguments.docs = [index.documents]
+    if not arguments.docs:
+        raise InputError("for how many documents? give --docs N, or --index FILE")
     if arguments.plot is not None:
         _draw(arguments, facts, profiles)
-    rows = plan_rows(facts, profiles, arguments.docs, text_bytes_per_document=arguments.text_bytes)
+    rows = plan_rows(
+        facts,
+        profiles,
+        arguments.docs,
+        text_bytes_per_document=arguments.text_bytes,
+        index=index,
+    )
     if arguments.json:
         print_json({"plans": [row.to_json() for row in rows]})
     else:
         print(render_plans(rows, every_reason=arguments.why))
     return NOTHING_FITS if len(rows) == 1 and rows[0].plan is None else 0
+
+
+def _index_facts(file: Path) -> IndexFacts:
+    with Index.open(file) as index:
+        return IndexFacts.of(index.stats())
 
 
 def _draw(
@@ -91,7 +120,10 @@ def _draw(
     if len(profiles) != 1 or len(arguments.docs) != 1:
         raise InputError("--plot draws one plan: give one --profile and one --docs")
     if file.suffix != ".svg":
-        raise InputError(f"--plot writes SVG: name the file {file.with_suffix('.svg')}")
+        raise InputError(
+            "--plot writes SVG, which browsers show at any size, and no other format: "
+            f"name the file {file.with_suffix('.svg')}"
+        )
     found = survey(
         facts, profiles[0], arguments.docs[0], text_bytes_per_document=arguments.text_bytes
     )
