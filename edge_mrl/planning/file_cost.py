@@ -16,7 +16,7 @@ DOCUMENT_ROW_BYTES = 20
 ID_INDEX_BYTES = 20
 """A document's entry in the unique index over ids."""
 
-FILE_BASE_BYTES = 16 * 4096
+FILE_BASE_BYTES = 8 * 4096
 """Pages of tables that hardly grow: facts, schema, the first page of each."""
 
 PAGE_BYTES = 4096
