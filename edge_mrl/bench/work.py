@@ -162,7 +162,7 @@ def use(task: Task) -> Measured:
         embedding_seconds=[one[0] for one in embedded],
         embedding_cpu_seconds=[one[2] for one in embedded],
         recall=hits / max(total, 1),
-        shortlist=stats.shortlist,
+        shortlist=stats.shortlists[-1],
         expected_recall=stats.expected_recall,
     )
 

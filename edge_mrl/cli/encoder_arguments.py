@@ -25,7 +25,7 @@ def add_encoder_arguments(parser: argparse.ArgumentParser, *, optional_bundle: b
     if optional_bundle:
         parser.add_argument("--bundle", type=Path, help="the bundle folder, if it was moved")
     else:
-        parser.add_argument("--bundle", type=Path, required=True, help="the model's bundle folder")
+        parser.add_argument("--bundle", type=Path, help="the model's bundle folder")
         parser.add_argument("--dim", type=int, help="a trained size, instead of the planner's")
     parser.add_argument("--variant", help="a variant of the bundle, instead of the planner's")
     parser.add_argument("--threads", type=int, help="threads of the engine (default: all cores)")
@@ -76,7 +76,7 @@ def mebibytes(text: str) -> int:
 
 def open_index(
     path: Path,
-    encoder: Encoder,
+    encoder: Encoder | None,
     arguments: argparse.Namespace,
     on_plan_change: Callable[[PlanChange], None] | None = None,
 ) -> Index:

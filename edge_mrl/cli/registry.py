@@ -79,6 +79,11 @@ COMMANDS = (
         "cut an index to a smaller one for a smaller device, without the model",
     ),
     Command(
+        "serve",
+        "edge_mrl.cli.serve",
+        "answer OpenAI's embeddings requests and searches over HTTP",
+    ),
+    Command(
         "calibrate",
         "edge_mrl.cli.calibrate",
         "measure this device and write its profile, for plans that hold here",

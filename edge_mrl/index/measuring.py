@@ -1,4 +1,4 @@
-"""Measures the shortlist on an index's own vectors: reads a sample, scans it, searches it
+"""Measures the lists of a search on an index's own vectors: reads a sample, scans it, searches it
 exactly."""
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from edge_mrl import kernel
 from edge_mrl.index import segments
 from edge_mrl.index.codes import rotate_query
 from edge_mrl.index.funnel import Measurement, Trial, measure_shortlist
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.store import Store
-from edge_mrl.kernel import prepare, score
 
 LEAST_DOCUMENTS = 2000
 """Below this the unmeasured shortlist reads half the index anyway."""
@@ -51,12 +51,19 @@ def _trials(store: Store, rows: IntArray, layout: IndexLayout) -> Iterator[Trial
     chosen = np.linspace(0, rows.size - 1, QUERIES).astype(np.int64)
     queries = store.vectors(rows[chosen].tolist(), layout.stored).units
     exact = np.empty((QUERIES, rows.size), dtype=np.float32)
-    blocks = []
+    blocks: list[list[kernel.CodeBlock]] = [[] for _ in layout.resident]
     for start in range(0, rows.size, _ROWS):
         part = store.vectors(rows[start : start + _ROWS].tolist(), layout.stored)
         exact[:, start : start + _ROWS] = queries @ part.units.T
-        first, last = int(part.rows[0]), int(part.rows[-1])
-        blocks.append(segments.build(first, last, part.rows, part.units, layout.scan).block)
+        segment = segments.build(int(part.rows[0]), int(part.rows[-1]), part, layout)
+        blocks[0].append(segment.block)
+        if segment.refined is not None:
+            blocks[1].append(segment.refined)
     for number, own in enumerate(chosen.tolist()):
-        query = prepare(rotate_query(queries[number], layout.scan), layout.scan.bits)
-        yield Trial(own, exact[number], np.concatenate([score(query, block) for block in blocks]))
+        coded = []
+        for slice_, listed, make in zip(
+            layout.resident, blocks, (kernel.prepare, kernel.prepare_rows), strict=False
+        ):
+            query = make(rotate_query(queries[number], slice_), slice_.bits)
+            coded.append(np.concatenate([kernel.score(query, block) for block in listed]))
+        yield Trial(own, exact[number], tuple(coded))

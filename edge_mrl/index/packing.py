@@ -32,7 +32,7 @@ def pack_range(store: Store, first_row: int, last_row: int, layout: IndexLayout)
         vectors = store.vectors_after(start - 1, last_row, limit, layout.stored)
         more = vectors.rows.size == limit
         stop = int(vectors.rows[-1]) if more else last_row
-        parts.append(segments.build(start, stop, vectors.rows, vectors.units, layout.scan))
+        parts.append(segments.build(start, stop, vectors, layout))
         room -= limit
         if not more or stop >= last_row or not room:
             return _together(parts)
@@ -43,8 +43,15 @@ def _together(parts: list[Segment]) -> Segment:
     """One segment of parts that follow one another, all but the last of whole blocks."""
     if len(parts) == 1:
         return parts[0]
-    blocks = [part.block for part in parts]
+    block = _one_block([part.block for part in parts])
+    refined = [part.refined for part in parts if part.refined is not None]
+    numbers = None
+    if any(part.numbers is not None for part in parts):
+        numbers = np.concatenate([part.rows for part in parts])
+    first, last = parts[0].first_row, parts[-1].last_row
+    return Segment(first, last, numbers, block, _one_block(refined) if refined else None)
+
+
+def _one_block(blocks: list[CodeBlock]) -> CodeBlock:
     codes = np.concatenate([block.codes for block in blocks])
-    block = CodeBlock(codes, np.concatenate([block.gains for block in blocks]))
-    rows = np.concatenate([part.rows for part in parts])
-    return Segment(parts[0].first_row, parts[-1].last_row, rows, block)
+    return CodeBlock(codes, np.concatenate([block.gains for block in blocks]))

@@ -3,56 +3,48 @@
 from __future__ import annotations
 
 import ctypes
-import zlib
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.kernel import hadamard, reference
+from edge_mrl.kernel import hadamard, packer, reference
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
-from edge_mrl.kernel.quantizer import LEVELS, IntQuery, PreparedQuery, TableQuery
+from edge_mrl.kernel.library import LIBRARY, SOURCE, open_library
+from edge_mrl.kernel.quantizer import (
+    LEVELS,
+    THRESHOLDS,
+    WHOLE_LEVELS,
+    ByteArray,
+    Int8Array,
+    IntQuery,
+    PackedQuery,
+    PreparedQuery,
+    RowQuery,
+    TableQuery,
+)
 from edge_mrl.kernel.reference import Candidates, IntArray
+from edge_mrl.kernel.room import Room, capacity_for, checked_lengths
+from edge_mrl.kernel.stages import StageList, Turn, check_turns, turn_table
 from edge_mrl.slices import FloatArray
 
-LIBRARY = Path(__file__).with_name("_scan.so")
-SOURCE = Path(__file__).with_name("scan.c")
 TARGETS = ("scalar", "ssse3", "avx2", "avx512", "neon", "neon-dotprod")
 """Numbered as in scan.c; of those that a CPU has, the last is the fastest."""
 
-_INTERFACE = 2
-_AT_HWCAP = 16
-_RESERVOIR = 4
-"""Places in the reservoir for each candidate that is kept: the more, the fewer selections."""
-_SPARE_ROWS = 192
-"""More places, whatever is kept: scan.c needs 64 for a block."""
-
 _Integers = npt.NDArray[np.uint8] | npt.NDArray[np.int8]
 
-_pointer = ctypes.c_void_p
 _int64 = ctypes.c_int64
-_query = [ctypes.c_int, ctypes.c_int, _pointer, _int64, ctypes.c_int32]
-_SIGNATURES: dict[str, tuple[object, list[object]]] = {
-    "emk_interface": (ctypes.c_int, []),
-    "emk_source": (ctypes.c_uint32, []),
-    "emk_targets": (ctypes.c_uint, [ctypes.c_uint64]),
-    "emk_scan": (_int64, [*_query, _pointer, _int64, _int64, _int64, _pointer]),
-    "emk_scores": (None, [*_query, _pointer, _pointer]),
-    "emk_rescore": (
-        _int64,
-        [ctypes.c_int, _pointer, _int64, _pointer, _pointer, _int64, _int64, _int64, _pointer],
-    ),
-    "emk_turn": (None, [_pointer, _pointer, _int64, ctypes.c_float]),
-    "emk_table": (ctypes.c_int32, [_pointer, _int64, ctypes.c_int, _pointer, _int64, _pointer]),
-    "emk_weights": (None, [_pointer, _int64, _pointer]),
-}
+
+
+_room = Room()
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The outcome of looking for the library.
+    """The outcome of looking for compiled kernels.
 
     Attributes:
         kernels: one for each target that this CPU has, slowest first; empty without a library.
@@ -64,49 +56,10 @@ class Loaded:
 
 
 def load(library: Path = LIBRARY, source: Path = SOURCE) -> Loaded:
-    """Open the library.
-
-    Args:
-        library: the shared object.
-        source: what it was compiled from. Where that file is there and has changed since, the
-            library is not used.
-    """
-    if not library.is_file():
-        return Loaded((), "the package was installed without a C compiler")
-    try:
-        functions = ctypes.CDLL(str(library))
-        calls = {name: _declared(functions, name) for name in _SIGNATURES}
-    except (OSError, AttributeError) as error:
-        return Loaded((), f"{library.name} cannot be used here ({error})")
-    if calls["emk_interface"]() != _INTERFACE or (
-        source.is_file() and calls["emk_source"]() != source_crc(source)
-    ):
-        return Loaded((), f"{library.name} is older than its source: install the package again")
-    found = calls["emk_targets"](_hardware_capabilities())
-    numbers = [number for number in range(len(TARGETS)) if found >> number & 1]
-    return Loaded(tuple(NativeKernel(calls, number) for number in numbers), "")
-
-
-def source_crc(source: Path) -> int:
-    """What the library remembers of its source: CRC-32 of its bytes."""
-    return zlib.crc32(source.read_bytes())
-
-
-def _declared(library: ctypes.CDLL, name: str) -> Callable[..., int]:
-    result, arguments = _SIGNATURES[name]
-    function = getattr(library, name)
-    function.restype, function.argtypes = result, arguments
-    return function  # type: ignore[no-any-return]
-
-
-def _hardware_capabilities() -> int:
-    """What Linux says of an ARM CPU; 0 where the C library has no such function."""
-    try:
-        ask = ctypes.CDLL(None).getauxval
-    except (OSError, AttributeError):
-        return 0
-    ask.restype, ask.argtypes = ctypes.c_ulong, [ctypes.c_ulong]
-    return int(ask(_AT_HWCAP))
+    """The kernels of a library; see `library.open_library`."""
+    found = open_library(library, source)
+    numbers = [number for number in range(len(TARGETS)) if found.targets >> number & 1]
+    return Loaded(tuple(NativeKernel(found.calls, number) for number in numbers), found.missing)
 
 
 class NativeKernel:
@@ -151,19 +104,21 @@ class NativeKernel:
         integers = _integers(query)
         arguments = self._arguments(query, integers, blocks.blocks)
         kept = min(keep, max(1, blocks.rows))
-        capacity = min(_RESERVOIR * kept, blocks.rows) + _SPARE_ROWS
+        capacity = capacity_for(kept, blocks.rows)
         work = np.empty((4, capacity), dtype=np.int64)
         count = self._calls["emk_scan"](
             *arguments, blocks.address, len(blocks.blocks), kept, capacity, work.ctypes.data
         )
         return Candidates(work[1, :count].copy(), work[0, :count].copy())
 
-    def score(self, query: PreparedQuery, block: CodeBlock) -> IntArray:
+    def score(self, query: PreparedQuery | RowQuery, block: CodeBlock) -> IntArray:
         """See `reference.score`.
 
         Raises:
             ValueError: the codes are not of the query's kind or width.
         """
+        if isinstance(query, PackedQuery):
+            return self._row_scores(query, block)
         integers = _integers(query)
         scores = np.empty(block.rows, dtype=np.int64)
         listed = BlockList.of([block])
@@ -171,26 +126,84 @@ class NativeKernel:
         self._calls["emk_scores"](*arguments, listed.address, scores.ctypes.data)
         return scores
 
+    def _row_scores(self, query: PackedQuery, block: CodeBlock) -> IntArray:
+        weights = np.ascontiguousarray(query.weights)
+        listed = BlockList.of([block])
+        reference.check_width(query, listed)
+        scores = np.empty(block.rows, dtype=np.int64)
+        self._calls["emk_row_scores"](
+            self._target,
+            query.bits,
+            weights.ctypes.data,
+            query.columns,
+            weights.shape[1],
+            WHOLE_LEVELS[query.bits].ctypes.data,
+            listed.address,
+            scores.ctypes.data,
+        )
+        return scores
+
+    def pack_rows(
+        self, rows: Int8Array, dim: int, bits: int, turns: Sequence[Turn]
+    ) -> tuple[ByteArray, FloatArray]:
+        """See `packer.pack_rows`.
+
+        Raises:
+            ValueError: the rows are too narrow, or the turns do not fit them.
+        """
+        rows = np.ascontiguousarray(rows, dtype=np.int8)
+        if rows.ndim != 2 or rows.shape[1] < dim or bits not in THRESHOLDS:
+            raise ValueError(f"rows of shape {rows.shape} for {dim}x{bits}")
+        check_turns(turns, dim)
+        table = turn_table(turns)
+        long = packer.lengths(rows[:, :dim])
+        codes = np.zeros((rows.shape[0], (dim * bits + 7) // 8), dtype=np.uint8)
+        scales = np.empty(rows.shape[0], dtype=np.float32)
+        scratch = np.empty(dim, dtype=np.float32)
+        self._calls["emk_pack"](
+            rows.ctypes.data,
+            *rows.shape,
+            long.ctypes.data,
+            dim,
+            bits,
+            table.ctypes.data,
+            len(turns),
+            THRESHOLDS[bits].ctypes.data,
+            LEVELS[bits].ctypes.data,
+            np.float32(np.sqrt(dim)),
+            codes.ctypes.data,
+            scales.ctypes.data,
+            scratch.ctypes.data,
+        )
+        return codes, scales
+
     def rescore(
-        self, query: IntQuery, blocks: BlockList, positions: IntArray, keep: int
+        self, query: RowQuery, blocks: BlockList, positions: IntArray, keep: int
     ) -> Candidates:
         """See `reference.rescore`.
 
         Raises:
-            ValueError: not one block of 8-bit codes of the query's width, or a position outside it.
+            ValueError: not rows of the query's width, or a position outside them.
         """
         weights = np.ascontiguousarray(query.weights)
         wanted = reference.check_positions(query, blocks, positions)
         count = wanted.size
-        capacity = min(_RESERVOIR * keep, count) + _SPARE_ROWS
         if not count:
             return Candidates(wanted, wanted)
+        bits, columns, stride, levels = 8, weights.size, 0, 0
+        if isinstance(query, PackedQuery):
+            bits, columns, stride = query.bits, query.columns, weights.shape[1]
+            levels = WHOLE_LEVELS[bits].ctypes.data
         kept = min(keep, count)
+        capacity = capacity_for(kept, count)
         work = np.empty((4, capacity), dtype=np.int64)
         found = self._calls["emk_rescore"](
             self._target,
+            bits,
             weights.ctypes.data,
-            weights.size,
+            columns,
+            stride,
+            levels,
             blocks.address,
             wanted.ctypes.data,
             count,
@@ -199,6 +212,80 @@ class NativeKernel:
             work.ctypes.data,
         )
         return Candidates(work[1, :found].copy(), work[0, :found].copy())
+
+    def search(self, query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
+        """See `reference.search`.
+
+        Raises:
+            ValueError: the query is narrower than a stage, or there is not one number for each.
+        """
+        values = np.ascontiguousarray(query, dtype=np.float32)
+        if values.ndim != 1:
+            raise ValueError(f"a query of shape {values.shape}")
+        kept, capacity = checked_lengths(values.size, stages, keeps)
+        room = _room.of(5 * capacity, stages.scratch)
+        count = self._calls["emk_search"](
+            self._target,
+            values.ctypes.data,
+            stages.address,
+            len(kept),
+            (_int64 * len(kept))(*kept),
+            capacity,
+            room.work_address,
+            room.scratch_address,
+        )
+        found = room.work[capacity : capacity + count].copy()
+        return Candidates(found, room.work[:count].copy())
+
+    def search_many(
+        self, queries: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
+    ) -> list[Candidates]:
+        """See `reference.search_many`; the threads take one query after another.
+
+        Raises:
+            ValueError: the queries are narrower than a stage, or there is not one number for each.
+        """
+        values = np.ascontiguousarray(queries, dtype=np.float32)
+        if values.ndim != 2:
+            raise ValueError(f"queries of shape {values.shape}")
+        kept, capacity = checked_lengths(values.shape[1], stages, keeps)
+        many, last = values.shape[0], kept[-1]
+        positions = np.empty((many, last), dtype=np.int64)
+        scores = np.empty((many, last), dtype=np.int64)
+        found = np.zeros(many, dtype=np.int64)
+        counter = np.zeros(1, dtype=np.int32)
+        lengths = (_int64 * len(kept))(*kept)
+
+        def take_some() -> None:
+            room = _room.of(5 * capacity, stages.scratch)
+            self._calls["emk_search_many"](
+                self._target,
+                values.ctypes.data,
+                values.shape[1],
+                many,
+                stages.address,
+                len(kept),
+                lengths,
+                capacity,
+                room.work_address,
+                room.scratch_address,
+                counter.ctypes.data,
+                last,
+                positions.ctypes.data,
+                scores.ctypes.data,
+                found.ctypes.data,
+            )
+
+        helpers = [threading.Thread(target=take_some) for _ in range(min(threads, many) - 1)]
+        for helper in helpers:
+            helper.start()
+        take_some()
+        for helper in helpers:
+            helper.join()
+        return [
+            Candidates(positions[number, :count], scores[number, :count])
+            for number, count in enumerate(found.tolist())
+        ]
 
     def _arguments(
         self, query: PreparedQuery, integers: _Integers, blocks: tuple[CodeBlock, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -88,8 +89,8 @@ class StatsOfIndex(Protocol):
         """Its slices."""
 
     @property
-    def shortlist(self) -> int:
-        """Rows that a search for 10 re-reads."""
+    def shortlists(self) -> Sequence[int]:
+        """How long the lists of a search for 10 are; the last one's rows are re-read."""
 
     @property
     def expected_recall(self) -> float | None:
@@ -121,7 +122,7 @@ class IndexFacts:
     def of(cls, stats: StatsOfIndex) -> IndexFacts:
         """What `Index.stats` tells the planner."""
         known = stats.measurement is not None
-        shortlist = stats.shortlist if known else None
+        shortlist = stats.shortlists[-1] if known else None
         return cls(stats.documents, stats.layout, shortlist, stats.expected_recall)
 
     @property

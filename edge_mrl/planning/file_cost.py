@@ -32,7 +32,7 @@ def index_file(layout: IndexLayout, documents: int, text_bytes: int) -> int:
     document = _varying_row(text_bytes + DOCUMENT_ROW_BYTES) + ID_INDEX_BYTES
     if not documents:
         return 0
-    row = document + vector_row(layout.stored) + layout.scan.nbytes
+    row = document + vector_row(layout.stored) + sum(part.nbytes for part in layout.resident)
     return FILE_BASE_BYTES + round(documents * row)
 
 

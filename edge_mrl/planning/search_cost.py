@@ -26,9 +26,6 @@ TOP_K = 10
 
 # --- memory of the index ---
 
-RESIDENT_ROW_BYTES = 10
-"""What stands in memory beside a row's scan codes: its number (int64) and its gain (uint16)."""
-
 INDEX_WORKING_BYTES = 13 * MIB
 """SQLite and its page cache, and the scores of one segment. Measured: 17 MiB more than before it
 was opened for an index of 100 000 rows of 256x1, of which 4.0 are the rows; 14 MiB for 20 000 rows
@@ -105,7 +102,7 @@ def warm_row_seconds(stored: Slice) -> float:
 
 def code_memory(layout: IndexLayout, documents: int) -> int:
     """Bytes of the scan codes in memory, with what stands beside them."""
-    return documents * (layout.scan.code_bytes + RESIDENT_ROW_BYTES)
+    return documents * layout.resident_row_bytes
 
 
 def index_memory(layout: IndexLayout, documents: int, rows: int, home: Home = "ram") -> int:
@@ -163,12 +160,13 @@ def shortlist_rows(
     Returns:
         Rows, at most `documents`; None where the quality table lacks one of the two slices.
     """
-    scan, stored = facts.quality_of(layout.scan), facts.quality_of(layout.stored)
+    scan = facts.quality_of(layout.resident[-1])
+    stored = facts.quality_of(layout.stored)
     if scan is None or stored is None:
         return None
     if documents <= TOP_K:
         return documents
-    if layout.scan == layout.stored:
+    if layout.resident[-1] == layout.stored:
         return TOP_K
     growth: float = 1.0
     if facts.quality.documents:

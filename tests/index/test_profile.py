@@ -35,7 +35,7 @@ def granting(path, encoder, rows):
     """A laptop whose memory budget leaves room for the codes of so many rows beside all else."""
     laptop = load_profile("laptop")
     with Index.open(path, encoder, profile=laptop) as index:
-        spare = index.plan.scan_budget_bytes - rows * (64 + 10)
+        spare = index.plan.scan_budget_bytes - rows * (64 + 2)
     memory = laptop.budgets.memory_bytes - spare
     return replace(laptop, budgets=replace(laptop.budgets, memory_bytes=memory))
 
@@ -48,7 +48,7 @@ def test_without_a_profile_nothing_is_planned(path, encoder):
 def test_codes_that_fit_stand_in_memory(path, encoder):
     with Index.open(path, encoder, profile=granting(path, encoder, 1000)) as index:
         assert index.plan.scan_home == "ram"
-        assert index.stats().resident_bytes == 600 * (64 + 10) + 40 * 64
+        assert index.stats().resident_bytes == 600 * (64 + 2) + 40 * 64
 
 
 def test_codes_that_do_not_fit_are_read_at_each_search_with_the_same_hits(
@@ -58,7 +58,7 @@ def test_codes_that_do_not_fit_are_read_at_each_search_with_the_same_hits(
         wanted = index.search("rain in note 7", k=20)
     with Index.open(path, encoder, profile=granting(path, encoder, 500)) as index:
         assert index.plan.scan_home == "disk"
-        assert index.stats().resident_bytes == 600 * (64 + 10) + 40 * 64  # all in the tail
+        assert index.stats().resident_bytes == 600 * (64 + 2) + 40 * 64  # all in the tail
         assert index.search("rain in note 7", k=20) == wanted
 
 

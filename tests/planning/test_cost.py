@@ -59,10 +59,10 @@ def test_memory_of_a_static_encoder() -> None:
 
 
 def test_memory_of_the_index() -> None:
-    # 256x1 is 32 bytes of codes; a row number (8) and a gain (2) stand beside them; 100 rows x 256
+    # 256x1 is 32 bytes of codes; a gain (2) stands beside them; 100 rows x 256
     # x 24 bytes are rescored; 13 MiB of buffers.
     found = search_cost.index_memory(layout("256x8", "256x1"), 1_000_000, 100)
-    assert found == 42_000_000 + 614_400 + 13 * MIB
+    assert found == 34_000_000 + 614_400 + 13 * MIB
 
 
 FILES = [

@@ -24,7 +24,7 @@ LAYOUT = IndexLayout(Slice(256, 8), Slice(256, 2))
 class Stats:
     documents: int
     layout: IndexLayout = LAYOUT
-    shortlist: int = 100
+    shortlists: tuple[int, ...] = (100,)
     measurement: object | None = None
     expected_recall: float | None = None
 
@@ -49,7 +49,7 @@ def test_the_numbers_planned_for(few: int, many: int) -> None:
 
 def test_codes_move_to_the_file_when_the_index_outgrows_the_memory() -> None:
     # 31 MiB of process, 15.8 of tokenizer, 7.9 of table, 13 of buffers: 68 MiB leave no room for
-    # 74 bytes a row from some 10 000 rows on.
+    # 66 bytes a row from some 10 000 rows on.
     heard: list[PlanChange] = []
     plans = follower(board(memory_mib=84, latency_ms=5000))
     plans.on_change = heard.append
@@ -116,5 +116,5 @@ def test_a_better_layout_is_advised_with_both_figures() -> None:
 
 def test_the_budget_of_the_codes_is_what_the_rest_leaves() -> None:
     made = follower(board()).start(Stats(10_000))
-    codes = 10_000 * (64 + 10)
+    codes = 10_000 * (64 + 2)
     assert made.scan_budget_bytes == 160 * MIB - made.memory_bytes + codes

@@ -41,8 +41,8 @@ def test_a_plan_worked_by_hand() -> None:
     made = plan(facts, board(), 100_000)
     # 243 x (100 000 / 25 339) ** 0.35 = 392.9
     assert made.shortlist == 393
-    # 57 411 020 of encoder, 13 MiB of buffers, 100 000 x 42 of rows, 393 x 256 x 24 while rescoring
-    assert made.memory_bytes == 57_411_020 + 13 * MIB + 4_200_000 + 2_414_592
+    # 57 411 020 of encoder, 13 MiB of buffers, 100 000 x 34 of rows, 393 x 256 x 24 while rescoring
+    assert made.memory_bytes == 57_411_020 + 13 * MIB + 3_400_000 + 2_414_592
     # scan: 3.2 MB at 1 GB/s; (0.4 + 393 x 0.00243) / 0.1 = 13.55; 1 % of 403 ms = 4.03
     assert made.query_latency_ms == pytest.approx(3.2 + 13.5499 + 4.03)
     assert made.quality_kept == pytest.approx(0.999 * 0.99)
