@@ -42,6 +42,15 @@ class TextTokenizer:
             for number, token in self._tokenizer.get_added_tokens_decoder().items()
             if token.special
         )
+        self._forget_whole_texts()
+
+    def _forget_whole_texts(self) -> None:
+        """Without a pre-tokenizer the library takes a whole text for one word, and keeps the pieces
+        of the first 10 000 in case they come again: 77 MB for paragraphs, and no gain."""
+        if self._tokenizer.pre_tokenizer is None:
+            resize = getattr(self._tokenizer.model, "_resize_cache", None)  # from 0.20.4 on
+            if resize is not None:
+                resize(0)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, special tokens included, cut to the model's length, without

@@ -15,7 +15,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.backends.engines import TFLITE_ENGINES, engines_for, first_installed
+from edge_mrl.backends.engines import first_installed, module_of
+from edge_mrl.bundle.engines import ENGINES, engines_for
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.errors import BackendError, BackendMissingError, BundleError
 from edge_mrl.slices import FloatArray, prefix
@@ -144,14 +145,15 @@ class LiteRtBackend:
 
 
 def _engine(variant: Variant) -> str:
-    """The first installed engine of those that the variant names."""
-    engine = first_installed(engines_for(variant, TFLITE_ENGINES))
+    """The import name of the first installed engine of those that the variant names."""
+    engine = first_installed(engines_for(variant))
     if engine is None:
+        needed = " or ".join(variant.engines or ENGINES["tflite"])
         raise BackendMissingError(
-            f"variant {variant.name!r} needs {' or '.join(variant.engines or TFLITE_ENGINES)}: run "
+            f"variant {variant.name!r} needs {needed}: run "
             "`pip install 'edge-mrl[litert]'`, or choose another variant"
         )
-    return engine
+    return module_of(engine)
 
 
 def _signature(runner: Any) -> _Signature:

@@ -88,6 +88,16 @@ COMMANDS = (
         "edge_mrl.cli.serve",
         "answer OpenAI's embeddings requests and searches over HTTP",
     ),
+    Command(
+        "calibrate",
+        "edge_mrl.cli.calibrate",
+        "measure this device and write its profile, for plans that hold here",
+    ),
+    Command(
+        "bench",
+        "edge_mrl.cli.bench",
+        "what the planner predicts for a bundle here, beside what is measured",
+    ),
     Command("doctor", "edge_mrl.cli.doctor", "say what this device can run, by trying it"),
     Command(
         "demo",

@@ -7,11 +7,10 @@ import shutil
 import textwrap
 from pathlib import Path
 
-from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for
+from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
 from edge_mrl.cli.output import print_json
 from edge_mrl.cli.vector_arguments import query_vector
 from edge_mrl.errors import InputError
-from edge_mrl.index import Index
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         encoder = load_encoder_for(arguments.index, arguments, threads=1)
     else:
         query = query_vector(arguments.vector)
-    with Index.open(arguments.index, encoder) as index:
+    with open_index(arguments.index, encoder, arguments) as index:
         hits = index.search(query, arguments.k, exact=arguments.exact)
     if arguments.json:
         print_json({"hits": [hit.as_json() for hit in hits]})
