@@ -44,7 +44,11 @@ def _root(name: str) -> Root:
     for install, _ in root.recipe.installs:
         sizes = root.download_bytes(install)
         parts = ", ".join(f"{package} {size / 1e6:.1f}" for package, size in sizes.items())
-        print(f"  {install}: {len(sizes)} wheels, {sum(sizes.values()) / 1e6:.1f} MB ({parts})")
+        installed = root.installed_bytes(install) / 1e6
+        total = sum(sizes.values()) / 1e6
+        print(
+            f"  {install}: {len(sizes)} wheels, {total:.1f} MB, {installed:.1f} installed: {parts}"
+        )
     return root
 
 

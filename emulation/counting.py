@@ -1,5 +1,5 @@
 """``python -m emulation.counting --wheels FOLDER``: instructions of embeddings and searches as a
-table, or what changed against the table of a file. `scripts/count-instructions` calls it."""
+table, or what changed against the table of a file. `scripts/emulate-pi --count` calls it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INSTALLS = {"table": "static", "tflite": "litert", "onnx": "onnx"}
 
 def main(arguments: Sequence[str]) -> int:
     """Run it; returns the exit code: 1 where something changed."""
-    parser = argparse.ArgumentParser(prog="count-instructions", description=__doc__)
+    parser = argparse.ArgumentParser(prog="emulate-pi --count", description=__doc__)
     parser.add_argument("bundles", nargs="+", type=Path, help="bundles; one must have a table")
     parser.add_argument("--wheels", type=Path, required=True, help="what scripts/build-wheels made")
     parser.add_argument("--against", type=Path, help="a file with an earlier table")

@@ -123,6 +123,11 @@ class Root:
         sizes: dict[str, int] = json.loads((self._sizes(install)).read_text())
         return sizes
 
+    def installed_bytes(self, install: str) -> int:
+        """Size of all files of an installation."""
+        folder = self.folder / INSTALLS / install
+        return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
     def _sizes(self, install: str) -> Path:
         return self.folder / INSTALLS / f"{install}.json"
 
