@@ -68,7 +68,10 @@ def install_wheel(guest: Guest, wheels: Path) -> str:
     command += ["--find-links", f"{WORK}/wheels", "--target", f"{WORK}/{SITE}", "edge-mrl"]
     shutil.rmtree(guest.work / SITE, ignore_errors=True)
     done = guest.run(
-        "none", command, timeout=SECONDS, PYTHONPATH=f"/usr/share/python-wheels/{pip.name}"
+        "none",
+        command,
+        timeout=SECONDS,
+        variables={"PYTHONPATH": f"/usr/share/python-wheels/{pip.name}"},
     )
     if done.returncode:
         raise RuntimeError(f"pip on {guest.root.recipe.name}: {done.stderr.strip()}")
@@ -128,9 +131,12 @@ def _run(guest: Guest, install: str, files: Sequence[str]) -> Outcome:
             install,
             command,
             timeout=SECONDS,
-            EDGE_MRL_BOARD=json.dumps(facts),
-            EDGE_MRL_BOARD_WORK=WORK,
-            ORT_DISABLE_TELEMETRY="1",
+            variables={
+                "EDGE_MRL_BOARD": json.dumps(facts),
+                "EDGE_MRL_BOARD_WORK": WORK,
+                "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/hypothesis",
+                "ORT_DISABLE_TELEMETRY": "1",
+            },
         )
         output, passed = done.stdout + done.stderr, done.returncode == 0
         summary = (done.stdout.strip().splitlines() or ["no answer"])[-1]

@@ -79,8 +79,7 @@ class Guest:
         command: Sequence[str],
         *,
         timeout: float,
-        capture: bool = True,
-        **variables: str,
+        variables: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on the board.
 
@@ -88,8 +87,7 @@ class Guest:
             install: which of the root's installations its Python sees.
             command: the program and its arguments, as seen on the board.
             timeout: seconds after which everything it started is killed.
-            capture: keep the output instead of showing it.
-            **variables: environment variables.
+            variables: environment variables beside those of `environment`.
 
         Raises:
             subprocess.TimeoutExpired: it ran longer.
@@ -106,8 +104,9 @@ class Guest:
         enter += [*map(str, arguments), self.board.model, str(CORES - 1)]
         return subprocess.run(
             [*enter, *command],
-            env=self.environment(install, variables) | {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-            capture_output=capture,
+            env=self.environment(install, variables or {})
+            | {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            capture_output=True,
             text=True,
             timeout=timeout,
             check=False,

@@ -103,7 +103,7 @@ def count(guest: Guest, counting: Sequence[str], work: Work) -> int:
 def _total(guest: Guest, counting: Sequence[str], work: Work, times: int) -> int:
     command = [*counting, guest.python, "-m", "emulation.on_board.repeating"]
     command += [*work.arguments, str(times)]
-    done = guest.run(work.install, command, timeout=SECONDS, **FIXED)
+    done = guest.run(work.install, command, timeout=SECONDS, variables=FIXED)
     found = re.search(r"^instructions (\d+)$", done.stderr, re.MULTILINE)
     if done.returncode or found is None:
         raise RuntimeError(f"{work.name} failed on {guest.board.cpu}: {done.stderr[-2000:]}")
