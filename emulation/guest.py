@@ -65,7 +65,7 @@ class Guest:
         return {
             "HOME": "/tmp",
             "LANG": "C.UTF-8",
-            "PATH": "/usr/bin:/bin",
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "PYTHONPATH": ":".join(folders),
             "PYTHONPYCACHEPREFIX": "/pycache",
             "QEMU_CPU": self.board.cpu,
@@ -104,8 +104,7 @@ class Guest:
         enter += [*map(str, arguments), self.board.model, str(CORES - 1)]
         return subprocess.run(
             [*enter, *command],
-            env=self.environment(install, variables or {})
-            | {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            env=self.environment(install, variables or {}),
             capture_output=True,
             text=True,
             timeout=timeout,
