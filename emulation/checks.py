@@ -107,12 +107,13 @@ def check(root: Root, boards: Sequence[Board], work: Path, *, short: bool) -> It
     for board in boards:
         guest = Guest(root, board, work)
         for install, _ in root.recipe.installs[: 1 if short else None]:
-            files = [f"{WORK}/emulation/on_board/{name}" for name in EVERYWHERE]
-            if install == root.recipe.installs[0][0]:
-                files += [f"{WORK}/emulation/on_board/{name}" for name in ONCE]
-                if not short:
-                    files += [f"{WORK}/tests/{name}" for name in RUNTIME_TESTS]
-            yield _run(guest, install, files)
+            first = install == root.recipe.installs[0][0]
+            names = EVERYWHERE + ONCE if first else EVERYWHERE
+            yield _run(guest, install, [f"{WORK}/emulation/on_board/{name}" for name in names])
+            if first and not short:
+                # In a process without an engine: importing the 32-bit tflite-runtime makes the
+                # processor flush subnormal numbers to zero, which hypothesis refuses.
+                yield _run(guest, install, [f"{WORK}/tests/{name}" for name in RUNTIME_TESTS])
 
 
 def _run(guest: Guest, install: str, files: Sequence[str]) -> Outcome:

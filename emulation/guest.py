@@ -59,7 +59,7 @@ class Guest:
     def environment(self, install: str, variables: Mapping[str, str]) -> dict[str, str]:
         """Environment variables of a command that uses one of the root's installations."""
         folders = [f"{WORK}/{SITE}", f"/{INSTALLS}/{install}", f"/{INSTALLS}/{TOOLS}", WORK]
-        if self.root.recipe.packages:
+        if "python3-numpy" in self.root.recipe.packages:
             folders.append("/usr/lib/python3/dist-packages")
         libraries = [f"/{folder}" for folder in self.root.recipe.library_folders]
         return {

@@ -45,7 +45,7 @@ class Work:
 
 
 def embedding(name: str, install: str, bundle: str, variant: str) -> Work:
-    """One embedding of a text of 17 words."""
+    """One embedding of a short query."""
     times = (20, 60) if install == "static" else (2, 4)
     return Work(name, install, ("embed", f"{WORK}/bundles/{bundle}", variant), times)
 

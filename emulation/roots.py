@@ -91,7 +91,8 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("bookworm-arm64", "bookworm", "arm64", "aarch64", "3.11", _ARM64),
-        Recipe("trixie-arm64", "trixie", "arm64", "aarch64", "3.13", _ARM64),
+        # Its pip reads the certificates even where it fetches nothing.
+        Recipe("trixie-arm64", "trixie", "arm64", "aarch64", "3.13", _ARM64, ("ca-certificates",)),
         Recipe(
             "bookworm-armhf",
             "bookworm",
@@ -184,6 +185,12 @@ def _debian(recipe: Recipe, folder: Path) -> None:
         f"deb {MIRROR} {recipe.release} main",
     ]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    certificates = sorted((folder / "usr/share/ca-certificates").glob("*/*.crt"))
+    if certificates:
+        # As the package's own script does.
+        bundle = folder / "etc/ssl/certs/ca-certificates.crt"
+        bundle.parent.mkdir(parents=True, exist_ok=True)
+        bundle.write_text("".join(file.read_text() for file in certificates))
 
 
 def _wheels(recipe: Recipe, target: Path, wanted: Sequence[str]) -> dict[str, int]:
