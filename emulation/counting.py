@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         counting = instructions.prepare(work, root.recipe.machine)
         rows = []
         for item in _works(given.bundles, given.short):
-            rows.append((item.name, [instructions.count(one, counting, item) for one in guests]))
+            rows.append((item.name, instructions.count(guests, counting, item)))
             print(f"{item.name}: {rows[-1][1]}", file=sys.stderr, flush=True)
     made = instructions.table(rows, CPUS)
     print(made)
@@ -66,7 +66,7 @@ def _works(bundles: Sequence[Path], short: bool) -> list[instructions.Work]:
             kept.add(kind)
             works.append(
                 instructions.embedding(
-                    f"{manifest.model.name}, {variant.name}",
+                    f"{path.name}, {variant.name}",
                     INSTALLS[variant.format],
                     material.name_of(number, path),
                     variant.name,

@@ -85,21 +85,24 @@ def prepare(work: Path, machine: str) -> list[str]:
     return [*command, "-plugin", f"{at}/counter.so"]
 
 
-def count(guest: Guest, counting: Sequence[str], work: Work) -> int:
-    """Instructions of one repetition.
+def count(guests: Sequence[Guest], counting: Sequence[str], work: Work) -> list[int]:
+    """Instructions of one repetition on each board.
 
     Args:
-        guest: the board.
+        guests: boards with the same root.
         counting: the command from `prepare`.
         work: what is repeated.
 
     Raises:
-        RuntimeError: the work failed on the board; with what it said.
+        RuntimeError: the work failed on a board; with what it said.
     """
     # The first run compiles what it imports, and so costs more.
-    _total(guest, [], work, 1)
-    few, many = (_total(guest, counting, work, times) for times in work.times)
-    return round((many - few) / (work.times[1] - work.times[0]))
+    _total(guests[0], [], work, 1)
+    few, many = work.times
+    return [
+        round((_total(one, counting, work, many) - _total(one, counting, work, few)) / (many - few))
+        for one in guests
+    ]
 
 
 def _total(guest: Guest, counting: Sequence[str], work: Work, times: int) -> int:
