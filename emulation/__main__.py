@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from emulation import checks, material
+from emulation import checks, command, material
 from emulation.boards import BOARDS, Board, board
 from emulation.guest import Guest
 from emulation.roots import RECIPES, Root, cache_folder, make_root
@@ -21,7 +20,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="emulate-pi", description=__doc__)
     parser.add_argument("bundles", nargs="+", type=Path, help="bundles; one must have a table")
     parser.add_argument("--wheels", type=Path, required=True, help="what scripts/build-wheels made")
-    parser.add_argument("--cpu", nargs="+", default=[one.cpu for one in BOARDS])
+    cpus = [one.cpu for one in BOARDS]
+    parser.add_argument("--cpu", nargs="+", choices=cpus, default=cpus)
     parser.add_argument("--short", action="store_true", help="no engines, no transformer")
     parser.add_argument("--verbose", action="store_true", help="show what the boards said")
     given = parser.parse_args(arguments)
@@ -70,4 +70,4 @@ def _check(root: Root, boards: Sequence[Board], work: Path, given: argparse.Name
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command.run(main)

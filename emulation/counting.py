@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_mrl.bundle import Bundle
-from emulation import checks, instructions, material
+from emulation import checks, command, instructions, material
 from emulation.boards import board
 from emulation.guest import Guest
 from emulation.roots import RECIPES, cache_folder, make_root
@@ -76,4 +76,4 @@ def _works(bundles: Sequence[Path], short: bool) -> list[instructions.Work]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command.run(main)
