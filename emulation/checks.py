@@ -125,7 +125,7 @@ def _run(guest: Guest, install: str, files: Sequence[str]) -> Outcome:
         "absent": board.absent,
         "install": install,
     }
-    command = [guest.python, "-m", "pytest", "-q", "-rs", "--tb=short", "--rootdir", WORK, *files]
+    command = [guest.python, "-m", "pytest", "-q", "-rsP", "--tb=short", "--rootdir", WORK, *files]
     began = time.monotonic()
     try:
         done = guest.run(
