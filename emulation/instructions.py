@@ -53,7 +53,7 @@ def embedding(name: str, install: str, bundle: str, variant: str) -> Work:
 def searching(bits: int) -> Work:
     """One search by vector."""
     arguments = ("search", f"{WORK}/indexes/{bits}.db", f"{WORK}/indexes/queries.npy")
-    return Work(f"search, {bits} bits scanned", "static", arguments, (20, 60))
+    return Work(f"search, {bits}-bit scan", "static", arguments, (20, 60))
 
 
 def prepare(work: Path, machine: str) -> list[str]:
@@ -141,12 +141,11 @@ def parse(text: str) -> dict[tuple[str, str], int]:
 def changes(
     before: dict[tuple[str, str], int], after: dict[tuple[str, str], int], tolerance: float
 ) -> list[str]:
-    """What costs more or less than before by more than a part, one sentence each."""
+    """What costs more or less than before by more than a part, one sentence each; what was not
+    counted before is left out."""
     said = []
     for (name, column), now in after.items():
-        then = before.get((name, column))
-        if then is None:
-            said.append(f"{name} on {column}: {now:,}, not in the table yet")
-        elif abs(now - then) > tolerance * then:
+        then = before.get((name, column), now)
+        if abs(now - then) > tolerance * then:
             said.append(f"{name} on {column}: {then:,} before, {now:,} now ({now / then - 1:+.1%})")
     return said
