@@ -12,8 +12,7 @@ import numpy.typing as npt
 from edge_mrl import kernel
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index import segment_store
-from edge_mrl.index.codes import rotate_query
-from edge_mrl.index.funnel import Measurement, is_due, shortlist_for
+from edge_mrl.index.funnel import Measurement, is_due, shortlists_for
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.measuring import LEAST_DOCUMENTS, measure
 from edge_mrl.index.resident import Resident
@@ -57,12 +56,10 @@ class Searcher:
         """
         self._sync()
         measured = self._measurement_at(self._resident.stamp)
-        keep = shortlist_for(measured, self._resident.alive, k)
-        if not keep:
+        if not self._resident.alive:
             return []
-        scan = self._layout.scan
-        query = kernel.prepare(rotate_query(vector, scan), scan.bits)
-        rows = self._resident.nearest(query, keep)
+        keeps = shortlists_for(measured, self._layout, self._resident.alive, k)
+        rows = self._resident.nearest(vector, keeps)
         found = self._store.vectors(rows.tolist(), self._layout.stored)
         return _best(found.rows, cosines(found.units, vector), k)
 
@@ -123,7 +120,7 @@ class Searcher:
             return
         try:
             with self._store.write(wait=False):
-                current = segment_store.heads(self._store)
+                current = segment_store.heads(self._store, self._layout)
                 for repair in repairs:
                     if repair.head in current:
                         segment_store.replace(self._store, repair.head, repair.made, self._layout)
@@ -133,8 +130,8 @@ class Searcher:
 
 def _best(rows: npt.NDArray[np.int64], scores: FloatArray, k: int) -> list[Found]:
     """The k best of rows that stand in rising order; equal scores keep that order."""
-    kept = kernel.top_positions(scores, k)
-    order = kept[np.argsort(-scores[kept], kind="stable")]
+    order = np.argsort(-scores, kind="stable")[:k]
     return [
-        Found(int(row), float(score)) for row, score in zip(rows[order], scores[order], strict=True)
+        Found(row, score)
+        for row, score in zip(rows[order].tolist(), scores[order].tolist(), strict=True)
     ]
