@@ -7,7 +7,10 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("edge-mrl", "numpy", "tokenizers", "onnxruntime", "wordllama", "faiss-cpu")
+PACKAGES = (
+    *("edge-mrl", "numpy", "tokenizers", "onnxruntime", "wordllama", "faiss-cpu"),
+    *("uvicorn", "starlette"),
+)
 
 
 def describe() -> dict[str, str]:

@@ -76,7 +76,7 @@ class Index:
         dim: int,
         matryoshka_dims: Sequence[int],
         identity: str,
-        model_name: str,
+        model_name: str | None = None,
         layout: IndexLayout | None = None,
     ) -> Self:
         """Make an index for vectors that come from elsewhere.
@@ -86,7 +86,7 @@ class Index:
             dim: width of the vectors, a trained size.
             matryoshka_dims: the sizes that the model was trained for.
             identity: names the vector space; any text that you keep the same for the same model.
-            model_name: for people.
+            model_name: for people; default the identity.
             layout: default `default_layout`.
 
         Raises:
@@ -96,7 +96,7 @@ class Index:
             InputError: the sizes or names cannot be used.
         """
         chosen = layout or default_layout(dim, matryoshka_dims)
-        meta = IndexMeta.checked(dim, matryoshka_dims, identity, model_name, chosen)
+        meta = IndexMeta.checked(dim, matryoshka_dims, identity, model_name or identity, chosen)
         return cls(opening.make(Path(path), meta), None)
 
     def close(self) -> None:
