@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edge_mrl.errors import EdgeMrlError
     from edge_mrl.index import Document, Hit, Index, IndexLayout
     from edge_mrl.planning import DeviceProfile, Plan, plan
+    from edge_mrl.retrieval import Filter
     from edge_mrl.slices import Slice
 
 _HOMES = {
@@ -25,6 +26,7 @@ _HOMES = {
     "Document": "edge_mrl.index",
     "EdgeMrlError": "edge_mrl.errors",
     "Encoder": "edge_mrl.encoder",
+    "Filter": "edge_mrl.retrieval",
     "Hit": "edge_mrl.index",
     "Index": "edge_mrl.index",
     "IndexLayout": "edge_mrl.index",
@@ -41,6 +43,7 @@ __all__ = [
     "Document",
     "EdgeMrlError",
     "Encoder",
+    "Filter",
     "Hit",
     "Index",
     "IndexLayout",

@@ -10,21 +10,19 @@ from typing import Self
 
 import numpy.typing as npt
 
-from edge_mrl.index import batch, bundle_place, opening, segment_store
-from edge_mrl.index.hit import Hit
-from edge_mrl.index.ingest import Incoming, prepare_batch, query_vector, write_batch
+from edge_mrl.index import batch, bundle_place, opening, payload_index, segment_store
+from edge_mrl.index.ingest import Incoming, prepare_batch, write_batch
 from edge_mrl.index.layout import IndexLayout, default_layout
 from edge_mrl.index.meta import IndexMeta
-from edge_mrl.index.opening import Opened
+from edge_mrl.index.querying import Querying
 from edge_mrl.index.records import Document, DocumentId, Record
-from edge_mrl.index.searcher import Searcher
 from edge_mrl.index.stats import IndexStats, gather
 from edge_mrl.index.text_encoder import TextEncoder
 
 _Path = str | os.PathLike[str]
 
 
-class Index:
+class Index(Querying):
     """Documents, searchable by meaning, in one file.
 
     Make one with `Index.open` or `Index.create`, and close it or use it in a ``with`` statement.
@@ -32,14 +30,6 @@ class Index:
     writes at a time; any number of others read beside it and see new documents at their next
     search. An `Index` belongs to the thread that opened it; each thread opens its own.
     """
-
-    def __init__(
-        self, opened: Opened, encoder: TextEncoder | None, memory_budget: int | None = None
-    ) -> None:
-        self._store = opened.store
-        self._meta = opened.meta
-        self._encoder = encoder
-        self._searcher = Searcher(opened.store, opened.meta.layout, memory_budget)
 
     @classmethod
     def open(
@@ -256,25 +246,31 @@ class Index:
             found = self._store.documents_by_id(wanted)
         return [found[id_] for id_ in wanted if id_ in found]
 
-    def search(self, query: str | npt.ArrayLike, k: int = 10, *, exact: bool = False) -> list[Hit]:
-        """The documents most like a query, best first; equal scores by the order of adding.
+    def create_payload_index(self, key: str) -> None:
+        """Index a metadata key, so that filters on it need not read every document.
+
+        Conditions of `must`, and of `should` where all of them are on indexed keys, are looked up.
 
         Args:
-            query: a text (needs the encoder), or a vector of the width of the index.
-            k: hits wanted, 1 or more; fewer come back from a smaller index.
-            exact: compare with every stored vector, not only with a shortlist.
+            key: as in a filter, e.g. ``author.name`` or ``tags[].name``.
 
         Raises:
-            InputError: `k` or the query cannot be used.
-            IndexFileError: the file is damaged; names the document where it is one.
+            InputError: the key cannot be read.
+            IndexFileError: the file cannot be written, or the metadata in it is damaged.
         """
-        batch.check_k(k)
-        vector = query_vector(query, self._encoder, self._meta)
+        with self._store.write():
+            payload_index.create(self._store, key)
+
+    def delete_payload_index(self, key: str) -> None:
+        """Remove what `create_payload_index` made; does nothing where there is none."""
+        with self._store.write():
+            payload_index.drop(self._store, key)
+
+    @property
+    def payload_indexes(self) -> tuple[str, ...]:
+        """The metadata keys that are indexed, sorted."""
         with self._store.read():
-            found = self._searcher.exact(vector, k) if exact else self._searcher.funnel(vector, k)
-            documents = self._store.documents_by_row([item.row for item in found])
-        self._searcher.keep_repairs()
-        return [Hit.of(documents[item.row], item.score) for item in found]
+            return tuple(sorted(payload_index.keys(self._store)))
 
     def optimize(self) -> None:
         """Free the space of deleted documents, repack the scan codes, measure the shortlist anew.

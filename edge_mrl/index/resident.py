@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,6 +126,10 @@ class Resident:
             tail = made if tail is None else segments.joined(tail, made, self._layout.scan)
             new = store.vectors_after(last, LARGEST_ROW, segments.MAX_ROWS, self._layout.stored)
         self._tail = tail
+
+    def segments(self) -> Iterable[Segment]:
+        """All segments, in the order of their rows."""
+        return self._segments
 
     def nearest(self, query: PreparedQuery, keep: int) -> IntArray:
         """Row numbers of the `keep` best rows by their codes, best first."""

@@ -17,13 +17,10 @@ from edge_mrl.index.funnel import Measurement, is_due, shortlist_for
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.measuring import LEAST_DOCUMENTS, measure
 from edge_mrl.index.resident import Resident
-from edge_mrl.index.store import LARGEST_ROW, Store
+from edge_mrl.index.store import Store
 from edge_mrl.index.streamed import Streamed, fitting
 from edge_mrl.index.vector_rows import cosines
 from edge_mrl.slices import FloatArray
-
-_EXACT_ROWS = 8192
-"""Rows read at once by an exact search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +52,7 @@ class Searcher:
             vector: (stored dim,) float32 of unit length.
             k: 1 or more.
         """
-        self._sync()
-        measured = self._measurement_at(self._resident.stamp)
-        keep = shortlist_for(measured, self._resident.alive, k)
+        keep = self.shortlist(k)
         if not keep:
             return []
         scan = self._layout.scan
@@ -66,20 +61,16 @@ class Searcher:
         found = self._store.vectors(rows.tolist(), self._layout.stored)
         return _best(found.rows, cosines(found.units, vector), k)
 
-    def exact(self, vector: FloatArray, k: int) -> list[Found]:
-        """The best k of all stored vectors. Call inside `store.read()`."""
-        rows = np.empty(0, dtype=np.int64)
-        scores = np.empty(0, dtype=np.float32)
-        last = 0
-        while True:
-            found = self._store.vectors_after(last, LARGEST_ROW, _EXACT_ROWS, self._layout.stored)
-            if not found.rows.size:
-                return _best(rows, scores, k)
-            last = int(found.rows[-1])
-            rows = np.concatenate([rows, found.rows])
-            scores = np.concatenate([scores, cosines(found.units, vector)])
-            kept = kernel.top_positions(scores, k)
-            rows, scores = rows[kept], scores[kept]
+    def codes(self) -> Resident | Streamed:
+        """The scan codes, in step with the file. Call inside `store.read()`."""
+        self._sync()
+        return self._resident
+
+    def shortlist(self, k: int) -> int:
+        """How many candidates a search for k rereads. Call inside `store.read()`."""
+        self._sync()
+        measured = self._measurement_at(self._resident.stamp)
+        return shortlist_for(measured, self._resident.alive, k)
 
     def measurement(self) -> Measurement | None:
         """The measured shortlist in the file. Call inside `store.read()`."""

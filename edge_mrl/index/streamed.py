@@ -109,7 +109,7 @@ class Streamed:
         `store.read()`, after `sync`."""
         rows = np.empty(0, dtype=np.int64)
         scores = np.empty(0, dtype=np.int64)
-        for segment in self._segments():
+        for segment in self.segments():
             found = scan(query, [segment.block], keep)
             # In the order of the rows, so that the lower row wins a tie.
             order = np.argsort(found.positions)
@@ -120,7 +120,9 @@ class Streamed:
         best: IntArray = rows[np.lexsort((rows, -scores))]
         return best
 
-    def _segments(self) -> Iterator[Segment]:
+    def segments(self) -> Iterator[Segment]:
+        """All segments, in the order of their rows, one at a time. Call inside `store.read()`,
+        after `sync`."""
         for head in self._heads:
             segment = segment_store.load(self._store, head, self._layout)
             if segment is not None:

@@ -1,0 +1,36 @@
+"""What a query asks for, and how its parts are put together. Pure: no file, no SQL, no vectors of
+documents.
+
+Reading order: filters and filter_parser (which documents), request (branches and stages), fusion
+(one list of several), explain (what each stage did). `edge_mrl.index` carries queries out.
+"""
+
+from edge_mrl.retrieval.filter_parser import parse_filter
+from edge_mrl.retrieval.filters import (
+    FieldCondition,
+    Filter,
+    HasId,
+    IsEmpty,
+    IsNull,
+    MatchAny,
+    MatchExcept,
+    MatchValue,
+    MinShould,
+    Nested,
+    Range,
+)
+
+__all__ = [
+    "FieldCondition",
+    "Filter",
+    "HasId",
+    "IsEmpty",
+    "IsNull",
+    "MatchAny",
+    "MatchExcept",
+    "MatchValue",
+    "MinShould",
+    "Nested",
+    "Range",
+    "parse_filter",
+]
