@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edge_mrl.errors import EdgeMrlError
     from edge_mrl.index import Document, Hit, Index, IndexLayout
     from edge_mrl.planning import DeviceProfile, Plan, plan
-    from edge_mrl.retrieval import Filter
+    from edge_mrl.retrieval import Filter, Prefetch, SparseVector
     from edge_mrl.slices import Slice
 
 _HOMES = {
@@ -31,7 +31,9 @@ _HOMES = {
     "Index": "edge_mrl.index",
     "IndexLayout": "edge_mrl.index",
     "Plan": "edge_mrl.planning",
+    "Prefetch": "edge_mrl.retrieval",
     "Slice": "edge_mrl.slices",
+    "SparseVector": "edge_mrl.retrieval",
     "plan": "edge_mrl.planning",
 }
 """Where each public name lives. On a small board numpy alone takes a second to import, so `edge-mrl
@@ -48,7 +50,9 @@ __all__ = [
     "Index",
     "IndexLayout",
     "Plan",
+    "Prefetch",
     "Slice",
+    "SparseVector",
     "__version__",
     "plan",
 ]

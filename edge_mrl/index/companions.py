@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_mrl.index import payload_index
+from edge_mrl.index import lexical, payload_index, sparse
 from edge_mrl.index.facts import Facts
 
-_COMPANIONS = (payload_index,)
+_COMPANIONS = (payload_index, lexical, sparse)
 """Each has `add` and `remove`."""
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import SliceError
 from edge_mrl.index.codes import decode, encode
+from edge_mrl.index.filtering import Allowed
 from edge_mrl.index.layout import SCAN_BITS, IndexLayout
 from edge_mrl.index.resident import Resident
 from edge_mrl.index.row_mask import restricted
@@ -18,7 +18,8 @@ from edge_mrl.index.searcher import Searcher
 from edge_mrl.index.store import LARGEST_ROW, Store
 from edge_mrl.index.streamed import Streamed, fitting
 from edge_mrl.index.vector_pool import VectorPool
-from edge_mrl.index.vector_rows import cosines
+from edge_mrl.index.vector_rows import cosines, record_bytes
+from edge_mrl.retrieval.explain import Meter
 from edge_mrl.retrieval.ranking import Ranking
 from edge_mrl.slices import FloatArray, Slice, prefix
 
@@ -26,21 +27,10 @@ IntArray = npt.NDArray[np.int64]
 
 _ROWS = 8192
 """Stored rows read at once."""
+GAIN_BYTES = 2
+"""Beside the codes of a row."""
 _LISTS = 8
 """Filtered scan lists kept for the next query."""
-
-
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """The rows that a search may return.
-
-    Attributes:
-        rows: row numbers, rising.
-        name: the same for the same filter; names what may be kept for the next query.
-    """
-
-    rows: IntArray
-    name: str
 
 
 class Dense:
@@ -82,16 +72,41 @@ class Dense:
             rows = np.sort(self.scan(vector, self._layout.scan, keep, allowed).rows)
         return self.rescore(vector, self._layout.stored, rows, k)
 
+    def shortlist(self, k: int) -> int:
+        """How many candidates the index's own scan hands on for k hits."""
+        return self._searcher.shortlist(k)
+
     def nearest(
-        self, vector: FloatArray, slice_: Slice, limit: int, allowed: Allowed | None = None
+        self,
+        vector: FloatArray,
+        slice_: Slice,
+        limit: int,
+        allowed: Allowed | None,
+        meter: Meter,
     ) -> Ranking:
         """The best by one slice alone: by its codes up to 8 bits, by the stored rows above or where
         it is the stored slice."""
-        if allowed is not None and allowed.rows.size <= limit:
-            return self.rescore(vector, slice_, allowed.rows, limit)
-        if slice_.bits not in SCAN_BITS or slice_ == self._layout.stored:
-            return self.exact(vector, slice_, limit, allowed)
-        found = self.scan(vector, slice_, limit, allowed)
+        few = allowed is not None and allowed.rows.size <= limit
+        if not few and slice_.bits in SCAN_BITS and slice_ != self._layout.stored:
+            return self.scanned(vector, slice_, limit, allowed, meter)
+        count = self._store.count() if allowed is None else allowed.rows.size
+        meter.count(count, count * slice_.nbytes, count * record_bytes(self._layout.stored))
+        return self.exact(vector, slice_, limit, allowed)
+
+    def scanned(
+        self,
+        vector: FloatArray,
+        slice_: Slice,
+        keep: int,
+        allowed: Allowed | None,
+        meter: Meter,
+    ) -> Ranking:
+        """`scan`, by the cosines that the codes estimate."""
+        found = self.scan(vector, slice_, keep, allowed)
+        codes = self._codes(slice_)
+        count = codes.alive if allowed is None else allowed.rows.size
+        nbytes = count * (slice_.code_bytes + GAIN_BYTES)
+        meter.count(count, nbytes, nbytes if isinstance(codes, Streamed) else 0)
         return Ranking(found.rows, found.cosines.astype(np.float64))
 
     def scan(

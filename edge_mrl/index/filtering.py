@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -26,6 +27,19 @@ _AT_ONCE = 500
 """Values bound in one statement, beside those of the filter."""
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The rows that a search may return.
+
+    Attributes:
+        rows: row numbers, rising.
+        name: the same for the same filter; names what may be kept for the next query.
+    """
+
+    rows: IntArray
+    name: str
+
+
 class RowFilter:
     """Finds the rows that a filter keeps."""
 
@@ -34,6 +48,13 @@ class RowFilter:
         self._stamp = (-1, -1)
         self._kept: OrderedDict[str, IntArray] = OrderedDict()
         self._indexed: Mapping[str, int] = {}
+
+    def allowed(self, filter_: Filter) -> Allowed | None:
+        """What the filter keeps; None where that is all. Call inside `store.read()`."""
+        if filter_ == Filter():
+            return None
+        rows = self.rows(filter_)
+        return None if rows.size == self._store.count() else Allowed(rows, repr(filter_))
 
     def rows(self, filter_: Filter) -> IntArray:
         """Row numbers of the documents that the filter keeps, rising. Call inside `store.read()`.
@@ -113,9 +134,10 @@ class RowFilter:
         ).fetchone()
         if listed is None:
             return np.empty(0, dtype=np.int64)
-        rows = np.sort(np.fromstring(listed, dtype=np.int64, sep=" "))
+        rows: IntArray = np.sort(np.fromstring(listed, dtype=np.int64, sep=" "))
         # numpy's own `unique` goes through a hash table: 14 ms for as many.
-        return rows[np.concatenate([[True], rows[1:] != rows[:-1]])]
+        once: IntArray = rows[np.concatenate([[True], rows[1:] != rows[:-1]])]
+        return once
 
 
 def _intersection(a: IntArray, b: IntArray) -> IntArray:

@@ -10,7 +10,8 @@ from typing import Self
 
 import numpy.typing as npt
 
-from edge_mrl.index import batch, bundle_place, opening, payload_index, segment_store
+from edge_mrl.index import batch, bundle_place, lexical, opening, payload_index, segment_store
+from edge_mrl.index import sparse as sparse_store
 from edge_mrl.index.ingest import Incoming, prepare_batch, write_batch
 from edge_mrl.index.layout import IndexLayout, default_layout
 from edge_mrl.index.meta import IndexMeta
@@ -18,6 +19,7 @@ from edge_mrl.index.querying import Querying
 from edge_mrl.index.records import Document, DocumentId, Record
 from edge_mrl.index.stats import IndexStats, gather
 from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.retrieval.request import SparseVector
 
 _Path = str | os.PathLike[str]
 
@@ -147,6 +149,7 @@ class Index(Querying):
         ids: Sequence[DocumentId] | None = None,
         metadata: Sequence[dict[str, object] | None] | None = None,
         vectors: npt.ArrayLike | None = None,
+        sparse: Sequence[SparseVector | None] | None = None,
     ) -> list[DocumentId]:
         """Add documents, all or none; they are on the disk when this returns.
 
@@ -156,6 +159,7 @@ class Index(Querying):
             metadata: n JSON objects.
             vectors: (n, d) numbers, d the width of the index or a trained size not below the stored
                 one.
+            sparse: n sparse vectors that go with the documents; None where one has none.
 
         Returns:
             The n ids.
@@ -164,7 +168,7 @@ class Index(Querying):
             InputError: anything above does not hold, or an id is taken. Nothing was added.
             IndexFileError: the file cannot be written, or another process keeps writing.
         """
-        return self._put(Incoming(texts, ids, metadata, vectors), replace=False)
+        return self._put(Incoming(texts, ids, metadata, vectors, sparse), replace=False)
 
     def upsert(
         self,
@@ -173,9 +177,10 @@ class Index(Querying):
         ids: Sequence[DocumentId] | None = None,
         metadata: Sequence[dict[str, object] | None] | None = None,
         vectors: npt.ArrayLike | None = None,
+        sparse: Sequence[SparseVector | None] | None = None,
     ) -> list[DocumentId]:
         """As `add`, but a document whose id is taken is replaced."""
-        return self._put(Incoming(texts, ids, metadata, vectors), replace=True)
+        return self._put(Incoming(texts, ids, metadata, vectors, sparse), replace=True)
 
     def add_stream(
         self,
@@ -272,6 +277,36 @@ class Index(Querying):
         with self._store.read():
             return tuple(sorted(payload_index.keys(self._store)))
 
+    def create_lexical_index(self, tokenizer: str = "unicode61") -> None:
+        """Index the words of all documents, for BM25; kept in step with them from then on.
+
+        Made anew where there is one already. Words take about 0.6 bytes for each byte of text and
+        50 us a document to index; see docs/retrieval.md.
+
+        Args:
+            tokenizer: ``"unicode61"`` cuts words at anything that is no letter or digit and drops
+                accents; ``"porter"`` takes English words by their stems on top; ``"trigram"`` takes
+                every three letters, for scripts without spaces and for parts of words.
+
+        Raises:
+            InputError: there is no such tokenizer.
+            IndexFileError: the file cannot be written, or this SQLite has no FTS5.
+        """
+        name = lexical.check_tokenizer(tokenizer)
+        with self._store.write():
+            lexical.create(self._store, name)
+
+    def delete_lexical_index(self) -> None:
+        """Remove what `create_lexical_index` made; does nothing where there is none."""
+        with self._store.write():
+            lexical.drop(self._store)
+
+    @property
+    def lexical_index(self) -> str | None:
+        """The tokenizer of the lexical index; None where there is none."""
+        with self._store.read():
+            return lexical.tokenizer(self._store)
+
     def optimize(self) -> None:
         """Free the space of deleted documents, repack the scan codes, measure the shortlist anew.
 
@@ -281,6 +316,8 @@ class Index(Querying):
         with self._store.write():
             self._store.recount()
             segment_store.rebuild(self._store, self.layout)
+            sparse_store.rebuild(self._store)
+            lexical.optimize(self._store)
         self._store.shrink()
         self._searcher.measure()
 

@@ -34,6 +34,12 @@ def entries(metadata: object, steps: Sequence[Step]) -> set[Entry]:
     return found
 
 
+def values(metadata: object, steps: Sequence[Step]) -> list[str | int | float | bool]:
+    """What `entries` finds, as plain values in an order that is always the same."""
+    found = sorted(entries(metadata, steps), key=lambda entry: (entry[0], str(entry[1])))
+    return [bool(value) if kind == FLAG else value for kind, value in found]
+
+
 def _reached(value: object, steps: Sequence[Step]) -> Iterator[object]:
     if not steps:
         yield value

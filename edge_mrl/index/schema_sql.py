@@ -53,6 +53,16 @@ _VERSION_2 = (
         row INTEGER NOT NULL,
         PRIMARY KEY (key, kind, value, row)
     ) WITHOUT ROWID""",
+    "CREATE TABLE sparse_vectors (row INTEGER PRIMARY KEY, record BLOB NOT NULL)",
+    """CREATE TABLE sparse_lists (
+        dimension INTEGER NOT NULL,
+        first_row INTEGER NOT NULL,
+        last_row INTEGER NOT NULL,
+        places BLOB NOT NULL,
+        numbers BLOB NOT NULL,
+        crc32 INTEGER NOT NULL,
+        PRIMARY KEY (dimension, first_row)
+    ) WITHOUT ROWID""",
 )
 
 
@@ -72,7 +82,7 @@ MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
 SCHEMA_VERSION = max(MIGRATIONS)
 
 _TABLES = {1: frozenset({"meta", "documents", "vectors", "segments", "deletions"})}
-_TABLES[2] = _TABLES[1] | {"payload_values"}
+_TABLES[2] = _TABLES[1] | {"payload_values", "sparse_vectors", "sparse_lists"}
 """Schema version -> the tables that a file must have."""
 
 

@@ -102,6 +102,15 @@ class Store(Facts):
             found for (found,) in self._select("SELECT id FROM documents WHERE id IN ({})", ids)
         }
 
+    def row_of(self, id_: DocumentId) -> int | None:
+        """The row of a document; None where there is no such id."""
+        found = self._select("SELECT row FROM documents WHERE id IN ({})", [id_])
+        return int(found[0][0]) if found else None
+
+    def ids_of(self, rows: Sequence[int]) -> dict[int, DocumentId]:
+        """Ids by row number; rows that are not there are left out."""
+        return dict(self._select("SELECT row, id FROM documents WHERE row IN ({})", rows))
+
     def documents_by_id(self, ids: Sequence[DocumentId]) -> dict[DocumentId, Document]:
         """Documents by id; ids that are not there are left out."""
         found = self._select("SELECT id, text, metadata FROM documents WHERE id IN ({})", ids)

@@ -24,6 +24,17 @@ class Step:
         return self.name is not None and _PLAIN.fullmatch(self.name) is not None
 
 
+def check_key(key: object, where: str = "group_by") -> str:
+    """A key that is a text.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not isinstance(key, str):
+        raise InputError(f"{where} must be a metadata key, not {key!r}")
+    return key
+
+
 def parse_key(key: str, where: str) -> tuple[Step, ...]:
     """Split a key.
 
