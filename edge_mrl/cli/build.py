@@ -10,6 +10,7 @@ from edge_mrl.cli.output import Progress, format_bytes, print_json
 from edge_mrl.corpus import Corpus
 from edge_mrl.errors import InputError
 from edge_mrl.index import build_index
+from edge_mrl.index.lexical import TOKENIZERS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a corpus: JSON lines with _id, text, title, metadata",
     )
     add_encoder_arguments(parser, optional_bundle=False)
+    parser.add_argument(
+        "--lexical",
+        choices=tuple(TOKENIZERS),
+        help="index the words of the documents too, cut by this tokenizer, for BM25",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an index that is there")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -39,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         encoder,
         corpus.records(),
         bundle=arguments.bundle,
+        lexical=arguments.lexical,
         on_progress=progress.update,
     ) as index:
         progress.finish()

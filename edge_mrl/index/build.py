@@ -17,6 +17,7 @@ def build_index(
     records: Iterable[Record],
     *,
     bundle: Path | None = None,
+    lexical: str | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Index:
     """Build an index beside its place and rename it, replacing what stood there.
@@ -26,6 +27,7 @@ def build_index(
         encoder: embeds the texts; its `index_layout`, if any, decides the slices.
         records: the documents.
         bundle: the bundle's folder, remembered in the file so that a search finds it.
+        lexical: a tokenizer, to index the words too; see `Index.create_lexical_index`.
         on_progress: called with the number of documents stored so far.
 
     Returns:
@@ -37,6 +39,8 @@ def build_index(
         InputError: a record cannot be stored; nothing stands at `place` that was not there before.
     """
     with staged(place) as staging, Index.open(staging, encoder) as index:
+        if lexical is not None:
+            index.create_lexical_index(lexical)
         # What a power cut takes back here has no name yet.
         with index.bulk_load():
             index.add_stream(records, on_progress=on_progress)

@@ -3,7 +3,7 @@ transaction as the documents themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from edge_mrl.index import lexical, payload_index, sparse
 from edge_mrl.index.facts import Facts
@@ -22,3 +22,20 @@ def remove(facts: Facts, rows: Sequence[int]) -> None:
     """Documents of these rows are about to be deleted. Call inside `Facts.write()`."""
     for companion in _COMPANIONS:
         companion.remove(facts, rows)
+
+
+def prepare_like(new: Facts, old: Facts) -> None:
+    """Make what another index keeps beside its documents, before they are copied from it. Call
+    inside `new.write()` and `old.read()`."""
+    for key in payload_index.keys(old):
+        payload_index.create(new, key)
+    tokenizer = lexical.tokenizer(old)
+    if tokenizer is not None:
+        lexical.create(new, tokenizer)
+
+
+def copy(new: Facts, old: Facts, rows: Mapping[int, int]) -> None:
+    """Copy what no document says itself, its sparse vector, from old rows to new ones. Call inside
+    `new.write()` and `old.read()`."""
+    found = {row: sparse.vector_of(old, source) for source, row in rows.items()}
+    sparse.write(new, {row: vector for row, vector in found.items() if vector is not None})

@@ -111,7 +111,7 @@ class Node:
         asked = query if prefetch.query is None else prefetch.query
         self.branches = [
             Node(branch, asked, self.filter, asker, f"{where}prefetch[{number}].")
-            for number, branch in enumerate(prefetch.prefetch)
+            for number, branch in enumerate(prefetch.branches)
         ]
         self.fusion = None if prefetch.fusion is None else read_fusion(prefetch.fusion)
         if self.fusion is None:

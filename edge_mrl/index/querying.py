@@ -165,7 +165,7 @@ class Querying:
         extra = 1 if isinstance(query, SimilarTo) else 0
         root = Prefetch(
             limit=check_count(wanted + extra, "limit and offset together", 1),
-            prefetch=prefetch,  # type: ignore[arg-type]
+            prefetch=prefetch,
             query=query,
             using=None if using is None else read_using(using),
             fusion=None if fusion is None else read_fusion(fusion),

@@ -251,7 +251,7 @@ class Prefetch:
 
     slice: Slice | tuple[int, int] | str | None = None
     limit: int = 10
-    prefetch: tuple[Prefetch, ...] = ()
+    prefetch: Prefetch | Sequence[Prefetch] = ()
     query: QueryValue | None = None
     using: Using | None = None
     fusion: Fusion | None = None
@@ -264,9 +264,7 @@ class Prefetch:
         wanted = self.using if self.slice is None else self.slice
         if wanted is not None:
             object.__setattr__(self, "using", read_using(wanted))
-        given: object = self.prefetch
-        if isinstance(given, Prefetch):
-            given = (given,)
+        given = (self.prefetch,) if isinstance(self.prefetch, Prefetch) else self.prefetch
         if not isinstance(given, (list, tuple)) or not all(isinstance(p, Prefetch) for p in given):
             raise InputError("prefetch must be a Prefetch or a list of them")
         if len(given) > MAX_BRANCHES:
@@ -282,19 +280,24 @@ class Prefetch:
     def _check_fusion(self) -> None:
         fusion = read_fusion(self.fusion)
         object.__setattr__(self, "fusion", fusion)
-        if not self.prefetch:
+        if not self.branches:
             raise InputError("a fusion needs prefetches, whose lists it puts together")
         if self.using is not None:
             raise InputError(
                 "fusion gives the order, and so would using: fuse in a prefetch and score above it"
             )
         weights = fusion.weights if isinstance(fusion, Rrf) else None
-        if weights is not None and len(weights) != len(self.prefetch):
+        if weights is not None and len(weights) != len(self.branches):
             raise InputError(
-                f"{len(weights)} weights for {len(self.prefetch)} prefetches: give one for each"
+                f"{len(weights)} weights for {len(self.branches)} prefetches: give one for each"
             )
+
+    @property
+    def branches(self) -> tuple[Prefetch, ...]:
+        """`prefetch` as it is kept."""
+        return (self.prefetch,) if isinstance(self.prefetch, Prefetch) else tuple(self.prefetch)
 
     @property
     def depth(self) -> int:
         """Stages from here to the farthest leaf."""
-        return 1 + max((branch.depth for branch in self.prefetch), default=0)
+        return 1 + max((branch.depth for branch in self.branches), default=0)

@@ -85,9 +85,10 @@ def test_a_leaf_scores_by_the_cosines_that_its_codes_estimate(filled, slice_, bu
             unit = query[: wanted.dim] / np.linalg.norm(query[: wanted.dim])
             estimated = decoded @ unit.astype(np.float64)
             at = [hit.score for hit in found.hits]
-            # The query's table holds whole numbers up to 63: an error of about 0.01 at 4 bits.
+            # The query's table holds whole numbers up to 63: an error of about 0.01 at 4 bits,
+            # part of it the same for all documents.
             errors = np.array(at) - estimated[ids(found)]
-            assert np.abs(errors).max() < 0.05 and np.abs(errors).mean() < 0.015
+            assert np.abs(errors).max() < 0.06 and np.abs(errors).mean() < 0.03
             assert at == sorted(at, reverse=True)
             assert len(set(ids(found)) & set(best(estimated, range(COUNT), 40))) >= 36
             kept = index.query(
