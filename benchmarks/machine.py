@@ -7,7 +7,16 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("edge-mrl", "numpy", "tokenizers", "onnxruntime", "wordllama", "faiss-cpu")
+PACKAGES = (
+    "edge-mrl",
+    "numpy",
+    "tokenizers",
+    "onnxruntime",
+    "wordllama",
+    "faiss-cpu",
+    "bm25s",
+    "tantivy",
+)
 
 
 def describe() -> dict[str, str]:

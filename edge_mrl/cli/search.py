@@ -13,6 +13,7 @@ from edge_mrl.cli.explain_table import explanation_as_json, format_explanation
 from edge_mrl.cli.output import print_json
 from edge_mrl.errors import InputError
 from edge_mrl.index import Hit, Index, QueryResult
+from edge_mrl.index.batch import check_k
 from edge_mrl.retrieval import Lexical, Prefetch, SimilarTo
 from edge_mrl.retrieval.json_text import filter_from_json
 from edge_mrl.retrieval.request import QueryValue
@@ -68,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
     filter_ = None if arguments.filter is None else filter_from_json(arguments.filter, "--filter")
     stages = _funnel(arguments.funnel)
+    check_k(arguments.k)
     needs_no_model = arguments.similar_to or (arguments.using == "lexical" and stages is None)
     # More threads than one make a single short text slower.
     encoder = None if needs_no_model else load_encoder_for(arguments.index, arguments, threads=1)

@@ -18,7 +18,7 @@ from edge_mrl.errors import IndexFileError, InputError
 from edge_mrl.index import lexical
 from edge_mrl.index.store import Store
 from edge_mrl.retrieval import bm25
-from edge_mrl.retrieval.bm25 import Postings
+from edge_mrl.retrieval.bm25 import Impacts, Postings
 from edge_mrl.retrieval.explain import Meter
 from edge_mrl.retrieval.ranking import Ranking
 from edge_mrl.retrieval.request import Lexical
@@ -27,12 +27,10 @@ IntArray = npt.NDArray[np.int64]
 
 MAX_WORDS = 256
 """Different words of a query that count, the first ones; a page of text has more."""
-MAX_ENDINGS = 1000
-"""Words that a prefix may stand for."""
 _KEPT_BYTES = 32 << 20
-"""Postings kept for the next query, 16 bytes for each document that has the word."""
-_LONGEST_WORD = 1000
-"""Bytes; a longer beginning of a word is taken as the word itself."""
+"""Of words kept for the next query, 8 bytes for each document that has one."""
+_LONGEST_BEGINNING = 200
+"""Letters; a longer beginning of a word is taken as the word itself."""
 
 
 class LexicalSearch:
@@ -45,13 +43,13 @@ class LexicalSearch:
         self._tokenizer: str | None = None
         self._rows = np.empty(0, dtype=np.int64)
         self._norms = np.empty(0)
-        self._kept: OrderedDict[str, Postings] = OrderedDict()
+        self._kept: OrderedDict[str, Impacts] = OrderedDict()
+        self._kept_bytes = 0
 
     @property
     def nbytes(self) -> int:
         """Bytes held for the next query."""
-        postings = sum(word.nbytes for word in self._kept.values())
-        return postings + self._rows.nbytes + self._norms.nbytes
+        return self._kept_bytes + self._rows.nbytes + self._norms.nbytes
 
     def nearest(
         self, query: Lexical, limit: int, rows: IntArray | None = None, meter: Meter | None = None
@@ -79,24 +77,19 @@ class LexicalSearch:
             return self._expression(query.text, limit, rows)
         self._sync(name)
         words = self._words(query.text)
-        found = [self._postings(word) for word in words]
+        found = [self._impacts(word) for word in words]
         if query.prefix and words:
             found[-1] = self._beginning(words[-1])
-        if not found:
-            return Ranking.empty()
         if meter is not None:
             meter.count(sum(word.places.size for word in found), sum(word.nbytes for word in found))
-        scores, held = bm25.score(found, self._norms)
-        least = len(found) if query.match == "all" else 1
-        if rows is None:
-            places = np.flatnonzero(held >= least)
-        else:
-            places = self._places(rows)
-            places = places[held[places] >= least]
-        if places.size > limit:
-            # Equal scores at the limit all stay for the tie to be broken by rows.
-            worst = np.partition(scores[places], places.size - limit)[places.size - limit]
-            places = places[scores[places] >= worst]
+        scores = bm25.summed(found, self._rows.size)
+        if query.match == "all":
+            scores[~bm25.holding_all(found, self._rows.size)] = 0
+        if rows is not None:
+            outside = np.ones(scores.size, dtype=np.bool_)
+            outside[self._places(rows)] = False
+            scores[outside] = 0
+        places = bm25.best_places(scores, limit)
         return Ranking.of(self._rows[places], scores[places], limit)
 
     def _sync(self, name: str) -> None:
@@ -105,7 +98,7 @@ class LexicalSearch:
         stamp = self._store.change_stamp()
         if stamp == self._stamp:
             return
-        self._kept.clear()
+        self._forget()
         found = self._store.connection.execute("SELECT id, sz FROM lexical_docsize ORDER BY id")
         pairs = found.fetchall()
         known: dict[bytes, int] = {}
@@ -117,6 +110,10 @@ class LexicalSearch:
         self._norms = bm25.norms(lengths)
         self._stamp = stamp
 
+    def _forget(self) -> None:
+        self._kept.clear()
+        self._kept_bytes = 0
+
     def _prepare(self, name: str) -> None:
         """Tables of this connection alone: the words of the index, and a place to cut a query into
         words as documents are cut."""
@@ -125,7 +122,7 @@ class LexicalSearch:
         there = execute("SELECT 1 FROM temp.sqlite_schema WHERE name = 'asked_words'").fetchone()
         if there and name == self._tokenizer:
             return
-        self._kept.clear()
+        self._forget()
         for table in ("lexical_words", "asked", "asked_words"):
             execute(f"DROP TABLE IF EXISTS temp.{table}")
         execute("CREATE VIRTUAL TABLE temp.lexical_words USING fts5vocab(main, lexical, instance)")
@@ -145,42 +142,39 @@ class LexicalSearch:
         found = execute("SELECT term FROM temp.asked_words ORDER BY offset").fetchall()
         return list(dict.fromkeys(word for (word,) in found))[:MAX_WORDS]
 
-    def _postings(self, word: str) -> Postings:
+    def _impacts(self, word: str) -> Impacts:
+        """What a word adds to the score of each document."""
         if word in self._kept:
             self._kept.move_to_end(word)
             return self._kept[word]
+        occurrences = self._occurrences("term = ?", (word,))
+        return self._keep(word, bm25.impacts(Postings.of(occurrences), self._norms))
+
+    def _beginning(self, word: str) -> Impacts:
+        """The same of any word that begins like this; taken as one word, as FTS5 does."""
+        if len(word) > _LONGEST_BEGINNING:
+            return self._impacts(word)
+        # No word has a space, so the name is nobody else's.
+        name = f"{word} *"
+        if name in self._kept:
+            self._kept.move_to_end(name)
+            return self._kept[name]
+        found = self._occurrences("term >= ? AND term < ?", (word, word + "\U0010ffff"))
+        return self._keep(name, bm25.impacts(Postings.of(found), self._norms))
+
+    def _occurrences(self, condition: str, values: tuple[str, ...]) -> IntArray:
+        """The document of each occurrence of some words, rising."""
         (listed,) = self._store.connection.execute(
-            "SELECT group_concat(doc, ' ') FROM temp.lexical_words WHERE term = ?", (word,)
+            f"SELECT group_concat(doc, ' ') FROM temp.lexical_words WHERE {condition}", values
         ).fetchone()
-        return self._keep(word, self._read(listed))
+        return self._places(np.sort(np.fromstring(listed or "", dtype=np.int64, sep=" ")))
 
-    def _beginning(self, word: str) -> Postings:
-        """Where any word stands that begins like this; taken as one word, as FTS5 does."""
-        if len(word.encode()) > _LONGEST_WORD:
-            return self._postings(word)
-        endings = self._store.connection.execute(
-            "SELECT DISTINCT term FROM temp.lexical_words WHERE term >= ? AND term < ? LIMIT ?",
-            (word, word + "\U0010ffff", MAX_ENDINGS),
-        ).fetchall()
-        listed = [self._postings(ending) for (ending,) in endings]
-        if not listed:
-            return Postings.of(np.empty(0, dtype=np.int64))
-        each = np.repeat(
-            np.concatenate([found.places for found in listed]),
-            np.concatenate([found.counts for found in listed]),
-        )
-        return Postings.of(np.sort(each))
-
-    def _read(self, listed: str | None) -> Postings:
-        """The documents of occurrences, written one after another."""
-        occurrences = np.fromstring(listed or "", dtype=np.int64, sep=" ")
-        return Postings.of(self._places(np.sort(occurrences)))
-
-    def _keep(self, word: str, postings: Postings) -> Postings:
-        self._kept[word] = postings
-        while self._kept and self.nbytes > self._limit:
-            self._kept.popitem(last=False)
-        return postings
+    def _keep(self, name: str, impacts: Impacts) -> Impacts:
+        self._kept[name] = impacts
+        self._kept_bytes += impacts.nbytes
+        while self._kept and self._kept_bytes > self._limit:
+            self._kept_bytes -= self._kept.popitem(last=False)[1].nbytes
+        return impacts
 
     def _places(self, rows: IntArray) -> IntArray:
         """Where rows stand among those of the lexical index; rows it does not have are left out."""
