@@ -38,6 +38,14 @@ FLAGS = (
 )
 
 
+def sources_crc(folder: Path) -> int:
+    """CRC-32 of scan.c and the files that it includes; the library remembers it."""
+    crc = 0
+    for source in sorted(folder.glob("scan*.[ch]")):
+        crc = zlib.crc32(source.read_bytes(), crc)
+    return crc
+
+
 def compile_kernel(target: Path, root: Path = ROOT, *more: str) -> str:
     """Compile scan.c.
 
@@ -55,7 +63,7 @@ def compile_kernel(target: Path, root: Path = ROOT, *more: str) -> str:
         if found is None:
             return "no C compiler was found"
         compiler = [found]
-    crc = zlib.crc32((root / SOURCE).read_bytes())
+    crc = sources_crc((root / SOURCE).parent)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / LIBRARY.name
         command = [*compiler, *FLAGS, *more, f"-DSOURCE_CRC={crc}u", "-o", str(made), str(SOURCE)]

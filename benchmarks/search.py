@@ -33,7 +33,11 @@ from benchmarks.contenders import LADDER, BareKernel, Contender, K  # noqa: E402
 from benchmarks.machine import describe  # noqa: E402
 from benchmarks.vectors import Sample, embed, enlarged  # noqa: E402
 from edge_mrl import kernel  # noqa: E402
+from edge_mrl.index.layout import IndexLayout  # noqa: E402
 from edge_mrl.slices import FloatArray, Slice  # noqa: E402
+
+Steps = tuple[Slice, Slice | None]
+"""A scan slice, and the refine slice after it."""
 
 
 def machine() -> dict[str, str]:
@@ -86,26 +90,26 @@ def tune(contender: Contender, queries: FloatArray, truth: list[set[int]], wante
 
 
 def line_up(
-    documents: FloatArray, scans: list[Slice], folder: Path, index_limit: int
+    documents: FloatArray, scans: list[Steps], folder: Path, index_limit: int
 ) -> list[Contender]:
     """Everything that is measured; index files only up to `index_limit` documents."""
     kernels = kernel.available()
     fastest = list(kernels.values())[-1]
-    found: list[Contender] = [BareKernel(documents, scan, fastest) for scan in scans]
+    found: list[Contender] = [BareKernel(documents, *scan, fastest) for scan in scans]
     if len(documents) <= 100_000:
-        found.append(BareKernel(documents, scans[0], kernels["numpy"]))
+        found.append(BareKernel(documents, *scans[0], kernels["numpy"]))
     if len(documents) <= index_limit:
-        found += [
-            contenders.WholeIndex(documents, scan, folder / f"{len(documents)}-{scan}.db")
-            for scan in scans
-        ]
+        for number, (scan, refine) in enumerate(scans):
+            layout = IndexLayout(Slice(documents.shape[1], 8), scan, refine)
+            path = folder / f"{len(documents)}-{number}.db"
+            found.append(contenders.WholeIndex(documents, layout, path))
     found.append(contenders.NumpyExact(documents))
     if importlib.util.find_spec("faiss"):
         found += [contenders.FaissFastScan(documents), contenders.FaissFlat(documents)]
     return found
 
 
-def measure(sample: Sample, scans: list[Slice], given: argparse.Namespace) -> list[dict]:
+def measure(sample: Sample, scans: list[Steps], given: argparse.Namespace) -> list[dict]:
     """One row of the table for each contender."""
     wanted, rounds = given.recall, given.rounds
     half = len(sample.queries) // 2
@@ -136,7 +140,7 @@ def measure(sample: Sample, scans: list[Slice], given: argparse.Namespace) -> li
         for contender, row in zip(listed, rows, strict=True):
             if isinstance(contender, BareKernel):
                 spent = [_seconds(lambda: contender.scan(asked[0])) for _ in range(30)]  # noqa: B023
-                row["scan_gb_per_s"] = contender.codes_bytes / statistics.median(spent) / 1e9
+                row["scan_gb_per_s"] = contender.scan_bytes / statistics.median(spent) / 1e9
     return rows
 
 
@@ -154,12 +158,22 @@ def show(size: int, kind: str, rows: list[dict]) -> None:
         )
 
 
+def _steps(text: str) -> Steps:
+    scan, _, refine = text.partition(":")
+    return Slice.parse(scan), Slice.parse(refine) if refine else None
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--size", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--scan", type=Slice.parse, nargs="+", help="scan slices; default Dx1 Dx2")
+    parser.add_argument(
+        "--scan",
+        type=_steps,
+        nargs="+",
+        help="256x1, or 256x1:256x2 with finer codes after it",
+    )
     parser.add_argument("--recall", type=float, default=0.995)
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=20)
@@ -177,7 +191,11 @@ def main() -> int:
     for size in given.size:
         sample = enlarged(real, size)
         dim = sample.documents.shape[1]
-        scans = given.scan or [Slice(dim, 1), Slice(dim, 2)]
+        scans = given.scan or [
+            (Slice(dim, 1), Slice(dim, 2)),
+            (Slice(dim, 1), Slice(dim, 4)),
+            (Slice(dim, 2), None),
+        ]
         rows = measure(sample, scans, given)
         show(len(sample.documents), sample.kind, rows)
         result["sizes"][len(sample.documents)] = {"kind": sample.kind, "rows": rows}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder
 from edge_mrl.cli.output import Progress, format_bytes, print_json
+from edge_mrl.cli.stats import layout_as_json
 from edge_mrl.corpus import Corpus
 from edge_mrl.errors import InputError
 from edge_mrl.index import build_index
@@ -57,9 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
                 "documents": stats.documents,
                 "bytes": stats.file_bytes,
                 "variant": encoder.variant.name,
-                "stored": str(stats.layout.stored),
-                "scan": str(stats.layout.scan),
             }
+            | layout_as_json(stats.layout)
         )
     else:
         print(

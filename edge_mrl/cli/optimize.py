@@ -45,14 +45,14 @@ def run(arguments: argparse.Namespace) -> int:
                 "documents": after.documents,
                 "bytes_before": before.file_bytes,
                 "bytes": after.file_bytes,
-                "shortlist_before": before.shortlist,
-                "shortlist": after.shortlist,
+                "shortlists_before": before.shortlists,
+                "shortlists": after.shortlists,
             }
         )
     else:
         print(
             f"{arguments.index}: {after.documents} documents, {format_bytes(after.file_bytes)} "
             f"after {format_bytes(before.file_bytes)}; "
-            f"a search rereads {after.shortlist} vectors, {before.shortlist} before"
+            f"a search rereads {after.shortlists[-1]} vectors, {before.shortlists[-1]} before"
         )
     return 0

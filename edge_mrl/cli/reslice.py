@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_mrl.cli.output import Progress, format_bytes, print_json
+from edge_mrl.cli.stats import layout_as_json
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index, reslice_index
 from edge_mrl.index.layout import STORED_BITS
@@ -26,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--scan", metavar="DxB", help="the scan slice (default: by dimensions)")
     parser.add_argument(
+        "--refine", metavar="DxB", help="the refine slice (default: none after --scan)"
+    )
+    parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="the index file to make"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an index that is there")
@@ -38,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     if place.exists() and not arguments.overwrite:
         raise InputError(f"{place} exists: give another path, --overwrite replaces it")
     scan = None if arguments.scan is None else Slice.parse(arguments.scan)
+    refine = None if arguments.refine is None else Slice.parse(arguments.refine)
     with Index.open(arguments.index) as source:
         before = source.stats()
     progress = Progress("cutting", before.documents, "documents")
@@ -47,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.dim,
         bits=arguments.bits,
         scan=scan,
+        refine=refine,
         on_progress=progress.update,
     ) as index:
         progress.finish()
@@ -58,9 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
                 "documents": after.documents,
                 "bytes": after.file_bytes,
                 "bytes_before": before.file_bytes,
-                "stored": str(after.layout.stored),
-                "scan": str(after.layout.scan),
             }
+            | layout_as_json(after.layout)
         )
     else:
         print(

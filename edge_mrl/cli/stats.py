@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edge_mrl.cli.output import format_bytes, print_json
-from edge_mrl.index import Index, IndexStats
+from edge_mrl.index import Index, IndexLayout, IndexStats
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,13 @@ def stats_as_json(stats: IndexStats) -> dict[str, object]:
     """The figures as plain values for a JSON document."""
     plain = asdict(stats)
     del plain["layout"]
-    return plain | {"stored": str(stats.layout.stored), "scan": str(stats.layout.scan)}
+    return plain | layout_as_json(stats.layout)
+
+
+def layout_as_json(layout: IndexLayout) -> dict[str, str | None]:
+    """The slices as texts."""
+    refine = None if layout.refine is None else str(layout.refine)
+    return {"stored": str(layout.stored), "scan": str(layout.scan), "refine": refine}
 
 
 def describe(stats: IndexStats) -> str:
@@ -39,13 +45,19 @@ def describe(stats: IndexStats) -> str:
     return "\n".join(
         [
             f"{stats.documents} documents, {format_bytes(stats.file_bytes)}, "
-            f"{format_bytes(stats.resident_bytes)} held in memory for the scan ({stats.kernel})",
+            f"{format_bytes(stats.resident_bytes)} held in memory for searches ({stats.kernel})",
             f"model {stats.model_name} ({stats.identity[:12]}), {stats.dim} dimensions, "
             f"trained sizes {', '.join(map(str, stats.matryoshka_dims))}",
             str(stats.layout),
-            f"a search for 10 rereads {stats.shortlist} vectors: {_expected(stats)}",
+            f"{_steps(stats)}: {_expected(stats)}",
         ]
     )
+
+
+def _steps(stats: IndexStats) -> str:
+    *first, last = stats.shortlists
+    looked = f"looks at {first[0]} more closely and " if first else ""
+    return f"a search for 10 {looked}rereads {last} vectors"
 
 
 def _expected(stats: IndexStats) -> str:

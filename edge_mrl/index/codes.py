@@ -1,10 +1,8 @@
 """Vectors to packed codes of a slice and back. Pure numpy; docs/index-format.md is the
 specification.
 
-1-, 2- and 4-bit codes are taken after a rotation of the slice's own prefix and keep a scale for
-each vector that makes the dot product of a vector with its own decoded form exactly 1, which leaves
-estimated dot products without bias (J. Gao and C. Long, "RaBitQ", SIGMOD 2024, section 3.2). 8-bit
-codes are rounded multiples of max |x| / 127.
+1-, 2- and 4-bit codes are taken after a rotation of the slice's own prefix, see `kernel.packer`.
+8-bit codes are rounded multiples of max |x| / 127.
 """
 
 from __future__ import annotations
@@ -14,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.index.rotation import rotate_columns, rotate_vector, unrotate_columns
-from edge_mrl.kernel.quantizer import LEVELS, THRESHOLDS
+from edge_mrl import kernel
+from edge_mrl.index.rotation import rotate_vector, turns, unrotate_columns
+from edge_mrl.kernel import packer
+from edge_mrl.kernel.quantizer import LEVELS
 from edge_mrl.slices import FloatArray, Slice, prefix
 
 ByteArray = npt.NDArray[np.uint8]
@@ -68,30 +68,22 @@ def _encode_chunk(unit: FloatArray, slice_: Slice) -> tuple[ByteArray, FloatArra
         steps = np.where(scales == 0, np.float32(1), scales)
         codes = np.rint(unit / steps[:, None]).astype(np.int8)
         return codes.view(np.uint8), scales
-    rotated = rotate_columns(np.ascontiguousarray(unit.T))
-    spread = rotated * np.float32(np.sqrt(dim))
-    numbers = np.zeros((dim, count), dtype=np.uint8)
-    for threshold in THRESHOLDS[slice_.bits]:
-        numbers += spread >= threshold
-    levels = LEVELS[slice_.bits][numbers]
-    overlap = np.einsum("ij,ij->j", levels, rotated, dtype=np.float64)
-    zero = ~unit.any(axis=1)
-    scales = np.where(zero, 0.0, 1.0 / np.where(zero, 1.0, overlap)).astype(np.float32)
-    return _pack(numbers, slice_.bits), scales
+    return packer.pack_units(unit, slice_.bits, turns(dim))
 
 
-def _pack(numbers: ByteArray, bits: int) -> ByteArray:
-    """(dim, n) code numbers to (n, code_bytes), the first coordinate in the lowest bits of a
-    byte."""
-    dim, count = numbers.shape
-    per_byte = 8 // bits
-    padded = np.zeros((-(-dim // per_byte) * per_byte, count), dtype=np.uint8)
-    padded[:dim] = numbers
-    columns = padded.reshape(-1, per_byte, count)
-    packed = columns[:, 0].copy()
-    for place in range(1, per_byte):
-        packed |= columns[:, place] << np.uint8(place * bits)
-    return np.ascontiguousarray(packed.T)
+def derive(codes: Codes, stored: Slice, slice_: Slice) -> Codes:
+    """Codes of a slice from stored ones: decoded, cut to its prefix, renormalised, packed.
+
+    Args:
+        codes: n vectors at the stored slice.
+        stored: 8, 16 or 32 bits.
+        slice_: 1, 2, 4 or 8 bits, at most as many dimensions.
+    """
+    if stored.bits == 8 and slice_.bits < 8:
+        # Lengths are taken off, so the scales of the stored codes do not matter.
+        rows = np.ascontiguousarray(codes.packed).view(np.int8)
+        return Codes(*kernel.pack_rows(rows, slice_.dim, slice_.bits, turns(slice_.dim)))
+    return encode(decode(codes, stored), slice_)
 
 
 def decode(codes: Codes, slice_: Slice) -> FloatArray:
@@ -129,7 +121,8 @@ def gains(scales: FloatArray, slice_: Slice) -> npt.NDArray[np.uint16]:
 
 
 def rotate_query(query: FloatArray, slice_: Slice) -> FloatArray:
-    """A query's unit prefix, turned as the codes of this slice are.
+    """A query's prefix, turned as the codes of this slice are. Its length does not matter: the
+    integers that it becomes are scaled to their range.
 
     Args:
         query: (D,) float32, D >= slice_.dim.
@@ -138,5 +131,5 @@ def rotate_query(query: FloatArray, slice_: Slice) -> FloatArray:
     Returns:
         (slice_.dim,) float32.
     """
-    unit = prefix(query[None, :], slice_.dim)[0]
-    return unit if slice_.bits == 8 else rotate_vector(unit)
+    part = query[: slice_.dim]
+    return part if slice_.bits == 8 else rotate_vector(part)

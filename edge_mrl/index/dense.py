@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +11,14 @@ import numpy.typing as npt
 from edge_mrl.errors import SliceError
 from edge_mrl.index.codes import decode, encode
 from edge_mrl.index.filtering import Allowed
-from edge_mrl.index.layout import SCAN_BITS, IndexLayout
+from edge_mrl.index.layout import GAIN_BYTES, SCAN_BITS, IndexLayout
 from edge_mrl.index.resident import Resident
 from edge_mrl.index.row_mask import restricted
-from edge_mrl.index.scan_list import ScanList, Scanned, scan_all
+from edge_mrl.index.scan_list import ScanList, Scanned, estimated_cosines
 from edge_mrl.index.searcher import Searcher
+from edge_mrl.index.segments import Segment
 from edge_mrl.index.store import LARGEST_ROW, Store
-from edge_mrl.index.streamed import Streamed, fitting
+from edge_mrl.index.streamed import Streamed, fitting, nearest_of
 from edge_mrl.index.vector_pool import VectorPool
 from edge_mrl.index.vector_rows import cosines, record_bytes
 from edge_mrl.retrieval.explain import Meter
@@ -27,8 +29,6 @@ IntArray = npt.NDArray[np.int64]
 
 _ROWS = 8192
 """Stored rows read at once."""
-GAIN_BYTES = 2
-"""Beside the codes of a row."""
 _LISTS = 8
 """Filtered scan lists kept for the next query."""
 
@@ -66,15 +66,24 @@ class Dense:
         if allowed is None:
             found = self._searcher.funnel(vector, k)
             return Ranking.of([item.row for item in found], [item.score for item in found])
-        keep = self._searcher.shortlist(k)
+        keeps = self._searcher.shortlists(k)
         rows = allowed.rows
-        if rows.size > keep:
-            rows = np.sort(self.scan(vector, self._layout.scan, keep, allowed).rows)
+        if rows.size > keeps[0]:
+            rows = np.sort(self._search(vector, self._layout, keeps, allowed).rows)
         return self.rescore(vector, self._layout.stored, rows, k)
 
-    def shortlist(self, k: int) -> int:
-        """How many candidates the index's own scan hands on for k hits."""
-        return self._searcher.shortlist(k)
+    def shortlists(self, k: int) -> tuple[int, ...]:
+        """How many candidates each of the index's own stages in memory hands on for k hits."""
+        return self._searcher.shortlists(k)
+
+    def refined(
+        self, vector: FloatArray, keeps: Sequence[int], allowed: Allowed | None, meter: Meter
+    ) -> Ranking:
+        """What the index's finer codes keep of its own scan; their scores have no unit."""
+        assert self._layout.refine is not None
+        found = self._search(vector, self._layout, keeps, allowed)
+        meter.count(keeps[0], keeps[0] * (self._layout.refine.code_bytes + GAIN_BYTES))
+        return Ranking(found.rows, found.scores.astype(np.float64))
 
     def nearest(
         self,
@@ -101,25 +110,34 @@ class Dense:
         allowed: Allowed | None,
         meter: Meter,
     ) -> Ranking:
-        """`scan`, by the cosines that the codes estimate."""
-        found = self.scan(vector, slice_, keep, allowed)
-        codes = self._codes(slice_)
+        """The best by the codes of a slice of 1, 2, 4 or 8 bits, by the cosines they estimate."""
+        own = slice_ == self._layout.scan
+        layout = self._layout if own else IndexLayout(self._layout.stored, slice_)
+        found = self._search(vector, layout, (keep,), allowed)
+        codes = self._codes(layout)
         count = codes.alive if allowed is None else allowed.rows.size
         nbytes = count * (slice_.code_bytes + GAIN_BYTES)
         meter.count(count, nbytes, nbytes if isinstance(codes, Streamed) else 0)
-        return Ranking(found.rows, found.cosines.astype(np.float64))
+        estimated = estimated_cosines(found.scores, vector, slice_)
+        return Ranking(found.rows, estimated.astype(np.float64))
 
-    def scan(
-        self, vector: FloatArray, slice_: Slice, keep: int, allowed: Allowed | None = None
+    def _search(
+        self,
+        vector: FloatArray,
+        layout: IndexLayout,
+        keeps: Sequence[int],
+        allowed: Allowed | None,
     ) -> Scanned:
-        """The best by the codes of a slice of 1, 2, 4 or 8 bits."""
-        codes = self._codes(slice_)
-        if isinstance(codes, Streamed):
-            segments = codes.segments()
-            if allowed is not None:
-                segments = restricted(segments, allowed.rows, slice_)
-            return scan_all(segments, vector, slice_, keep)
-        return self._scan_list(codes, slice_, allowed).nearest(vector, slice_, keep)
+        """The best by the codes of a layout, as many stages as there are `keeps`."""
+        codes = self._codes(layout)
+        if not isinstance(codes, Streamed):
+            return self._scan_list(codes, layout, allowed).nearest(vector, keeps)
+        segments: Iterable[Segment] = codes.segments()
+        if allowed is not None:
+            segments = restricted(segments, allowed.rows, layout)
+        if len(keeps) == 1:
+            layout = IndexLayout(layout.stored, layout.scan)
+        return nearest_of(layout, segments, vector, keeps)
 
     def exact(
         self, vector: FloatArray, slice_: Slice, limit: int, allowed: Allowed | None = None
@@ -174,32 +192,33 @@ class Dense:
             units = prefix(decode(encode(units, slice_), slice_), slice_.dim)
         return cosines(units, vector)
 
-    def _codes(self, slice_: Slice) -> Resident | Streamed:
-        """The codes of a slice, in step with the file; those of other slices than the index's own
+    def _codes(self, layout: IndexLayout) -> Resident | Streamed:
+        """The codes of a layout, in step with the file; those of other slices than the index's own
         are made from the stored rows and held as far as the budget allows."""
-        if slice_ == self._layout.scan:
-            return self._searcher.codes()
-        layout = IndexLayout(self._layout.stored, slice_)
-        others = self._searcher.codes().nbytes + self.nbytes
-        held = self._derived.pop(slice_, None) or Resident(layout)
-        left = None if self._budget is None else max(0, self._budget - others + held.nbytes)
+        own = self._searcher.codes()
+        if layout == self._layout:
+            return own
+        held = self._derived.pop(layout.scan, None) or Resident(layout)
+        left = None
+        if self._budget is not None:
+            left = max(0, self._budget - own.nbytes - self.nbytes)
         held = fitting(held, self._store, layout, left)
         held.sync(self._store)
         # These codes are of another slice than the file keeps.
         held.repairs.clear()
-        self._derived[slice_] = held
+        self._derived[layout.scan] = held
         return held
 
-    def _scan_list(self, codes: Resident, slice_: Slice, allowed: Allowed | None) -> ScanList:
+    def _scan_list(self, codes: Resident, layout: IndexLayout, allowed: Allowed | None) -> ScanList:
         if codes.stamp != self._stamp:
             self._lists.clear()
             self._stamp = codes.stamp
-        name = (slice_, "" if allowed is None else allowed.name)
+        name = (layout.scan, "" if allowed is None else allowed.name)
         if name not in self._lists:
-            segments = codes.segments()
+            segments: Iterable[Segment] = codes.segments()
             if allowed is not None:
-                segments = restricted(segments, allowed.rows, slice_)
-            self._lists[name] = ScanList(segments)
+                segments = restricted(segments, allowed.rows, layout)
+            self._lists[name] = ScanList(layout, segments)
         self._lists.move_to_end(name)
         while len(self._lists) > _LISTS:
             self._lists.popitem(last=False)

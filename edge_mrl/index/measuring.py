@@ -1,4 +1,4 @@
-"""Measures the shortlist on an index's own vectors: reads a sample, scans it, searches it
+"""Measures the lists of a search on an index's own vectors: reads a sample, scans it, searches it
 exactly."""
 
 from __future__ import annotations
@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from edge_mrl import kernel
 from edge_mrl.index import segments
 from edge_mrl.index.codes import rotate_query
 from edge_mrl.index.funnel import Measurement, Trial, measure_shortlist
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.index.store import Store, Vectors
-from edge_mrl.kernel import prepare, score
+from edge_mrl.index.store import Store
+from edge_mrl.index.vector_rows import Vectors
 
 LEAST_DOCUMENTS = 2000
 """Below this the unmeasured shortlist reads half the index anyway."""
@@ -43,9 +44,16 @@ def measure(store: Store, layout: IndexLayout) -> Measurement | None:
 
 def _trials(sample: Vectors, layout: IndexLayout) -> Iterator[Trial]:
     last = int(sample.rows[-1])
-    block = segments.build(1, last, sample.rows, sample.units, layout.scan).block
+    segment = segments.build(1, last, sample, layout)
+    blocks = [segment.block] if segment.refined is None else [segment.block, segment.refined]
+    units = sample.units
     chosen = np.linspace(0, sample.rows.size - 1, QUERIES).astype(np.int64)
-    exact = sample.units[chosen] @ sample.units.T
+    exact = units[chosen] @ units.T
     for number, own in enumerate(chosen.tolist()):
-        query = rotate_query(sample.units[own], layout.scan)
-        yield Trial(own, exact[number], score(prepare(query, layout.scan.bits), block))
+        coded = []
+        for part, block, make in zip(
+            layout.resident, blocks, (kernel.prepare, kernel.prepare_rows), strict=False
+        ):
+            query = make(rotate_query(units[own], part), part.bits)
+            coded.append(kernel.score(query, block))
+        yield Trial(own, exact[number], tuple(coded))

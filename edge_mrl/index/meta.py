@@ -61,7 +61,8 @@ class IndexMeta:
                 f"which have {dim} dimensions: choose a smaller one"
             )
         check_trained(layout.stored.dim, sizes)
-        check_trained(layout.scan.dim, sizes)
+        for part in layout.resident:
+            check_trained(part.dim, sizes)
         return cls(dim, sizes, identity, model_name, layout)
 
     @property
@@ -71,16 +72,17 @@ class IndexMeta:
 
     def to_json(self) -> str:
         """The JSON text that is stored."""
-        return json.dumps(
-            {
-                "dim": self.dim,
-                "matryoshka_dims": list(self.matryoshka_dims),
-                "identity": self.identity,
-                "model_name": self.model_name,
-                "stored": str(self.layout.stored),
-                "scan": str(self.layout.scan),
-            }
-        )
+        facts: dict[str, object] = {
+            "dim": self.dim,
+            "matryoshka_dims": list(self.matryoshka_dims),
+            "identity": self.identity,
+            "model_name": self.model_name,
+            "stored": str(self.layout.stored),
+            "scan": str(self.layout.scan),
+        }
+        if self.layout.refine is not None:
+            facts["refine"] = str(self.layout.refine)
+        return json.dumps(facts)
 
     @classmethod
     def from_json(cls, text: str, where: str) -> IndexMeta:
@@ -91,7 +93,12 @@ class IndexMeta:
         """
         try:
             table = Table(json.loads(text), where, IndexFileError)
-            layout = IndexLayout(Slice.parse(table.text("stored")), Slice.parse(table.text("scan")))
+            refine = table.optional_text("refine")
+            layout = IndexLayout(
+                Slice.parse(table.text("stored")),
+                Slice.parse(table.text("scan")),
+                None if refine is None else Slice.parse(refine),
+            )
             return cls.checked(
                 table.integer("dim", 1, MAX_DIM),
                 table.integers("matryoshka_dims", 1, MAX_DIM),

@@ -29,8 +29,8 @@ def pack_range(store: Store, first_row: int, last_row: int, layout: IndexLayout)
         vectors = store.vectors_after(start - 1, last_row, limit, layout.stored)
         more = vectors.rows.size == limit
         stop = int(vectors.rows[-1]) if more else last_row
-        part = segments.build(start, stop, vectors.rows, vectors.units, layout.scan)
-        made = part if made is None else segments.joined(made, part, layout.scan)
+        part = segments.build(start, stop, vectors, layout)
+        made = part if made is None else segments.joined(made, part, layout)
         if not more or stop >= last_row or limit == room:
             return made
         start = stop + 1

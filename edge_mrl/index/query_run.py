@@ -192,21 +192,29 @@ class QueryRun:
         return self._by.dense.funnel(node.vector, node.limit, allowed)
 
     def _own_stages(self, node: Node, depth: int, allowed: Allowed | None) -> Ranking:
-        """What `Dense.funnel` does, in two stages that can be told apart."""
-        scan = self._by.layout.scan
-        keep = self._by.dense.shortlist(node.limit)
-        if allowed is not None and allowed.rows.size <= keep:
-            rows, lists = allowed.rows, None
+        """What `Dense.funnel` does, in stages that can be told apart."""
+        dense, layout = self._by.dense, self._by.layout
+        keeps = dense.shortlists(node.limit)
+        lists: list[Ranking] | None = None
+        if allowed is not None and allowed.rows.size <= keeps[0]:
+            rows = allowed.rows
         else:
-            found = self._stage(
-                f"scan {scan}",
-                depth + 1,
-                lambda meter: self._by.dense.scanned(node.vector, scan, keep, allowed, meter),
+            last = self._stage(
+                f"scan {layout.scan}",
+                depth + len(keeps),
+                lambda meter: dense.scanned(node.vector, layout.scan, keeps[0], allowed, meter),
                 None,
             )
-            rows, lists = np.sort(found.rows), [found]
+            if len(keeps) > 1:
+                last = self._stage(
+                    f"refine {layout.refine}",
+                    depth + 1,
+                    lambda meter: dense.refined(node.vector, keeps, allowed, meter),
+                    [last],
+                )
+            rows, lists = np.sort(last.rows), [last]
         return self._stage(
-            f"rescore {self._by.layout.stored}",
+            f"rescore {layout.stored}",
             depth,
             lambda meter: self._rescored(node, rows, meter),
             lists,

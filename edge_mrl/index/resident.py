@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from edge_mrl import kernel
 from edge_mrl.index import segment_store, segments
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.segment_store import SegmentHead
 from edge_mrl.index.segments import Segment
+from edge_mrl.index.stages import stage_list
 from edge_mrl.index.store import LARGEST_ROW, Store
-from edge_mrl.kernel import BlockList, PreparedQuery, scan
+from edge_mrl.slices import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 
@@ -30,7 +32,7 @@ class Repair:
 
 
 class Resident:
-    """The scan codes in memory: the file's segments, and a tail of rows that are in none yet.
+    """The codes in memory: the file's segments, and a tail of rows that are in none yet.
 
     Attributes:
         stamp: the file's change stamp at the last `sync`.
@@ -54,11 +56,11 @@ class Resident:
     def _hold(self, held: list[Segment]) -> None:
         """What a scan needs to know of the segments, looked up once for many scans."""
         self._segments = held
-        self._blocks = BlockList.of(segment.block for segment in held)
-        self._starts = np.cumsum([0, *(segment.rows.size for segment in held)])
+        blocks = [segment.block for segment in held]
+        self._stages = stage_list(self._layout, held)
+        self._starts = np.cumsum([0, *(block.rows for block in blocks)])
         self._alive = sum(
-            b.rows if b.alive is None else int(np.count_nonzero(b.alive))
-            for b in self._blocks.blocks
+            b.rows if b.alive is None else int(np.count_nonzero(b.alive)) for b in blocks
         )
 
     @property
@@ -84,7 +86,7 @@ class Resident:
         if epoch != self._epoch:
             self._forget(epoch)
         fresh = self._read_deletions(store)
-        heads = segment_store.heads(store)
+        heads = segment_store.heads(store, self._layout)
         self._loaded = {head: self._kept_or_loaded(store, head, fresh) for head in heads}
         self._extend_tail(store, max((head.last_row for head in heads), default=0), fresh)
         tail = [] if self._tail is None else [self._tail]
@@ -122,21 +124,27 @@ class Resident:
             tail = segments.without(tail, fresh)
         while new.rows.size:
             last = int(new.rows[-1])
-            made = segments.build(packed + 1, last, new.rows, new.units, self._layout.scan)
-            tail = made if tail is None else segments.joined(tail, made, self._layout.scan)
+            made = segments.build(packed + 1, last, new, self._layout)
+            tail = made if tail is None else segments.joined(tail, made, self._layout)
             new = store.vectors_after(last, LARGEST_ROW, segments.MAX_ROWS, self._layout.stored)
         self._tail = tail
 
-    def segments(self) -> Iterable[Segment]:
+    def segments(self) -> Sequence[Segment]:
         """All segments, in the order of their rows."""
         return self._segments
 
-    def nearest(self, query: PreparedQuery, keep: int) -> IntArray:
-        """Row numbers of the `keep` best rows by their codes, best first."""
-        found = scan(query, self._blocks, keep)
-        rows = np.empty_like(found.positions)
-        owner = np.searchsorted(self._starts, found.positions, side="right") - 1
-        for number, segment in enumerate(self._segments):
+    def nearest(self, vector: FloatArray, keeps: Sequence[int]) -> IntArray:
+        """Row numbers of the best rows by their codes, best first.
+
+        Args:
+            vector: (stored dim,) float32.
+            keeps: how many the scan hands on, and how many of these remain after refining, where
+                the layout does that.
+        """
+        found = kernel.search(vector, self._stages, keeps).positions
+        rows = np.empty_like(found)
+        owner = np.searchsorted(self._starts, found, side="right") - 1
+        for number in set(owner.tolist()):
             mine = owner == number
-            rows[mine] = segment.rows[found.positions[mine] - self._starts[number]]
+            rows[mine] = self._segments[number].row_numbers(found[mine] - self._starts[number])
         return rows

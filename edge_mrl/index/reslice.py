@@ -25,7 +25,11 @@ _ROWS = 4096
 
 
 def resliced_layout(
-    source: IndexMeta, dim: int, bits: int | None = None, scan: Slice | None = None
+    source: IndexMeta,
+    dim: int,
+    bits: int | None = None,
+    scan: Slice | None = None,
+    refine: Slice | None = None,
 ) -> IndexLayout:
     """The layout of an index that is cut from another one.
 
@@ -34,9 +38,10 @@ def resliced_layout(
         dim: a trained size, at most the stored one.
         bits: of a stored coordinate, at most those of the source; default the source's.
         scan: default as `default_layout`.
+        refine: default as `default_layout` where the scan slice is the default too, else none.
 
     Raises:
-        UntrainedDimError: `dim`, or the scan slice's, is not a trained size.
+        UntrainedDimError: `dim`, or that of another part, is not a trained size.
         SliceError: a part would need more than is stored.
     """
     stored = source.layout.stored
@@ -47,7 +52,9 @@ def resliced_layout(
             f"{wanted} cannot be cut from stored vectors of {stored}: choose at most "
             f"{stored.dim} dimensions and {stored.bits} bits"
         )
-    layout = IndexLayout(wanted, scan or default.scan)
+    if scan is None and refine is None:
+        refine = default.refine
+    layout = IndexLayout(wanted, scan or default.scan, refine)
     IndexMeta.checked(
         source.dim, source.matryoshka_dims, source.identity, source.model_name, layout
     )
@@ -61,6 +68,7 @@ def reslice_index(
     *,
     bits: int | None = None,
     scan: Slice | None = None,
+    refine: Slice | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Index:
     """Cut an index to fewer dimensions or bits, beside its place, and rename it.
@@ -76,6 +84,7 @@ def reslice_index(
         dim: a trained size, at most the stored one.
         bits: of a stored coordinate, at most the source's; default the same.
         scan: default as `default_layout`.
+        refine: default as `default_layout` where the scan slice is the default too, else none.
         on_progress: called with the number of documents copied so far.
 
     Returns:
@@ -84,7 +93,7 @@ def reslice_index(
     Raises:
         IndexFileError: the source is missing or damaged, or `place` cannot be written, is the
             source, or holds something else than an index.
-        UntrainedDimError: `dim` or the scan slice is not a trained size.
+        UntrainedDimError: `dim`, or that of another part, is not a trained size.
         SliceError: the layout cannot be cut from the stored vectors.
     """
     opened = opening.open_or_make(source, None, None)
@@ -92,7 +101,7 @@ def reslice_index(
         if place.exists() and place.samefile(source):
             raise IndexFileError(f"{place} is the index to cut: give another path")
         old = opened.meta
-        layout = resliced_layout(old, dim, bits, scan)
+        layout = resliced_layout(old, dim, bits, scan, refine)
         meta = IndexMeta(old.dim, old.matryoshka_dims, old.identity, old.model_name, layout)
         with staged(place) as staging:
             made = opening.make(staging, meta)

@@ -15,6 +15,7 @@ import numpy as np
 
 from edge_mrl import kernel
 from edge_mrl.kernel import hadamard
+from edge_mrl.kernel.stages import Turn, turned
 from edge_mrl.slices import FloatArray
 
 _SEED = 0x656467656D726C31
@@ -48,12 +49,16 @@ def _signs(pass_number: int, size: int) -> FloatArray:
     return signs
 
 
-def _passes(dim: int) -> tuple[tuple[int, int], ...]:
+@lru_cache(maxsize=64)
+def turns(dim: int) -> tuple[Turn, ...]:
+    """The passes of the rotation of `dim` coordinates."""
     size = 1 << (dim.bit_length() - 1)
-    if size == dim:
-        return ((0, dim),)
     # Two overlapping blocks, twice: each coordinate then holds a share of every other.
-    return ((0, size), (dim - size, dim)) * 2
+    parts = [(0, dim)] if size == dim else [(0, size), (dim - size, dim)] * 2
+    return tuple(
+        Turn(start, stop, _signs(number, stop - start))
+        for number, (start, stop) in enumerate(parts)
+    )
 
 
 def rotate_columns(columns: FloatArray) -> FloatArray:
@@ -65,26 +70,22 @@ def rotate_columns(columns: FloatArray) -> FloatArray:
     Returns:
         (dim, n) float32, a new array; lengths and dot products are kept.
     """
-    result = columns.copy()
-    for number, (start, stop) in enumerate(_passes(columns.shape[0])):
-        result[start:stop] = hadamard.turn(result[start:stop], _signs(number, stop - start))
-    return result
+    return turned(columns, turns(columns.shape[0]))
 
 
 def rotate_vector(vector: FloatArray) -> FloatArray:
     """Rotate one vector, (dim,) float32; the same bits as `rotate_columns`, sooner."""
     result = vector.copy()
-    for number, (start, stop) in enumerate(_passes(vector.size)):
-        result[start:stop] = kernel.turn(result[start:stop], _signs(number, stop - start))
+    for turn in turns(vector.size):
+        result[turn.start : turn.stop] = kernel.turn(result[turn.start : turn.stop], turn.signs)
     return result
 
 
 def unrotate_columns(columns: FloatArray) -> FloatArray:
     """Undo `rotate_columns`: (dim, n) float32 to (dim, n) float32."""
     result = columns.copy()
-    passes = list(enumerate(_passes(columns.shape[0])))
-    for number, (start, stop) in reversed(passes):
-        size = stop - start
-        block = hadamard.hadamard(result[start:stop].copy()) * hadamard.factor(size)
-        result[start:stop] = block * _signs(number, size)[:, None]
+    for turn in reversed(turns(columns.shape[0])):
+        size = turn.stop - turn.start
+        block = hadamard.hadamard(result[turn.start : turn.stop].copy()) * hadamard.factor(size)
+        result[turn.start : turn.stop] = block * turn.signs[:, None]
     return result

@@ -1,21 +1,23 @@
-"""Segments that are scanned together, and the cosines that their codes estimate. Pure arrays."""
+"""Segments that are searched together, and the cosines that scan codes estimate. Pure arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from edge_mrl import kernel
 from edge_mrl.index.codes import rotate_query
+from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.segments import Segment
-from edge_mrl.kernel import LEVELS, BlockList, prepare, scan, top_positions
+from edge_mrl.index.stages import stage_list
+from edge_mrl.kernel import LEVELS, StageList
 from edge_mrl.kernel.quantizer import LARGEST_ENTRY
 from edge_mrl.slices import FloatArray, Slice
 
 IntArray = npt.NDArray[np.int64]
-
 
 _TABLE_GAIN, _INT8_GAIN = 1024, 65_536
 """The units of a gain; see docs/index-format.md."""
@@ -23,74 +25,59 @@ _TABLE_GAIN, _INT8_GAIN = 1024, 65_536
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What a scan found, best first.
+    """What a search of codes found, best first.
 
     Attributes:
         rows: (n,) int64 row numbers.
-        scores: (n,) int64, the scores of the scan.
-        query: (dim,) float32, the query as the codes are.
-        slice: of the codes.
+        scores: (n,) int64, the scores of the last stage.
     """
 
     rows: IntArray
     scores: IntArray
-    query: FloatArray
-    slice: Slice
-
-    @property
-    def cosines(self) -> FloatArray:
-        """(n,) float32: what the codes estimate."""
-        unit = score_unit(self.query, self.slice)
-        return np.asarray(self.scores * unit, dtype=np.float32)
 
 
 class ScanList:
-    """Segments held for many scans."""
+    """Segments held for many searches.
 
-    def __init__(self, segments: Iterable[Segment]) -> None:
-        self.segments = tuple(segments)
-        self._blocks = BlockList.of(segment.block for segment in self.segments)
-        self._starts = np.cumsum([0, *(segment.rows.size for segment in self.segments)])
+    Args:
+        layout: of their codes.
+        segments: in the order of their rows.
+    """
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of codes, gains, masks and row numbers."""
-        return sum(segment.nbytes for segment in self.segments)
+    def __init__(self, layout: IndexLayout, segments: Iterable[Segment]) -> None:
+        self._segments = tuple(segments)
+        self._stages = stage_list(layout, self._segments)
+        self._starts = np.cumsum([0, *(segment.block.rows for segment in self._segments)])
 
-    def nearest(self, vector: FloatArray, slice_: Slice, keep: int) -> Scanned:
-        """The `keep` best rows by their codes.
+    def nearest(self, vector: FloatArray, keeps: Sequence[int]) -> Scanned:
+        """The best rows by their codes.
 
         Args:
-            vector: (D,) float32, D >= slice_.dim.
-            slice_: of the codes.
-            keep: 1 or more.
+            vector: (stored dim,) float32.
+            keeps: how many each stage hands on; fewer than there are stages leave the later ones
+                out.
         """
-        query = rotate_query(vector, slice_)
-        found = scan(prepare(query, slice_.bits), self._blocks, keep)
+        stages = self._stages
+        if len(keeps) < len(stages.stages):
+            stages = StageList.of(stages.stages[: len(keeps)])
+        found = kernel.search(vector, stages, keeps)
         rows = np.empty_like(found.positions)
         owner = np.searchsorted(self._starts, found.positions, side="right") - 1
-        for number, segment in enumerate(self.segments):
+        for number, segment in enumerate(self._segments):
             mine = owner == number
-            rows[mine] = segment.rows[found.positions[mine] - self._starts[number]]
-        return Scanned(rows, found.scores, query, slice_)
+            rows[mine] = segment.row_numbers(found.positions[mine] - self._starts[number])
+        return Scanned(rows, found.scores)
 
 
-def scan_all(segments: Iterable[Segment], vector: FloatArray, slice_: Slice, keep: int) -> Scanned:
-    """As `ScanList.nearest`, with one segment in memory at a time."""
-    query = rotate_query(vector, slice_)
-    prepared = prepare(query, slice_.bits)
-    rows = np.empty(0, dtype=np.int64)
-    scores = np.empty(0, dtype=np.int64)
-    for segment in segments:
-        found = scan(prepared, [segment.block], keep)
-        # In the order of the rows, so that the lower row wins a tie.
-        order = np.argsort(found.positions)
-        rows = np.concatenate([rows, segment.rows[found.positions[order]]])
-        scores = np.concatenate([scores, found.scores[order]])
-        kept = top_positions(scores, keep)
-        rows, scores = rows[kept], scores[kept]
-    order = np.lexsort((rows, -scores))
-    return Scanned(rows[order], scores[order], query, slice_)
+def estimated_cosines(scores: IntArray, vector: FloatArray, slice_: Slice) -> FloatArray:
+    """What scores of a scan say about cosines.
+
+    Args:
+        scores: (n,) of the scan of a slice.
+        vector: (D,) float32, D >= slice_.dim, that was searched with.
+        slice_: of the codes.
+    """
+    return np.asarray(scores * score_unit(rotate_query(vector, slice_), slice_), dtype=np.float32)
 
 
 def score_unit(query: FloatArray, slice_: Slice) -> float:

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl import kernel
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index import segment_store
-from edge_mrl.index.codes import rotate_query
-from edge_mrl.index.funnel import Measurement, is_due, shortlist_for
+from edge_mrl.index.funnel import Measurement, is_due, shortlists_for
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.measuring import LEAST_DOCUMENTS, measure
 from edge_mrl.index.resident import Resident
@@ -52,25 +50,24 @@ class Searcher:
             vector: (stored dim,) float32 of unit length.
             k: 1 or more.
         """
-        keep = self.shortlist(k)
-        if not keep:
+        keeps = self.shortlists(k)
+        if not self._resident.alive:
             return []
-        scan = self._layout.scan
-        query = kernel.prepare(rotate_query(vector, scan), scan.bits)
-        rows = self._resident.nearest(query, keep)
+        rows = self._resident.nearest(vector, keeps)
         found = self._store.vectors(rows.tolist(), self._layout.stored)
         return _best(found.rows, cosines(found.units, vector), k)
 
     def codes(self) -> Resident | Streamed:
-        """The scan codes, in step with the file. Call inside `store.read()`."""
+        """The codes, in step with the file. Call inside `store.read()`."""
         self._sync()
         return self._resident
 
-    def shortlist(self, k: int) -> int:
-        """How many candidates a search for k rereads. Call inside `store.read()`."""
+    def shortlists(self, k: int) -> tuple[int, ...]:
+        """How many candidates each stage in memory hands on for k hits. Call inside
+        `store.read()`."""
         self._sync()
         measured = self._measurement_at(self._resident.stamp)
-        return shortlist_for(measured, self._resident.alive, k)
+        return tuple(shortlists_for(measured, self._layout, self._resident.alive, k))
 
     def measurement(self) -> Measurement | None:
         """The measured shortlist in the file. Call inside `store.read()`."""
@@ -114,7 +111,7 @@ class Searcher:
             return
         try:
             with self._store.write(wait=False):
-                current = segment_store.heads(self._store)
+                current = segment_store.heads(self._store, self._layout)
                 for repair in repairs:
                     if repair.head in current:
                         segment_store.replace(self._store, repair.head, repair.made, self._layout)
@@ -124,8 +121,8 @@ class Searcher:
 
 def _best(rows: npt.NDArray[np.int64], scores: FloatArray, k: int) -> list[Found]:
     """The k best of rows that stand in rising order; equal scores keep that order."""
-    kept = kernel.top_positions(scores, k)
-    order = kept[np.argsort(-scores[kept], kind="stable")]
+    order = np.argsort(-scores, kind="stable")[:k]
     return [
-        Found(int(row), float(score)) for row, score in zip(rows[order], scores[order], strict=True)
+        Found(row, score)
+        for row, score in zip(rows[order].tolist(), scores[order].tolist(), strict=True)
     ]

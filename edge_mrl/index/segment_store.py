@@ -9,6 +9,7 @@ from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.packing import pack_range
 from edge_mrl.index.segments import Segment, SegmentBlobs
 from edge_mrl.index.store import Store
+from edge_mrl.slices import Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,13 @@ class SegmentHead:
     last_row: int
 
 
-def heads(store: Store) -> list[SegmentHead]:
+def heads(store: Store, layout: IndexLayout) -> list[SegmentHead]:
     """Ranges that follow one another from row 1 without a gap; segments that overlap others are
     left out."""
     found = store.connection.execute(
-        "SELECT number, first_row, last_row FROM segments ORDER BY first_row, number"
+        "SELECT number, first_row, last_row FROM segments WHERE slice <> ? "
+        "ORDER BY first_row, number",
+        (_refine_name(layout),),
     ).fetchall()
     result: list[SegmentHead] = []
     expected, newest = 1, store.next_row() - 1
@@ -47,21 +50,40 @@ def heads(store: Store) -> list[SegmentHead]:
     return result
 
 
+def _refine_name(layout: IndexLayout) -> str:
+    return "" if layout.refine is None else str(layout.refine)
+
+
 def load(store: Store, head: SegmentHead, layout: IndexLayout) -> Segment | None:
     """Read a segment; None where it is missing, damaged, stale, or of an unknown format."""
     if head.number is None:
         return None
-    found = store.connection.execute(
-        "SELECT slice, format, row_numbers, gains, codes, crc32 FROM segments WHERE number = ?",
-        (head.number,),
-    ).fetchone()
-    slice_, format_, row_numbers, gains, codes, crc = found
-    if slice_ != str(layout.scan) or format_ != segments.FORMAT:
+    scan, refine = layout.scan, layout.refine
+    blobs = _read(store, "number = ?", (head.number,), scan, segments.FORMAT)
+    if blobs is None:
         return None
+    segment = segments.from_blobs(head.first_row, head.last_row, blobs, scan)
+    if segment is None or refine is None:
+        return segment
+    where = "first_row = ? AND last_row = ? AND slice = ?"
+    place = (head.first_row, head.last_row, str(refine))
+    finer = _read(store, where, place, refine, segments.REFINE_FORMAT)
+    return None if finer is None else segments.with_refined(segment, finer, refine)
+
+
+def _read(
+    store: Store, where: str, values: tuple[object, ...], slice_: Slice, format_: int
+) -> SegmentBlobs | None:
+    found = store.connection.execute(
+        f"SELECT slice, format, row_numbers, gains, codes, crc32 FROM segments WHERE {where}",
+        values,
+    ).fetchone()
+    if found is None or found[:2] != (str(slice_), format_):
+        return None
+    row_numbers, gains, codes, crc = found[2:]
     if not all(isinstance(part, bytes) for part in (row_numbers, gains, codes)):
         return None
-    blobs = SegmentBlobs(row_numbers, gains, codes, crc)
-    return segments.from_blobs(head.first_row, head.last_row, blobs, layout.scan)
+    return SegmentBlobs(row_numbers, gains, codes, crc)
 
 
 def derive(store: Store, first_row: int, last_row: int, layout: IndexLayout) -> list[Segment]:
@@ -81,29 +103,41 @@ def replace(store: Store, head: SegmentHead, made: list[Segment], layout: IndexL
     """Write segments in the place of one. Call inside `store.write()`."""
     if head.number is not None:
         store.connection.execute("DELETE FROM segments WHERE number = ?", (head.number,))
+    store.connection.execute(
+        "DELETE FROM segments WHERE slice = ? AND first_row BETWEEN ? AND ?",
+        (_refine_name(layout), head.first_row, head.last_row),
+    )
     for segment in made:
-        blobs = segments.to_blobs(segment)
-        store.connection.execute(
-            "INSERT INTO segments "
-            "(first_row, last_row, slice, format, row_numbers, gains, codes, crc32) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                segment.first_row,
-                segment.last_row,
-                str(layout.scan),
-                segments.FORMAT,
-                blobs.row_numbers,
-                blobs.gains,
-                blobs.codes,
-                blobs.crc32,
-            ),
-        )
+        _insert(store, segment, layout.scan, segments.FORMAT, segments.to_blobs(segment))
+        finer = segments.refined_blobs(segment)
+        if layout.refine is not None and finer is not None:
+            _insert(store, segment, layout.refine, segments.REFINE_FORMAT, finer)
+
+
+def _insert(
+    store: Store, segment: Segment, slice_: Slice, format_: int, blobs: SegmentBlobs
+) -> None:
+    store.connection.execute(
+        "INSERT INTO segments "
+        "(first_row, last_row, slice, format, row_numbers, gains, codes, crc32) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            segment.first_row,
+            segment.last_row,
+            str(slice_),
+            format_,
+            blobs.row_numbers,
+            blobs.gains,
+            blobs.codes,
+            blobs.crc32,
+        ),
+    )
 
 
 def pack_tail(store: Store, layout: IndexLayout) -> None:
     """Make segments of the rows after the last one, if they are enough. Call inside
     `store.write()`."""
-    last = max((head.last_row for head in heads(store)), default=0)
+    last = max((head.last_row for head in heads(store, layout)), default=0)
     if store.vectors_waiting(last) >= segments.MIN_ROWS:
         _pack_after(store, last, layout)
 

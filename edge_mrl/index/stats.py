@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_mrl import kernel
-from edge_mrl.index.funnel import MEASURED_K, Measurement, shortlist_for
+from edge_mrl.index.funnel import MEASURED_K, Measurement, shortlists_for
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.searcher import Searcher
@@ -19,13 +19,14 @@ class IndexStats:
     Attributes:
         documents: how many it holds.
         file_bytes: the file and its write-ahead log.
-        resident_bytes: packed codes held in memory for the scan.
+        resident_bytes: packed codes held in memory for a search.
         layout: its slices.
         dim: width of the vectors it was made for.
         matryoshka_dims: the trained sizes of the model.
         identity: the vector space it belongs to.
         model_name: the model's name.
-        shortlist: candidates that a search for 10 hits rereads at the stored precision.
+        shortlists: candidates that a search for 10 hits hands from step to step; the last number
+            is how many it rereads at the stored precision.
         expected_recall: the share of the exact top 10 that such a search finds, measured on the
             index's own vectors; None before the first measurement.
         measurement: that measurement: the interval of the recall, on how many documents and
@@ -41,7 +42,7 @@ class IndexStats:
     matryoshka_dims: tuple[int, ...]
     identity: str
     model_name: str
-    shortlist: int
+    shortlists: tuple[int, ...]
     expected_recall: float | None
     measurement: Measurement | None
     kernel: str
@@ -62,7 +63,7 @@ def gather(store: Store, searcher: Searcher, meta: IndexMeta) -> IndexStats:
         matryoshka_dims=meta.matryoshka_dims,
         identity=meta.identity,
         model_name=meta.model_name,
-        shortlist=shortlist_for(measured, count, MEASURED_K),
+        shortlists=shortlists_for(measured, meta.layout, max(1, count), MEASURED_K),
         expected_recall=None if measured is None else measured.recall,
         measurement=measured,
         kernel=kernel.info().name,

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,8 @@ from edge_mrl.errors import IndexFileError
 from edge_mrl.index import companions
 from edge_mrl.index.facts import Facts
 from edge_mrl.index.records import Document, DocumentId, NewDocument
-from edge_mrl.index.vector_rows import unit_vectors, unpack_records
-from edge_mrl.slices import FloatArray, Slice
+from edge_mrl.index.vector_rows import Vectors, unpack_records
+from edge_mrl.slices import Slice
 
 IntArray = npt.NDArray[np.int64]
 
@@ -25,19 +24,6 @@ LARGEST_ROW = 2**62
 
 _CHUNK = 500
 """Values bound in one statement; SQLite's own limit was 999 for long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Vectors:
-    """Stored vectors.
-
-    Attributes:
-        rows: (n,) int64, rising.
-        units: (n, dim) float32 of unit length.
-    """
-
-    rows: IntArray
-    units: FloatArray
 
 
 class Store(Facts):
@@ -187,7 +173,7 @@ class Store(Facts):
         unpacked = unpack_records(rows, [record for _, record in found], stored)
         if unpacked.damaged:
             self._refuse_damaged(unpacked.damaged[0])
-        return Vectors(np.array(rows, dtype=np.int64), unit_vectors(unpacked.codes, stored))
+        return Vectors(np.array(rows, dtype=np.int64), unpacked.codes, stored)
 
     def _refuse_damaged(self, row: int) -> None:
         found = self.connection.execute("SELECT id FROM documents WHERE row = ?", (row,)).fetchone()

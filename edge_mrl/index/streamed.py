@@ -1,36 +1,43 @@
-"""The scan without the memory for its codes: segments are read from the file one after another
+"""A search without the memory for its codes: segments are read from the file one after another
 during each search."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from edge_mrl import kernel
 from edge_mrl.index import segment_store, segments
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.packing import pack_range
 from edge_mrl.index.resident import Repair, Resident
+from edge_mrl.index.scan_list import Scanned
 from edge_mrl.index.segment_store import SegmentHead
 from edge_mrl.index.segments import Segment
+from edge_mrl.index.stages import stage_list
 from edge_mrl.index.store import Store
-from edge_mrl.kernel import PreparedQuery, scan, top_positions
+from edge_mrl.kernel import StageList, top_positions
+from edge_mrl.kernel.stages import turned
+from edge_mrl.slices import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 
 _NEVER = (-1, -1)
 """No file has this change stamp."""
 
-_ROW_BYTES = 8 + 2
-"""A row number and a gain."""
-
 
 def resident_need(store: Store, layout: IndexLayout) -> int:
-    """Bytes that holding all scan codes would take. Call inside `store.read()`."""
+    """Bytes that holding all codes would take. Call inside `store.read()`."""
     (deleted,) = store.connection.execute("SELECT count(*) FROM deletions").fetchone()
-    # A deleted row stays in its segment.
-    return (store.count() + int(deleted)) * (layout.scan.code_bytes + _ROW_BYTES)
+    (numbers,) = store.connection.execute(
+        "SELECT sum(length(row_numbers)) FROM segments"
+    ).fetchone()
+    # A deleted row stays in its segment, and its segment has a mask.
+    rows = store.count() + int(deleted)
+    masks = rows if deleted else 0
+    return rows * layout.resident_row_bytes + int(numbers or 0) + masks
 
 
 def fitting(
@@ -94,7 +101,7 @@ class Streamed:
         self._count = store.count()
         deleted = store.connection.execute("SELECT row FROM deletions")
         self._dead = np.fromiter((row for (row,) in deleted), dtype=np.int64)
-        self._heads = segment_store.heads(store)
+        self._heads = segment_store.heads(store, self._layout)
         packed, last = max((h.last_row for h in self._heads), default=0), store.next_row() - 1
         self._tail = None
         if store.vectors_waiting(packed) <= segments.MIN_ROWS:
@@ -104,21 +111,9 @@ class Streamed:
             self._heads.append(SegmentHead(None, packed + 1, last))
         self.stamp = stamp
 
-    def nearest(self, query: PreparedQuery, keep: int) -> IntArray:
-        """Row numbers of the `keep` best rows by their codes, best first. Call inside
-        `store.read()`, after `sync`."""
-        rows = np.empty(0, dtype=np.int64)
-        scores = np.empty(0, dtype=np.int64)
-        for segment in self.segments():
-            found = scan(query, [segment.block], keep)
-            # In the order of the rows, so that the lower row wins a tie.
-            order = np.argsort(found.positions)
-            rows = np.concatenate([rows, segment.rows[found.positions[order]]])
-            scores = np.concatenate([scores, found.scores[order]])
-            kept = top_positions(scores, keep)
-            rows, scores = rows[kept], scores[kept]
-        best: IntArray = rows[np.lexsort((rows, -scores))]
-        return best
+    def nearest(self, vector: FloatArray, keeps: Sequence[int]) -> IntArray:
+        """As `Resident.nearest`. Call inside `store.read()`, after `sync`."""
+        return nearest_of(self._layout, self.segments(), vector, keeps).rows
 
     def segments(self) -> Iterator[Segment]:
         """All segments, in the order of their rows, one at a time. Call inside `store.read()`,
@@ -142,3 +137,45 @@ class Streamed:
             if whole and not self.repairs:
                 self.repairs.append(Repair(head, [made]))
             yield made
+
+
+def nearest_of(
+    layout: IndexLayout, segments: Iterable[Segment], vector: FloatArray, keeps: Sequence[int]
+) -> Scanned:
+    """The best rows of segments, with one of them in memory at a time.
+
+    Args:
+        layout: of their codes.
+        segments: in the order of their rows.
+        vector: (stored dim,) float32.
+        keeps: how many each stage hands on.
+    """
+    rows = np.empty(0, dtype=np.int64)
+    scores = np.empty((len(keeps), 0), dtype=np.int64)
+    for segment in segments:
+        stages = stage_list(layout, [segment])
+        places, found = _scored(vector, stages, keeps[0])
+        rows = np.concatenate([rows, segment.row_numbers(places)])
+        scores = np.concatenate([scores, found], axis=1)
+        kept = top_positions(scores[0], keeps[0])
+        rows, scores = rows[kept], scores[:, kept]
+    kept = top_positions(scores[-1], keeps[-1])
+    rows, last = rows[kept], scores[-1, kept]
+    order = np.lexsort((rows, -last))
+    return Scanned(rows[order], last[order])
+
+
+def _scored(vector: FloatArray, stages: StageList, keep: int) -> tuple[IntArray, IntArray]:
+    """The best `keep` of the scan, in rising order of place: (m,) places, (stages, m) scores."""
+    found = kernel.search(vector, StageList.of(stages.stages[:1]), [keep])
+    order = np.argsort(found.positions)
+    places = found.positions[order]
+    scores = [found.scores[order]]
+    for stage in stages.stages[1:]:
+        # Each stage scores all of them: which of them count is known after the last segment.
+        query = kernel.prepare_rows(
+            turned(vector[: stage.dim, None], stage.turns)[:, 0], stage.bits
+        )
+        finer = kernel.rescore(query, stage.blocks, places, max(1, places.size))
+        scores.append(finer.scores[np.argsort(finer.positions)])
+    return places, np.stack(scores)

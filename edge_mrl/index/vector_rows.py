@@ -84,6 +84,26 @@ def unpack_records(rows: Sequence[int], records: Sequence[bytes], slice_: Slice)
     return Unpacked(Codes(table[:, head:-_CRC_BYTES], scales), tuple(damaged))
 
 
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Stored vectors.
+
+    Attributes:
+        rows: (n,) int64 row numbers, rising.
+        codes: their codes.
+        slice: the stored slice.
+    """
+
+    rows: npt.NDArray[np.int64]
+    codes: Codes
+    slice: Slice
+
+    @property
+    def units(self) -> FloatArray:
+        """(n, dim) float32 of unit length; computed at each call."""
+        return unit_vectors(self.codes, self.slice)
+
+
 def unit_vectors(codes: Codes, slice_: Slice) -> FloatArray:
     """Stored codes as (n, dim) float32 of unit length. The scale cancels, so 8-bit codes are used
     as they are."""

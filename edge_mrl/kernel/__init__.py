@@ -1,7 +1,9 @@
 """The scan kernel: a query, packed codes, and the best rows.
 
-Reading order: quantizer (what codes and queries mean), blocks (how codes lie in memory), reference
-(the scan, in numpy: the definition), scan.c and native (the same, compiled), dispatch (which runs).
+Reading order: quantizer (what codes and queries mean), packer (vectors to
+codes), blocks (how codes lie in memory), stages (a
+scan and closer looks), reference (all of it in numpy: the definition), scan.c and native (the same,
+compiled), dispatch (which runs).
 All kernels give the same integers, so the choice never changes a hit. This package knows nothing of
 documents or models.
 """
@@ -13,8 +15,17 @@ from collections.abc import Sequence
 from edge_mrl.kernel.blocks import BLOCK_ROWS, BlockList, CodeBlock, pack, unpack
 from edge_mrl.kernel.dispatch import KernelInfo, available, current, info
 from edge_mrl.kernel.protocol import Kernel
-from edge_mrl.kernel.quantizer import LEVELS, THRESHOLDS, PreparedQuery
+from edge_mrl.kernel.quantizer import (
+    LEVELS,
+    THRESHOLDS,
+    ByteArray,
+    Int8Array,
+    PreparedQuery,
+    RowQuery,
+    prepare_rows,
+)
 from edge_mrl.kernel.reference import Candidates, IntArray, top_positions
+from edge_mrl.kernel.stages import Stage, StageList, Turn
 from edge_mrl.slices import FloatArray
 
 __all__ = [
@@ -27,12 +38,20 @@ __all__ = [
     "Kernel",
     "KernelInfo",
     "PreparedQuery",
+    "RowQuery",
+    "Stage",
+    "StageList",
+    "Turn",
     "available",
     "info",
     "pack",
+    "pack_rows",
     "prepare",
+    "prepare_rows",
+    "rescore",
     "scan",
     "score",
+    "search",
     "top_positions",
     "turn",
     "unpack",
@@ -78,10 +97,48 @@ def scan(query: PreparedQuery, blocks: BlockList | Sequence[CodeBlock], keep: in
     return current().scan(query, listed, keep)
 
 
-def score(query: PreparedQuery, block: CodeBlock) -> IntArray:
+def score(query: PreparedQuery | RowQuery, block: CodeBlock) -> IntArray:
     """Score every row of a block, deleted ones too.
+
+    Args:
+        query: from `prepare` for codes as they are scanned, from `prepare_rows` for codes that
+            stand row after row.
+        block: the codes.
 
     Returns:
         (rows,) int64.
     """
     return current().score(query, block)
+
+
+def rescore(query: RowQuery, blocks: BlockList, positions: IntArray, keep: int) -> Candidates:
+    """Find the `keep` best of some rows; see `reference.rescore`.
+
+    Args:
+        query: from `prepare_rows`, for the bits of these codes.
+        blocks: codes that stand row after row.
+        positions: (n,) rows, each once, counted through the blocks.
+        keep: how many candidates, 1 or more.
+    """
+    return current().rescore(query, blocks, positions, keep)
+
+
+def search(query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
+    """Scan the first stage, then look at what is left in each later one.
+
+    Args:
+        query: (D,) float32, finite, D at least each stage's `dim`; not rotated.
+        stages: what is searched.
+        keeps: how many candidates each stage hands on, 1 or more each.
+
+    Returns:
+        What the last stage keeps, by falling score of that stage; equal scores by rising position.
+    """
+    return current().search(query, stages, keeps)
+
+
+def pack_rows(
+    rows: Int8Array, dim: int, bits: int, turns: Sequence[Turn]
+) -> tuple[ByteArray, FloatArray]:
+    """Pack vectors of whole numbers to codes of 1, 2 or 4 bits; see `packer.pack_rows`."""
+    return current().pack_rows(rows, dim, bits, turns)

@@ -74,8 +74,8 @@ class BlockList:
     Attributes:
         blocks: in order; positions count through them.
         rows: rows of all blocks, deleted ones too.
-        table: (n, 4) uint64: where codes, gains and mask stand in memory (0 without a mask), and
-            the number of rows.
+        table: (n, 5) uint64: where codes, gains and mask stand in memory (0 without a mask), the
+            number of rows, and the largest gain.
         address: where that table stands. All addresses hold as long as this object lives.
     """
 
@@ -102,10 +102,11 @@ class BlockList:
                 block.gains.ctypes.data,
                 0 if block.alive is None else block.alive.ctypes.data,
                 block.rows,
+                int(block.gains.max(initial=0)),
             )
             for block in kept
         ]
-        table = np.array(entries, dtype=np.uint64).reshape(len(kept), 4)
+        table = np.array(entries, dtype=np.uint64).reshape(len(kept), 5)
         return cls(kept, sum(block.rows for block in kept), table, table.ctypes.data)
 
 

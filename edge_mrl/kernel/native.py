@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.kernel import hadamard, reference
+from edge_mrl.kernel import hadamard, packer, reference
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
-from edge_mrl.kernel.quantizer import LEVELS, IntQuery, PreparedQuery, TableQuery
+from edge_mrl.kernel.quantizer import (
+    LEVELS,
+    THRESHOLDS,
+    WHOLE_LEVELS,
+    ByteArray,
+    Int8Array,
+    IntQuery,
+    PackedQuery,
+    PreparedQuery,
+    RowQuery,
+    TableQuery,
+)
 from edge_mrl.kernel.reference import Candidates, IntArray
+from edge_mrl.kernel.stages import StageList, Turn, check_turns, turn_table
 from edge_mrl.slices import FloatArray
 
 LIBRARY = Path(__file__).with_name("_scan.so")
@@ -22,7 +35,7 @@ SOURCE = Path(__file__).with_name("scan.c")
 TARGETS = ("scalar", "ssse3", "avx2", "avx512", "neon", "neon-dotprod")
 """Numbered as in scan.c; of those that a CPU has, the last is the fastest."""
 
-_INTERFACE = 2
+_INTERFACE = 5
 _AT_HWCAP = 16
 _RESERVOIR = 4
 """Places in the reservoir for each candidate that is kept: the more, the fewer selections."""
@@ -42,12 +55,56 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "emk_scores": (None, [*_query, _pointer, _pointer]),
     "emk_rescore": (
         _int64,
-        [ctypes.c_int, _pointer, _int64, _pointer, _pointer, _int64, _int64, _int64, _pointer],
+        [
+            *(ctypes.c_int, ctypes.c_int, _pointer, _int64, _int64, _pointer),
+            *(_pointer, _pointer, _int64, _int64, _int64, _pointer),
+        ],
+    ),
+    "emk_search": (
+        _int64,
+        [ctypes.c_int, _pointer, _pointer, _int64, _pointer, _int64, _pointer, _pointer],
+    ),
+    "emk_row_scores": (
+        None,
+        [ctypes.c_int, ctypes.c_int, _pointer, _int64, _int64, _pointer, _pointer, _pointer],
+    ),
+    "emk_pack": (
+        None,
+        [
+            *(_pointer, _int64, _int64, _pointer, _int64, ctypes.c_int, _pointer, _int64),
+            *(_pointer, _pointer, ctypes.c_float, _pointer, _pointer, _pointer),
+        ],
     ),
     "emk_turn": (None, [_pointer, _pointer, _int64, ctypes.c_float]),
     "emk_table": (ctypes.c_int32, [_pointer, _int64, ctypes.c_int, _pointer, _int64, _pointer]),
     "emk_weights": (None, [_pointer, _int64, _pointer]),
 }
+
+
+def _capacity(kept: int, rows: int) -> int:
+    return min(_RESERVOIR * kept, rows) + _SPARE_ROWS
+
+
+class _Room(threading.local):
+    """Memory that searches of one thread use again: new pages would cost more than a search."""
+
+    def __init__(self) -> None:
+        self.work: IntArray = np.empty(0, dtype=np.int64)
+        self.scratch = np.empty(0, dtype=np.uint8)
+        self.work_address = self.scratch_address = 0
+
+    def of(self, work: int, scratch: int) -> _Room:
+        """Room for at least `work` numbers and `scratch` bytes."""
+        if self.work.size < work:
+            self.work = np.empty(work, dtype=np.int64)
+            self.work_address = self.work.ctypes.data
+        if self.scratch.size < scratch:
+            self.scratch = np.empty(scratch, dtype=np.uint8)
+            self.scratch_address = self.scratch.ctypes.data
+        return self
+
+
+_room = _Room()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +125,8 @@ def load(library: Path = LIBRARY, source: Path = SOURCE) -> Loaded:
 
     Args:
         library: the shared object.
-        source: what it was compiled from. Where that file is there and has changed since, the
-            library is not used.
+        source: the main file that it was compiled from. Where it is there and it or what it
+            includes has changed since, the library is not used.
     """
     if not library.is_file():
         return Loaded((), "the package was installed without a C compiler")
@@ -88,8 +145,11 @@ def load(library: Path = LIBRARY, source: Path = SOURCE) -> Loaded:
 
 
 def source_crc(source: Path) -> int:
-    """What the library remembers of its source: CRC-32 of its bytes."""
-    return zlib.crc32(source.read_bytes())
+    """What the library remembers of its source: CRC-32 of scan.c and the files it includes."""
+    crc = 0
+    for file in sorted(source.parent.glob("scan*.[ch]")):
+        crc = zlib.crc32(file.read_bytes(), crc)
+    return crc
 
 
 def _declared(library: ctypes.CDLL, name: str) -> Callable[..., int]:
@@ -151,19 +211,21 @@ class NativeKernel:
         integers = _integers(query)
         arguments = self._arguments(query, integers, blocks.blocks)
         kept = min(keep, max(1, blocks.rows))
-        capacity = min(_RESERVOIR * kept, blocks.rows) + _SPARE_ROWS
+        capacity = _capacity(kept, blocks.rows)
         work = np.empty((4, capacity), dtype=np.int64)
         count = self._calls["emk_scan"](
             *arguments, blocks.address, len(blocks.blocks), kept, capacity, work.ctypes.data
         )
         return Candidates(work[1, :count].copy(), work[0, :count].copy())
 
-    def score(self, query: PreparedQuery, block: CodeBlock) -> IntArray:
+    def score(self, query: PreparedQuery | RowQuery, block: CodeBlock) -> IntArray:
         """See `reference.score`.
 
         Raises:
             ValueError: the codes are not of the query's kind or width.
         """
+        if isinstance(query, PackedQuery):
+            return self._row_scores(query, block)
         integers = _integers(query)
         scores = np.empty(block.rows, dtype=np.int64)
         listed = BlockList.of([block])
@@ -171,26 +233,84 @@ class NativeKernel:
         self._calls["emk_scores"](*arguments, listed.address, scores.ctypes.data)
         return scores
 
+    def _row_scores(self, query: PackedQuery, block: CodeBlock) -> IntArray:
+        weights = np.ascontiguousarray(query.weights)
+        listed = BlockList.of([block])
+        reference.check_width(query, listed)
+        scores = np.empty(block.rows, dtype=np.int64)
+        self._calls["emk_row_scores"](
+            self._target,
+            query.bits,
+            weights.ctypes.data,
+            query.columns,
+            weights.shape[1],
+            WHOLE_LEVELS[query.bits].ctypes.data,
+            listed.address,
+            scores.ctypes.data,
+        )
+        return scores
+
+    def pack_rows(
+        self, rows: Int8Array, dim: int, bits: int, turns: Sequence[Turn]
+    ) -> tuple[ByteArray, FloatArray]:
+        """See `packer.pack_rows`.
+
+        Raises:
+            ValueError: the rows are too narrow, or the turns do not fit them.
+        """
+        rows = np.ascontiguousarray(rows, dtype=np.int8)
+        if rows.ndim != 2 or rows.shape[1] < dim or bits not in THRESHOLDS:
+            raise ValueError(f"rows of shape {rows.shape} for {dim}x{bits}")
+        check_turns(turns, dim)
+        table = turn_table(turns)
+        long = packer.lengths(rows[:, :dim])
+        codes = np.zeros((rows.shape[0], (dim * bits + 7) // 8), dtype=np.uint8)
+        scales = np.empty(rows.shape[0], dtype=np.float32)
+        scratch = np.empty(dim, dtype=np.float32)
+        self._calls["emk_pack"](
+            rows.ctypes.data,
+            *rows.shape,
+            long.ctypes.data,
+            dim,
+            bits,
+            table.ctypes.data,
+            len(turns),
+            THRESHOLDS[bits].ctypes.data,
+            LEVELS[bits].ctypes.data,
+            np.float32(np.sqrt(dim)),
+            codes.ctypes.data,
+            scales.ctypes.data,
+            scratch.ctypes.data,
+        )
+        return codes, scales
+
     def rescore(
-        self, query: IntQuery, blocks: BlockList, positions: IntArray, keep: int
+        self, query: RowQuery, blocks: BlockList, positions: IntArray, keep: int
     ) -> Candidates:
         """See `reference.rescore`.
 
         Raises:
-            ValueError: not one block of 8-bit codes of the query's width, or a position outside it.
+            ValueError: not rows of the query's width, or a position outside them.
         """
         weights = np.ascontiguousarray(query.weights)
         wanted = reference.check_positions(query, blocks, positions)
         count = wanted.size
-        capacity = min(_RESERVOIR * keep, count) + _SPARE_ROWS
         if not count:
             return Candidates(wanted, wanted)
+        bits, columns, stride, levels = 8, weights.size, 0, 0
+        if isinstance(query, PackedQuery):
+            bits, columns, stride = query.bits, query.columns, weights.shape[1]
+            levels = WHOLE_LEVELS[bits].ctypes.data
         kept = min(keep, count)
+        capacity = _capacity(kept, count)
         work = np.empty((4, capacity), dtype=np.int64)
         found = self._calls["emk_rescore"](
             self._target,
+            bits,
             weights.ctypes.data,
-            weights.size,
+            columns,
+            stride,
+            levels,
             blocks.address,
             wanted.ctypes.data,
             count,
@@ -199,6 +319,34 @@ class NativeKernel:
             work.ctypes.data,
         )
         return Candidates(work[1, :found].copy(), work[0, :found].copy())
+
+    def search(self, query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
+        """See `reference.search`.
+
+        Raises:
+            ValueError: the query is narrower than a stage, or there is not one number for each.
+        """
+        values = np.ascontiguousarray(query, dtype=np.float32)
+        rows = stages.stages[0].blocks.rows
+        if len(keeps) != len(stages.stages) or min(keeps) < 1:
+            raise ValueError(f"{len(keeps)} lengths for {len(stages.stages)} stages")
+        if values.ndim != 1 or values.size < max(stage.dim for stage in stages.stages):
+            raise ValueError(f"a query of shape {values.shape} is too narrow")
+        kept = [min(keep, max(1, rows)) for keep in keeps]
+        capacity = max(_capacity(keep, rows) for keep in kept)
+        room = _room.of(5 * capacity, stages.scratch)
+        count = self._calls["emk_search"](
+            self._target,
+            values.ctypes.data,
+            stages.address,
+            len(kept),
+            (_int64 * len(kept))(*kept),
+            capacity,
+            room.work_address,
+            room.scratch_address,
+        )
+        found = room.work[capacity : capacity + count].copy()
+        return Candidates(found, room.work[:count].copy())
 
     def _arguments(
         self, query: PreparedQuery, integers: _Integers, blocks: tuple[CodeBlock, ...]

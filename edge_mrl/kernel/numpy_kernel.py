@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from edge_mrl.kernel import hadamard, quantizer, reference
+from collections.abc import Sequence
+
+from edge_mrl.kernel import hadamard, packer, quantizer, reference
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
-from edge_mrl.kernel.quantizer import IntQuery, PreparedQuery
+from edge_mrl.kernel.quantizer import ByteArray, Int8Array, PreparedQuery, RowQuery
 from edge_mrl.kernel.reference import Candidates, IntArray
+from edge_mrl.kernel.stages import StageList, Turn
 from edge_mrl.slices import FloatArray
 
 
@@ -26,12 +29,22 @@ class NumpyKernel:
         """See `reference.scan`."""
         return reference.scan(query, blocks, keep)
 
-    def score(self, query: PreparedQuery, block: CodeBlock) -> IntArray:
+    def score(self, query: PreparedQuery | RowQuery, block: CodeBlock) -> IntArray:
         """See `reference.score`."""
         return reference.score(query, block)
 
+    def pack_rows(
+        self, rows: Int8Array, dim: int, bits: int, turns: Sequence[Turn]
+    ) -> tuple[ByteArray, FloatArray]:
+        """See `packer.pack_rows`."""
+        return packer.pack_rows(rows, dim, bits, turns)
+
     def rescore(
-        self, query: IntQuery, blocks: BlockList, positions: IntArray, keep: int
+        self, query: RowQuery, blocks: BlockList, positions: IntArray, keep: int
     ) -> Candidates:
         """See `reference.rescore`."""
         return reference.rescore(query, blocks, positions, keep)
+
+    def search(self, query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
+        """See `reference.search`."""
+        return reference.search(query, stages, keeps)

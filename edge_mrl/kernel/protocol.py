@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
-from edge_mrl.kernel.quantizer import IntQuery, PreparedQuery
+from edge_mrl.kernel.quantizer import ByteArray, Int8Array, PreparedQuery, RowQuery
 from edge_mrl.kernel.reference import Candidates, IntArray
+from edge_mrl.kernel.stages import StageList, Turn
 from edge_mrl.slices import FloatArray
 
 
 class Kernel(Protocol):
-    """Five functions; every kernel returns the same integers."""
+    """Seven functions; every kernel returns the same integers."""
 
     @property
     def name(self) -> str:
@@ -26,10 +28,18 @@ class Kernel(Protocol):
     def scan(self, query: PreparedQuery, blocks: BlockList, keep: int) -> Candidates:
         """As `reference.scan`."""
 
-    def score(self, query: PreparedQuery, block: CodeBlock) -> IntArray:
+    def score(self, query: PreparedQuery | RowQuery, block: CodeBlock) -> IntArray:
         """As `reference.score`."""
 
+    def pack_rows(
+        self, rows: Int8Array, dim: int, bits: int, turns: Sequence[Turn]
+    ) -> tuple[ByteArray, FloatArray]:
+        """As `packer.pack_rows`."""
+
     def rescore(
-        self, query: IntQuery, blocks: BlockList, positions: IntArray, keep: int
+        self, query: RowQuery, blocks: BlockList, positions: IntArray, keep: int
     ) -> Candidates:
         """As `reference.rescore`."""
+
+    def search(self, query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
+        """As `reference.search`."""

@@ -23,6 +23,13 @@ _HALF_LEVELS: dict[int, tuple[float, ...]] = {
     2: (0.4528, 1.510),
     4: (0.1284, 0.3881, 0.6568, 0.9424, 1.256, 1.618, 2.069, 2.733),
 }
+_HALF_WHOLE_LEVELS: dict[int, tuple[int, ...]] = {
+    1: (1,),
+    2: (3, 10),
+    4: (3, 9, 15, 22, 29, 37, 48, 63),
+}
+"""Proportional to the levels above within 2 %, and small enough for products of bytes: the
+largest less the least is at most 126."""
 _HALF_THRESHOLDS: dict[int, tuple[float, ...]] = {
     1: (),
     2: (0.9816,),
@@ -36,6 +43,12 @@ def _mirrored(half: tuple[float, ...], middle: tuple[float, ...]) -> FloatArray:
 
 LEVELS: dict[int, FloatArray] = {b: _mirrored(half, ()) for b, half in _HALF_LEVELS.items()}
 """bits -> (2**bits,) float32, ascending: what code number c stands for."""
+
+WHOLE_LEVELS: dict[int, Int8Array] = {
+    b: np.array([*(-x for x in reversed(half)), *half], dtype=np.int8)
+    for b, half in _HALF_WHOLE_LEVELS.items()
+}
+"""bits -> (2**bits,) int8, ascending: what code number c counts when a row is looked at again."""
 
 THRESHOLDS: dict[int, FloatArray] = {b: _mirrored(h, (0.0,)) for b, h in _HALF_THRESHOLDS.items()}
 """bits -> (2**bits - 1,) float32, ascending: the code of t is the number of thresholds <= t."""
@@ -77,6 +90,25 @@ class IntQuery:
 PreparedQuery = TableQuery | IntQuery
 
 
+@dataclass(frozen=True, slots=True)
+class PackedQuery:
+    """A query for rows of 1-, 2- and 4-bit codes that are looked at one by one.
+
+    Attributes:
+        weights: (8 // bits, stride) int8, stride the bytes of a row filled up to a multiple of 64:
+            [p, j] is the weight of the p-th code of byte j, 0 where there is no coordinate.
+        columns: bytes of a row.
+        bits: of a code.
+    """
+
+    weights: Int8Array
+    columns: int
+    bits: int
+
+
+RowQuery = PackedQuery | IntQuery
+
+
 def prepare(query: FloatArray, bits: int) -> PreparedQuery:
     """Turn a query into the integers that the scan adds up.
 
@@ -112,3 +144,25 @@ def prepare(query: FloatArray, bits: int) -> PreparedQuery:
     # A running sum adds in order; `sum` adds in an order of its own.
     total = float(np.add.accumulate(low)[-1])
     return TableQuery(entries, int(np.rint(total * scale)))
+
+
+def prepare_rows(query: FloatArray, bits: int) -> RowQuery:
+    """Turn a query into the weights that rows are multiplied by when they are looked at again.
+
+    The weights are those of `prepare` for 8 bits, whatever the bits of the rows are.
+
+    Args:
+        query: (dim,) float32, rotated as the codes are.
+        bits: 1, 2, 4 or 8.
+    """
+    whole = prepare(query, 8)
+    assert isinstance(whole, IntQuery)
+    if bits == 8:
+        return whole
+    per_byte = 8 // bits
+    columns = -(-query.size // per_byte)
+    filled = np.zeros(columns * per_byte, dtype=np.int8)
+    filled[: query.size] = whole.weights
+    weights = np.zeros((per_byte, -(-columns // 64) * 64), dtype=np.int8)
+    weights[:, :columns] = filled.reshape(columns, per_byte).T
+    return PackedQuery(weights, columns, bits)

@@ -135,7 +135,7 @@ def _indexes(folder: Path, bundle: Bundle, *, fresh: bool, show: _Printer) -> di
                 str(dim),
                 str(stats.documents),
                 str(stats.layout.stored),
-                str(stats.layout.scan),
+                " > ".join(map(str, stats.layout.resident)),
                 format_bytes(stats.resident_bytes),
                 format_bytes(stats.file_bytes),
                 "-" if stats.expected_recall is None else f"{stats.expected_recall:.3f}",

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index, IndexLayout
+from edge_mrl.index.codes import encode
 from edge_mrl.index.row_mask import restricted
 from edge_mrl.index.segments import build
+from edge_mrl.index.vector_rows import Vectors
 from edge_mrl.kernel import unpack
 from edge_mrl.slices import Slice
 
@@ -321,16 +323,40 @@ def test_a_filter_sees_what_was_written_after_it(vector_index):
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_cut_segments_hold_the_rows_that_were_asked_for(clustered, bits):
-    scan = Slice(32, bits)
+    layout = IndexLayout(Slice(32, 8), Slice(16, bits), Slice(32, 8))
     rows = np.array([n for n in range(1, 300) if n % 7])
-    segment = build(1, 299, rows, clustered(rows.size, 32), scan)
+    codes = encode(clustered(rows.size, 32), layout.stored)
+    segment = build(1, 299, Vectors(rows, codes, layout.stored), layout)
     packed = unpack(segment.block)
     for wanted in (np.array([3, 7, 100, 299]), np.arange(1, 400), np.array([5000]), rows[::2]):
-        (cut,) = list(restricted([segment], wanted, scan)) or [None]
+        (cut,) = list(restricted([segment], wanted, layout)) or [None]
         expected = np.intersect1d(rows, wanted)
         if cut is None:
             assert not expected.size
             continue
         alive = slice(None) if cut.block.alive is None else cut.block.alive
         assert cut.rows[alive].tolist() == expected.tolist()
-        assert np.array_equal(unpack(cut.block)[alive], packed[np.searchsorted(rows, expected)])
+        places = np.searchsorted(rows, expected)
+        assert np.array_equal(unpack(cut.block)[alive], packed[places])
+        assert np.array_equal(cut.refined.codes[alive], segment.refined.codes[places])
+
+
+@pytest.mark.parametrize("budget", [None, 0])
+def test_refined_stages_are_filtered_too(tmp_path, vector_index, clustered, brute_force, budget):
+    layout = IndexLayout(Slice(64, 32), Slice(64, 1), Slice(64, 8))
+    vectors = clustered(6000, 64)
+    index = vector_index(64, layout=layout)
+    index.add(vectors=vectors, metadata=[{"n": n} for n in range(6000)])
+    index.close()
+    with Index.open(tmp_path / "v.db", memory_budget=budget) as index:
+        kept = np.arange(0, 6000, 3)
+        thirds = {"must": [{"key": "n", "match": {"any": kept.tolist()}}]}
+        found = 0
+        for query in clustered(6010, 64)[6000:]:
+            hits = index.search(query, filter=thirds)
+            assert hits == index.query(query, filter=thirds, explain=True).hits
+            true = [kept[place] + 1 for place in brute_force(vectors[kept], query, 10)]
+            found += len({hit.id for hit in hits} & set(true)) / 10
+        assert found >= 9.5
+        stages = index.query(query, filter=thirds, explain=True).explanation.stages
+        assert [s.name for s in stages] == ["scan 64x1", "refine 64x8", "rescore 64x32"]

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index.funnel import (
+    UNMEASURED_FIRST_LIST,
     UNMEASURED_SHORTLIST,
     Measurement,
     Trial,
@@ -12,8 +13,10 @@ from edge_mrl.index.funnel import (
     is_due,
     measure_shortlist,
     needed_depth,
-    shortlist_for,
+    shortlists_for,
 )
+from edge_mrl.index.layout import IndexLayout
+from edge_mrl.slices import Slice
 
 
 def trials_of(seed, count, rows):
@@ -21,7 +24,7 @@ def trials_of(seed, count, rows):
     for _ in range(count):
         exact = generator.standard_normal(rows).astype(np.float32)
         noisy = exact * 100 + 30 * generator.standard_normal(rows)
-        yield Trial(int(generator.integers(rows)), exact, noisy.astype(np.int64))
+        yield Trial(int(generator.integers(rows)), exact, (noisy.astype(np.int64),))
 
 
 def trial_of(depth, rows):
@@ -29,7 +32,7 @@ def trial_of(depth, rows):
     exact = np.zeros(rows, dtype=np.float32)
     exact[depth] = 1
     # The document itself is scanned first and not counted, so position p has depth p.
-    return Trial(0, exact, np.arange(rows, 0, -1))
+    return Trial(0, exact, (np.arange(rows, 0, -1),))
 
 
 @settings(deadline=None, max_examples=50)
@@ -38,8 +41,9 @@ def test_depth_is_where_a_full_sort_finds_the_neighbour(seed, rows, k):
     (trial,) = trials_of(seed, 1, rows)
     others = [i for i in range(rows) if i != trial.own]
     nearest = sorted(others, key=lambda i: -trial.exact[i])[:k]
-    expected = sorted(sum(trial.scan[other] >= trial.scan[i] for other in others) for i in nearest)
-    assert sorted(depths(trial, k).tolist()) == expected
+    (scan,) = trial.coded
+    expected = sorted(sum(scan[other] >= scan[i] for other in others) for i in nearest)
+    assert sorted(depths(trial, k)[0].tolist()) == expected
 
 
 @settings(deadline=None, max_examples=20)
@@ -57,7 +61,7 @@ def test_the_measured_list_reaches_the_recall_and_no_shorter_one_does(seed, want
     assert recall(measured.shortlist) == pytest.approx(measured.recall)
     assert measured.recall >= wanted
     assert measured.recall_low <= measured.recall <= measured.recall_high
-    table = np.array([depths(trial) for trial in trials_of(seed, 20, 200)])
+    table = np.array([depths(trial)[0] for trial in trials_of(seed, 20, 200)])
     assert recall(needed_depth(table, wanted)) >= wanted > recall(needed_depth(table, wanted) - 1)
     assert (measured.documents, measured.sampled, measured.queries) == (200, 200, 20)
 
@@ -65,7 +69,7 @@ def test_the_measured_list_reaches_the_recall_and_no_shorter_one_does(seed, want
 def test_the_interval_equals_scipys():
     stats = pytest.importorskip("scipy.stats")
     measured = measure_shortlist(trials_of(3, 100, 300), 300, 0.9)
-    table = np.array([depths(trial) for trial in trials_of(3, 100, 300)])
+    table = np.array([depths(trial)[0] for trial in trials_of(3, 100, 300)])
     each = (table <= measured.shortlist).mean(axis=1)
     reference = stats.bootstrap(
         (each,), np.mean, n_resamples=10_000, method="percentile", random_state=0
@@ -98,24 +102,57 @@ def test_the_shortlist_holds_for_queries_that_were_not_measured():
 def test_a_perfect_scan_needs_ten():
     exact = np.linspace(0, 1, 500).astype(np.float32)
     scan = np.arange(500, dtype=np.int64)
-    trials = [Trial(own, exact, scan) for own in (0, 250, 499)]
+    trials = [Trial(own, exact, (scan,)) for own in (0, 250, 499)]
     assert measure_shortlist(trials, 500).shortlist == 10
 
 
-@given(st.integers(0, 10**7), st.integers(1, 10**6))
-def test_a_shortlist_is_never_too_short_for_k_nor_longer_than_the_index(documents, k):
-    for measurement in (None, Measurement(40, 0.99, 5000, 5000, 100)):
-        length = shortlist_for(measurement, documents, k)
-        assert min(k, documents) <= length <= documents
+PLAIN = IndexLayout(Slice(256, 8), Slice(256, 1))
+REFINED = IndexLayout(Slice(256, 8), Slice(256, 1), Slice(256, 2))
 
 
-def test_shortlists_grow_with_k_and_with_the_index():
-    measured = Measurement(100, 0.99, 10_000, 10_000, 100)
-    assert shortlist_for(measured, 10_000, 10) == 100
-    assert shortlist_for(measured, 5_000, 3) == 100
-    assert shortlist_for(measured, 10_000, 25) == 250
-    assert shortlist_for(measured, 160_000, 10) == 200
-    assert shortlist_for(None, 10**6, 10) == UNMEASURED_SHORTLIST
+@given(st.integers(1, 10**7), st.integers(1, 10**6))
+def test_a_list_is_never_too_short_for_k_nor_longer_than_the_index(documents, k):
+    for measurement in (None, Measurement(40, 0.99, 5000, 5000, 100, first_list=70)):
+        for layout in (PLAIN, REFINED):
+            lengths = shortlists_for(measurement, layout, documents, k)
+            assert len(lengths) == len(layout.resident)
+            assert list(lengths) == sorted(lengths, reverse=True)
+            assert min(k, documents) <= lengths[-1] <= lengths[0] <= documents
+
+
+def test_lists_grow_with_k_and_with_the_index():
+    measured = Measurement(100, 0.99, 10_000, 10_000, 100, first_list=300)
+    assert shortlists_for(measured, PLAIN, 10_000, 10) == (100,)
+    assert shortlists_for(measured, PLAIN, 5_000, 3) == (100,)
+    assert shortlists_for(measured, PLAIN, 10_000, 25) == (250,)
+    assert shortlists_for(measured, PLAIN, 160_000, 10) == (200,)
+    assert shortlists_for(measured, REFINED, 10_000, 10) == (300, 100)
+    assert shortlists_for(measured, REFINED, 160_000, 10) == (600, 132)
+    assert shortlists_for(None, PLAIN, 10**6, 10) == (UNMEASURED_SHORTLIST,)
+    assert shortlists_for(None, REFINED, 10**6, 10) == (UNMEASURED_FIRST_LIST, UNMEASURED_SHORTLIST)
+
+
+def test_two_lists_together_reach_the_recall():
+    """Each list may miss half of what may be missed, on neighbours of its own."""
+    generator = np.random.default_rng(2)
+    trials = []
+    for _ in range(60):
+        exact = generator.standard_normal(400).astype(np.float32)
+        coarse, fine = (
+            (exact * 100 + noise * generator.standard_normal(400)).astype(np.int64)
+            for noise in (60, 15)
+        )
+        trials.append(Trial(int(generator.integers(400)), exact, (coarse, fine)))
+    measured = measure_shortlist(trials, 400, 0.95)
+    assert measured.shortlist < measured.first_list < 400
+    held = np.mean(
+        [
+            np.mean((a <= measured.first_list) & (b <= measured.shortlist))
+            for a, b in (depths(trial) for trial in trials)
+        ]
+    )
+    assert measured.recall == pytest.approx(held)
+    assert 0.95 <= measured.recall_low <= held <= measured.recall_high
 
 
 def test_measuring_again_when_the_index_has_doubled():

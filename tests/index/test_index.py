@@ -114,10 +114,11 @@ def test_recall_of_the_funnel_at_the_default_layout(vector_index, clustered, bru
     vectors = clustered(6000, 128)
     index = vector_index(128)
     index.add(vectors=vectors, ids=list(range(6000)))
-    assert str(index.layout.scan) == "128x4"
+    assert str(index.layout) == "stored 128x8, scan 128x2, refine 128x4"
     stats = index.stats()
     assert stats.expected_recall is not None and stats.expected_recall >= 0.99
-    assert 10 <= stats.shortlist < 1500
+    first, last = stats.shortlists
+    assert 10 <= last < first < 1500
     found = 0
     for query in clustered(6050, 128)[6000:]:
         hits = {hit.id for hit in index.search(query)}
@@ -348,8 +349,8 @@ def test_stats(tmp_path, word_encoder):
     assert (stats.documents, stats.dim, stats.matryoshka_dims) == (3, 64, (16, 32, 64))
     assert (stats.identity, stats.model_name) == ("a1" * 32, "words")
     assert stats.kernel == kernel.info().name
-    assert (stats.shortlist, stats.expected_recall) == (3, None)
-    assert stats.layout == IndexLayout(Slice(64, 8), Slice(64, 4))
+    assert (stats.shortlists, stats.expected_recall) == ((3, 3), None)
+    assert stats.layout == IndexLayout(Slice(64, 8), Slice(64, 2), Slice(64, 4))
     assert stats.file_bytes > 0
 
 

@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 
 from edge_mrl.errors import IndexFileError, InputError
-from edge_mrl.index import Index, IndexLayout, segments
+from edge_mrl.index import Index, IndexLayout, funnel, segments
 from edge_mrl.index.streamed import resident_need
 from edge_mrl.slices import Slice
 
 
-@pytest.fixture
-def path(vector_index, clustered, monkeypatch, tmp_path):
+@pytest.fixture(params=[None, Slice(32, 4)], ids=["scan", "scan and refine"])
+def path(vector_index, clustered, monkeypatch, tmp_path, request):
     """A file of five segments and a tail, with deleted documents and equal ones."""
     monkeypatch.setattr(segments, "MIN_ROWS", 100)
-    index = vector_index(32, layout=IndexLayout(Slice(32, 8), Slice(32, 2)))
+    # Both lists are shorter than the index.
+    monkeypatch.setattr(funnel, "UNMEASURED_FIRST_LIST", 120)
+    monkeypatch.setattr(funnel, "UNMEASURED_SHORTLIST", 40)
+    index = vector_index(32, layout=IndexLayout(Slice(32, 8), Slice(32, 2), request.param))
     vectors = clustered(560, 32)
     vectors[300] = vectors[20]
     for start in range(0, 500, 100):
@@ -29,25 +32,25 @@ def path(vector_index, clustered, monkeypatch, tmp_path):
 
 def test_hits_are_the_same_and_less_is_held(path, clustered):
     queries = [*clustered(560, 32)[[20, 300, 530]], *clustered(20, 32, seed=1)]
-    with Index.open(path) as whole, Index.open(path, memory_budget=4000) as small:
+    with Index.open(path) as whole, Index.open(path, memory_budget=6000) as small:
         for query in queries:
             for k in (1, 10, 70, 600):
                 assert small.search(query, k=k) == whole.search(query, k=k)
-        assert small.stats().resident_bytes < 2000 < 4000 < whole.stats().resident_bytes
+        assert small.stats().resident_bytes < 3000 < 6000 < whole.stats().resident_bytes
         with whole._store.read():
             need = resident_need(whole._store, whole.layout)
-        assert 0.9 * need <= whole.stats().resident_bytes <= 1.2 * need
+        assert 0.95 * need <= whole.stats().resident_bytes <= 1.25 * need
 
 
 def test_it_follows_the_file_and_changes_over_when_codes_fit(path, clustered):
     query = clustered(560, 32)[40]
-    with Index.open(path) as writer, Index.open(path, memory_budget=4000) as small:
+    with Index.open(path) as writer, Index.open(path, memory_budget=6000) as small:
         for change in (
             lambda: writer.add(vectors=[query], ids=["new"]),
             lambda: writer.add(vectors=clustered(150, 32, seed=4)),
             lambda: writer.delete([41, "new"]),
             writer.optimize,
-            lambda: writer.delete(list(range(1, 500))),
+            lambda: writer.delete(list(range(1, 560))),
             writer.optimize,
         ):
             change()
@@ -55,7 +58,7 @@ def test_it_follows_the_file_and_changes_over_when_codes_fit(path, clustered):
             assert small.stats().documents == writer.stats().documents
         # What is left of them fits.
         assert small.stats().resident_bytes == writer.stats().resident_bytes > 0
-        small.add(vectors=clustered(300, 32, seed=5))
+        small.add(vectors=clustered(500, 32, seed=5))
         assert small.search(query, k=30) == writer.search(query, k=30)
         assert small.stats().resident_bytes < writer.stats().resident_bytes
 
@@ -67,6 +70,11 @@ def test_it_follows_the_file_and_changes_over_when_codes_fit(path, clustered):
         "DELETE FROM segments",
         "DELETE FROM segments WHERE first_row = 201",
         "UPDATE segments SET format = 99 WHERE first_row > 100",
+        "DELETE FROM segments WHERE number % 2",
+        "DELETE FROM segments WHERE number % 2 = 0",
+        "UPDATE segments SET codes = zeroblob(length(codes)) WHERE slice = '32x4'",
+        "UPDATE segments SET slice = '32x1' WHERE slice = '32x4'",
+        "UPDATE segments SET last_row = last_row + 1 WHERE slice = '32x4'",
     ],
 )
 def test_damaged_segments_are_made_again(path, clustered, statement):

@@ -7,6 +7,11 @@ arrays: the number of cases, then each case by its kind:
   codes, codes, gains, has_mask, mask; keep; number found, positions, scores
 - 1, a query: bits, dim, float32 query, float32 levels; bytes of integers, offset, integers
 - 2, a turn: size, float32 values, signs, factor, result
+- 3, a search: width, float32 query; number of stages, each: dim, bits, columns; number of turns,
+  each: start, size, float64 factor, float32 signs; bytes of levels, levels; blocks as above; keep;
+  after all stages: bytes of scratch, number found, positions, scores
+- 4, codes of vectors: rows, width, dim, bits; int8 vectors, float64 lengths, float32 thresholds,
+  levels and root; turns as above; bytes of codes, codes, float32 scales
 """
 
 from __future__ import annotations
@@ -16,8 +21,19 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_mrl.kernel import BlockList, hadamard, quantizer, reference
-from edge_mrl.kernel.quantizer import LEVELS, TableQuery
+from edge_mrl.index import rotation
+from edge_mrl.kernel import (
+    BlockList,
+    CodeBlock,
+    Stage,
+    StageList,
+    hadamard,
+    packer,
+    quantizer,
+    reference,
+    unpack,
+)
+from edge_mrl.kernel.quantizer import LEVELS, THRESHOLDS, WHOLE_LEVELS, TableQuery
 from tests.kernel.oracle import block_of
 
 LENGTHS = (0, 1, 5, 63, 64, 65, 127, 128, 200, 255, 256, 257, 1000)
@@ -26,6 +42,15 @@ WIDTHS = (1, 3, 7, 8, 16, 17, 33, 64, 65, 96, 128, 256, 385)
 
 def _numbers(*values: int) -> bytes:
     return np.array(values, dtype="<i8").tobytes()
+
+
+def _blocks(blocks):
+    parts = [_numbers(len(blocks))]
+    for block in blocks:
+        parts += [_numbers(block.rows, block.codes.nbytes), block.codes.tobytes()]
+        parts += [block.gains.tobytes(), _numbers(block.alive is not None)]
+        parts.append(b"" if block.alive is None else block.alive.tobytes())
+    return b"".join(parts)
 
 
 def _scan(generator, case):
@@ -45,11 +70,7 @@ def _scan(generator, case):
     columns = (dim * bits + 7) // 8
     parts = [_numbers(0, is_table, columns, query.offset if is_table else 0)]
     parts.append((query.entries if is_table else query.weights).tobytes())
-    parts.append(_numbers(len(blocks)))
-    for block in blocks:
-        parts += [_numbers(block.rows, block.codes.nbytes), block.codes.tobytes()]
-        parts += [block.gains.tobytes(), _numbers(block.alive is not None)]
-        parts.append(b"" if block.alive is None else block.alive.tobytes())
+    parts.append(_blocks(blocks))
     parts += [_numbers(keep, found.positions.size)]
     return b"".join([*parts, found.positions.tobytes(), found.scores.tobytes()])
 
@@ -75,12 +96,66 @@ def _turn(generator, case):
     return _numbers(2, size) + b"".join(array.tobytes() for array in arrays)
 
 
+def _turns(turns):
+    parts = [_numbers(len(turns))]
+    for turn in turns:
+        size = turn.stop - turn.start
+        factor = np.array([hadamard.factor(size)], dtype=np.float64)
+        parts += [_numbers(turn.start, size), factor.tobytes(), turn.signs.tobytes()]
+    return b"".join(parts)
+
+
+def _codes(generator, case):
+    bits, dim = (1, 2, 4)[case % 3], int(generator.choice(WIDTHS))
+    rows = generator.integers(-127, 128, (case % 5, dim + case % 3)).astype(np.int8)
+    if case % 4 == 0:
+        rows[:1] = 0
+    turns = rotation.turns(dim)
+    packed, scales = packer.pack_rows(rows, dim, bits, turns)
+    parts = [_numbers(*rows.shape, dim, bits), rows.tobytes()]
+    parts += [packer.lengths(rows[:, :dim]).tobytes(), THRESHOLDS[bits].tobytes()]
+    parts += [LEVELS[bits].tobytes(), np.float32(np.sqrt(dim)).tobytes(), _turns(turns)]
+    return _numbers(4) + b"".join(
+        [*parts, _numbers(packed.nbytes), packed.tobytes(), scales.tobytes()]
+    )
+
+
+def _search(generator, case):
+    lengths = [int(generator.choice(LENGTHS)) for _ in range(int(generator.integers(1, 4)))]
+    if case % 31 == 0:
+        lengths.append(20_000)
+    stages = []
+    for number in range(int(generator.integers(1, 4))):
+        bits, dim = (1, 2, 4, 8)[int(generator.integers(4))], int(generator.choice(WIDTHS))
+        blocks = []
+        for rows in lengths:
+            block = block_of(rows, dim, bits, int(generator.integers(2**31)))
+            alive = generator.random(rows) < 0.8 if number == 0 else None
+            codes = block.codes if number == 0 else unpack(block).copy()
+            blocks.append(CodeBlock(codes, block.gains, alive))
+        turns = () if bits == 8 else rotation.turns(dim)
+        stages.append(Stage(dim, bits, turns, BlockList.of(blocks)))
+    listed = StageList.of(stages)
+    keeps = [int(generator.choice((1, 10, 64, 150, 2500))) for _ in stages]
+    query = generator.normal(size=max(WIDTHS)).astype(np.float32)
+    found = reference.search(query, listed, keeps)
+    parts = [_numbers(3, query.size), query.tobytes(), _numbers(len(stages))]
+    for stage, keep in zip(stages, keeps, strict=True):
+        parts.append(_numbers(stage.dim, stage.bits, (stage.dim * stage.bits + 7) // 8))
+        parts.append(_turns(stage.turns))
+        by_bits = LEVELS if stage is stages[0] else WHOLE_LEVELS
+        levels = by_bits[stage.bits].tobytes() if stage.bits < 8 else b""
+        parts += [_numbers(len(levels)), levels, _blocks(stage.blocks.blocks), _numbers(keep)]
+    parts.append(_numbers(listed.scratch, found.positions.size))
+    return b"".join([*parts, found.positions.tobytes(), found.scores.tobytes()])
+
+
 def write(path: Path, count: int) -> None:
     """Write cases, the same ones at every call."""
     generator = np.random.default_rng(20)
     made = []
     for case in range(count):
-        make = (_scan, _scan, _query, _turn)[int(generator.integers(4))]
+        make = (_scan, _scan, _query, _turn, _search, _search, _codes)[int(generator.integers(7))]
         made.append(make(generator, case))
     path.write_bytes(_numbers(count) + b"".join(made))
 

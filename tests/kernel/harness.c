@@ -38,16 +38,43 @@ static void expect(int fine, int target, int64_t test, const char *what) {
     }
 }
 
-/* Rescoring every row of an int8 block, the last first, gives falling scores that are the rows'. */
+static struct block *read_blocks(int64_t *count) {
+    *count = number();
+    struct block *blocks = malloc((size_t)*count * sizeof *blocks);
+    for (int64_t b = 0; b < *count; b++) {
+        blocks[b].rows = number();
+        const int64_t size = number();
+        blocks[b].codes = (uintptr_t)bytes(size);
+        uint16_t *gains = bytes(2 * blocks[b].rows);
+        blocks[b].gains = (uintptr_t)gains;
+        blocks[b].alive = number() ? (uintptr_t)bytes(blocks[b].rows) : 0;
+        blocks[b].largest = 0;
+        for (int64_t row = 0; row < blocks[b].rows; row++)
+            if (gains[row] > blocks[b].largest)
+                blocks[b].largest = gains[row];
+    }
+    return blocks;
+}
+
+static void free_blocks(struct block *blocks, int64_t count) {
+    for (int64_t b = 0; b < count; b++) {
+        free((void *)(uintptr_t)blocks[b].codes);
+        free((void *)(uintptr_t)blocks[b].gains);
+        free((void *)(uintptr_t)blocks[b].alive);
+    }
+    free(blocks);
+}
+
+/* A second look at every row of an int8 block gives falling scores that are the rows'. */
 static void rescore_all(int target, int64_t test, const void *weights, int64_t columns,
                         const struct block *block, int64_t keep, const int64_t *all) {
     const int64_t count = block->rows, kept = keep < count ? keep : count, capacity = kept + 64;
     int64_t *positions = malloc((size_t)count * sizeof *positions);
     int64_t *work = malloc(4 * (size_t)capacity * sizeof *work);
     for (int64_t i = 0; i < count; i++)
-        positions[i] = count - 1 - i;
-    const int64_t got =
-        emk_rescore(target, weights, columns, block, positions, count, kept, capacity, work);
+        positions[i] = i;
+    const int64_t got = emk_rescore(target, 8, weights, columns, 0, 0, block, positions, count,
+                                    kept, capacity, work);
     int fine = got == kept;
     for (int64_t i = 0; fine && i < got; i++)
         fine = work[i] == all[work[capacity + i]] && (i == 0 || work[i - 1] >= work[i]);
@@ -58,15 +85,8 @@ static void rescore_all(int target, int64_t test, const void *weights, int64_t c
 static void scan_case(unsigned targets, int64_t test) {
     const int64_t is_table = number(), columns = number(), offset = number();
     void *integers = bytes(is_table ? 32 * columns : columns);
-    const int64_t count = number();
-    struct block *blocks = malloc((size_t)count * sizeof *blocks);
-    for (int64_t b = 0; b < count; b++) {
-        blocks[b].rows = number();
-        const int64_t size = number();
-        blocks[b].codes = (uintptr_t)bytes(size);
-        blocks[b].gains = (uintptr_t)bytes(2 * blocks[b].rows);
-        blocks[b].alive = number() ? (uintptr_t)bytes(blocks[b].rows) : 0;
-    }
+    int64_t count;
+    struct block *blocks = read_blocks(&count);
     const int64_t keep = number(), found = number();
     int64_t *positions = bytes(8 * found), *scores = bytes(8 * found);
     for (int target = 0; target < TARGETS; target++) {
@@ -92,12 +112,8 @@ static void scan_case(unsigned targets, int64_t test) {
             free(all);
         }
     }
-    for (int64_t b = 0; b < count; b++) {
-        free((void *)(uintptr_t)blocks[b].codes);
-        free((void *)(uintptr_t)blocks[b].gains);
-        free((void *)(uintptr_t)blocks[b].alive);
-    }
-    free(blocks), free(integers), free(positions), free(scores);
+    free_blocks(blocks, count);
+    free(integers), free(positions), free(scores);
 }
 
 static void query_case(int64_t test) {
@@ -123,6 +139,86 @@ static void turn_case(int64_t test) {
     free(values), free(signs), free(factor), free(expected);
 }
 
+static struct turn *read_turns(int64_t *count) {
+    *count = number();
+    struct turn *turns = malloc((size_t)*count * sizeof *turns);
+    for (int64_t t = 0; t < *count; t++) {
+        turns[t].start = number(), turns[t].size = number();
+        double *factor = bytes(8);
+        turns[t].factor = *factor;
+        free(factor);
+        turns[t].signs = (uintptr_t)bytes(4 * turns[t].size);
+    }
+    return turns;
+}
+
+static void free_turns(struct turn *turns, int64_t count) {
+    for (int64_t t = 0; t < count; t++)
+        free((void *)(uintptr_t)turns[t].signs);
+    free(turns);
+}
+
+static void codes_case(int64_t test) {
+    const int64_t rows = number(), width = number(), dim = number(), bits = number();
+    int8_t *vectors = bytes(rows * width);
+    double *lengths = bytes(8 * rows);
+    float *thresholds = bytes(4 * ((1 << bits) - 1)), *levels = bytes(4 << bits), *root = bytes(4);
+    int64_t count;
+    struct turn *turns = read_turns(&count);
+    const int64_t size = number();
+    uint8_t *expected = bytes(size), *codes = calloc(1, (size_t)size);
+    float *expected_scales = bytes(4 * rows), *scales = malloc((size_t)(4 * rows));
+    float *scratch = malloc((size_t)(4 * dim));
+    emk_pack(vectors, rows, width, lengths, dim, (int)bits, turns, count, thresholds, levels, *root,
+             codes, scales, scratch);
+    expect(!memcmp(codes, expected, (size_t)size), 0, test, "a code");
+    expect(!memcmp(scales, expected_scales, (size_t)(4 * rows)), 0, test, "a scale");
+    free_turns(turns, count);
+    free(vectors), free(lengths), free(thresholds), free(levels), free(root);
+    free(expected), free(codes), free(expected_scales), free(scales), free(scratch);
+}
+
+static void search_case(unsigned targets, int64_t test) {
+    enum { MOST = 8 };
+    struct stage stages[MOST];
+    int64_t keeps[MOST], capacity = 0;
+    const int64_t width = number();
+    float *query = bytes(4 * width);
+    const int64_t count = number();
+    for (int64_t s = 0; s < count; s++) {
+        struct stage *stage = &stages[s];
+        stage->dim = number(), stage->bits = number(), stage->columns = number();
+        stage->turns = (uintptr_t)read_turns(&stage->turn_count);
+        stage->levels = (uintptr_t)bytes(number());
+        stage->blocks = (uintptr_t)read_blocks(&stage->count);
+        keeps[s] = number();
+        capacity = keeps[s] + 64 > capacity ? keeps[s] + 64 : capacity;
+    }
+    const int64_t room = number(), found = number();
+    int64_t *positions = bytes(8 * found), *scores = bytes(8 * found);
+    for (int target = 0; target < TARGETS; target++) {
+        if (!(targets >> target & 1))
+            continue;
+        int64_t *work = malloc(5 * (size_t)capacity * sizeof *work);
+        uint8_t *scratch = malloc((size_t)room);
+        const int64_t got =
+            emk_search(target, query, stages, count, keeps, capacity, work, scratch);
+        expect(got == found, target, test, "the number found by a search");
+        if (got == found) {
+            expect(!memcmp(work, scores, 8 * (size_t)found), target, test, "a search's score");
+            expect(!memcmp(work + capacity, positions, 8 * (size_t)found), target, test,
+                   "a search's position");
+        }
+        free(work), free(scratch);
+    }
+    for (int64_t s = 0; s < count; s++) {
+        free_turns((struct turn *)(uintptr_t)stages[s].turns, stages[s].turn_count);
+        free((void *)(uintptr_t)stages[s].levels);
+        free_blocks((struct block *)(uintptr_t)stages[s].blocks, stages[s].count);
+    }
+    free(query), free(positions), free(scores);
+}
+
 int main(int argc, char **argv) {
     if (argc != 2 || !(input = fopen(argv[1], "rb"))) {
         fprintf(stderr, "usage: harness FILE\n");
@@ -136,8 +232,12 @@ int main(int argc, char **argv) {
             scan_case(targets, test);
         else if (kind == 1)
             query_case(test);
-        else
+        else if (kind == 2)
             turn_case(test);
+        else if (kind == 3)
+            search_case(targets, test);
+        else
+            codes_case(test);
     }
     fclose(input);
     printf("%lld cases, targets %#x: %s\n", (long long)count, targets,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from edge_mrl.kernel import CodeBlock, pack, unpack
-from edge_mrl.kernel.quantizer import TableQuery
+from edge_mrl.kernel.quantizer import WHOLE_LEVELS, PackedQuery, TableQuery
 
 
 def scores_by_hand(query, block):
@@ -18,6 +18,23 @@ def scores_by_hand(query, block):
         else:
             signed = (byte - 256 if byte > 127 else byte for byte in row)
             value = sum(w * c for w, c in zip(query.weights.tolist(), signed, strict=True))
+        result.append(value * gain)
+    return result
+
+
+def row_scores_by_hand(query, block):
+    """The same for codes that stand row after row."""
+    if not isinstance(query, PackedQuery):
+        return scores_by_hand(query, block)
+    levels = WHOLE_LEVELS[query.bits].tolist()
+    weights = query.weights.tolist()
+    result = []
+    for row, gain in zip(block.codes.tolist(), block.gains.tolist(), strict=True):
+        value = 0
+        for column, byte in enumerate(row):
+            for place in range(8 // query.bits):
+                code = byte >> (place * query.bits) & ((1 << query.bits) - 1)
+                value += weights[place][column] * levels[code]
         result.append(value * gain)
     return result
 

@@ -5,9 +5,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_mrl.kernel import BlockList, CodeBlock, available, hadamard, pack, quantizer
-from edge_mrl.kernel.quantizer import IntQuery, TableQuery
-from tests.kernel.oracle import best_by_hand, block_of, scores_by_hand
+from edge_mrl.index import rotation
+from edge_mrl.kernel import (
+    BlockList,
+    CodeBlock,
+    Stage,
+    StageList,
+    Turn,
+    available,
+    hadamard,
+    pack,
+    packer,
+    quantizer,
+    reference,
+    unpack,
+)
+from edge_mrl.kernel.quantizer import IntQuery, PackedQuery, TableQuery
+from edge_mrl.kernel.stages import turned
+from tests.kernel.oracle import best_by_hand, block_of, row_scores_by_hand, scores_by_hand
 
 KERNELS = available()
 EVERY = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
@@ -176,6 +191,32 @@ def test_queries_become_the_same_integers(kernel, bits, values):
 
 
 @EVERY
+@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.parametrize("dim", [1, 2, 7, 64, 100, 256, 384])
+def test_vectors_become_the_same_codes(kernel, bits, dim):
+    rows = np.random.default_rng(dim).integers(-127, 128, (300, dim + 3)).astype(np.int8)
+    rows[5] = 0
+    rows[6, :dim] = 0
+    expected = packer.pack_rows(rows, dim, bits, rotation.turns(dim))
+    found = kernel.pack_rows(rows, dim, bits, rotation.turns(dim))
+    assert (found[0] == expected[0]).all()
+    assert found[1].tobytes() == expected[1].tobytes()
+    assert found[1][5] == found[1][6] == 0 < found[1][7]
+    assert kernel.pack_rows(rows[:0], dim, bits, rotation.turns(dim))[0].shape[0] == 0
+
+
+@EVERY
+def test_every_row_can_be_looked_at_again(kernel):
+    for bits in (1, 2, 4):
+        block = rows_of(130, 100, bits, bits)
+        values = np.random.default_rng(bits).normal(size=100).astype(np.float32)
+        query = quantizer.prepare_rows(values, bits)
+        assert kernel.score(query, block).tolist() == row_scores_by_hand(query, block)
+        with pytest.raises(ValueError):
+            kernel.score(query, rows_of(10, 300, bits, 1))
+
+
+@EVERY
 @pytest.mark.parametrize("size", [1, 2, 8, 64, 256, 1024])
 def test_a_turn_gives_the_same_bits(kernel, size):
     generator = np.random.default_rng(size)
@@ -197,42 +238,156 @@ def test_codes_of_another_width_are_refused(kernel):
             kernel.score(query, block)
 
 
+def rows_of(rows, dim, bits, seed, alive=None):
+    """A block of random codes that stand row after row."""
+    block = block_of(rows, dim, bits, seed, alive=alive)
+    return CodeBlock(unpack(block).copy(), block.gains, alive)
+
+
 @EVERY
-@pytest.mark.parametrize("dim", [1, 15, 64, 100, 256])
-def test_rescoring_is_a_scan_of_some_rows(kernel, dim):
-    block = block_of(900, dim, 8, dim)
-    query = query_of(dim, 8, 3)
-    listed = BlockList.of([block])
-    scores = scores_by_hand(query, block)
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("dim", [1, 15, 64, 100, 256, 385])
+def test_a_second_look_at_some_rows(kernel, bits, dim):
+    lengths = (0, 500, 64, 0, 336, 0)
+    blocks = [rows_of(rows, dim, bits, dim + number) for number, rows in enumerate(lengths)]
+    query = quantizer.prepare_rows(
+        np.random.default_rng(dim).normal(size=dim).astype(np.float32), bits
+    )
+    scores = [score for block in blocks for score in row_scores_by_hand(query, block)]
     positions = np.random.default_rng(dim).permutation(900)[:700]
     for size in (0, 1, 3, 64, 700):
         for keep in (1, 10, 200, 1000):
             asked = positions[:size].tolist()
-            expected = sorted(asked, key=lambda row: -scores[row])[:keep]
-            found = kernel.rescore(query, listed, positions[:size], keep)
+            expected = sorted(asked, key=lambda row: (-scores[row], row))[:keep]
+            found = kernel.rescore(query, BlockList.of(blocks), positions[:size], keep)
             assert found.positions.tolist() == expected
             assert found.scores.tolist() == [scores[row] for row in expected]
 
 
 @EVERY
-def test_equal_scores_keep_the_order_of_the_shortlist(kernel):
-    codes, gains = np.full((50, 8), 3, dtype=np.uint8), np.full(50, 9, dtype=np.uint16)
-    positions = np.arange(49, -1, -1)
-    found = kernel.rescore(query_of(8, 8, 1), BlockList.of([CodeBlock(codes, gains)]), positions, 7)
-    assert found.positions.tolist() == positions[:7].tolist()
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_the_largest_products_of_a_row(kernel, bits):
+    """All weights and levels at their ends, in every width up to past a vector."""
+    for columns in (1, 15, 16, 17, 31, 33, 64, 65, 130):
+        for code in (0x00, 0xFF):
+            weights = np.zeros((8 // bits, -(-columns // 64) * 64), dtype=np.int8)
+            weights[:, :columns] = 127
+            query = PackedQuery(weights, columns, bits)
+            block = CodeBlock(
+                np.full((2, columns), code, dtype=np.uint8), np.full(2, 65_535, dtype=np.uint16)
+            )
+            for sign in (1, -1):
+                weights *= np.int8(sign)
+                expected = row_scores_by_hand(query, block)
+                found = kernel.rescore(query, BlockList.of([block]), np.arange(2), 2)
+                assert found.scores.tolist() == expected
 
 
 @EVERY
-def test_rows_that_are_not_there_are_not_rescored(kernel):
+def test_equal_scores_of_a_second_look_go_to_the_lower_row(kernel):
+    codes, gains = np.full((50, 8), 3, dtype=np.uint8), np.full(50, 9, dtype=np.uint16)
+    query = query_of(8, 8, 1)
+    found = kernel.rescore(query, BlockList.of([CodeBlock(codes, gains)]), np.arange(49, -1, -1), 7)
+    assert found.positions.tolist() == list(range(7))
+
+
+@EVERY
+def test_rows_that_are_not_there_are_not_looked_at(kernel):
     query = query_of(8, 8, 1)
     block = block_of(10, 8, 8, 1)
     for blocks, position in (
         ([block], 10),
         ([block], -1),
-        ([block, block], 0),
+        ([block, block], 20),
         ([], 0),
         ([block_of(10, 16, 8, 1)], 0),
         ([block_of(10, 16, 4, 1)], 0),
     ):
         with pytest.raises(ValueError):
             kernel.rescore(query, BlockList.of(blocks), np.array([position]), 1)
+
+
+def stages_of(dims, bits, lengths, seed, alive=None):
+    """Random stages; only the first one has a mask."""
+    made = []
+    for number, (dim, some_bits) in enumerate(zip(dims, bits, strict=True)):
+        make = block_of if number == 0 else rows_of
+        blocks = [
+            make(rows, dim, some_bits, seed + 100 * number + place)
+            for place, rows in enumerate(lengths)
+        ]
+        if number == 0 and alive is not None:
+            blocks = [CodeBlock(b.codes, b.gains, a) for b, a in zip(blocks, alive, strict=True)]
+        turns = () if some_bits == 8 else rotation.turns(dim)
+        made.append(Stage(dim, some_bits, turns, BlockList.of(blocks)))
+    return StageList.of(made)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.data(),
+    st.lists(st.tuples(st.integers(1, 40), st.sampled_from([1, 2, 4, 8])), min_size=1, max_size=3),
+    st.lists(st.integers(0, 300), max_size=4),
+    st.integers(0, 2**20),
+)
+def test_any_search(data, slices, lengths, seed):
+    """Against plain sorting, stage after stage."""
+    kernel = KERNELS[data.draw(st.sampled_from(sorted(KERNELS)))]
+    generator = np.random.default_rng(seed)
+    keeps = [data.draw(st.integers(1, 200)) for _ in slices]
+    alive = [generator.random(rows) < 0.7 for rows in lengths]
+    listed = stages_of(*zip(*slices, strict=True), lengths, seed, alive)
+    query = generator.normal(size=48).astype(np.float32)
+    living = np.flatnonzero(np.concatenate([*alive, np.zeros(0, dtype=np.bool_)])).tolist()
+    for stage, keep in zip(listed.stages, keeps, strict=True):
+        values = turned(query[: stage.dim, None], stage.turns)[:, 0]
+        if stage is listed.stages[0]:
+            prepared = quantizer.prepare(values, stage.bits)
+            by_hand = scores_by_hand
+        else:
+            prepared = quantizer.prepare_rows(values, stage.bits)
+            by_hand = row_scores_by_hand
+        scores = [score for block in stage.blocks.blocks for score in by_hand(prepared, block)]
+        ranked = sorted(living, key=lambda row: (-scores[row], row))[:keep]
+        living = sorted(ranked)
+    found = kernel.search(query, listed, keeps)
+    assert found.positions.tolist() == ranked
+    assert found.scores.tolist() == [scores[row] for row in ranked]
+
+
+@EVERY
+def test_a_long_search_twice(kernel):
+    """The second search uses the memory of the first."""
+    listed = stages_of((64, 128), (1, 2), (65_536, 9000), 3)
+    generator = np.random.default_rng(4)
+    for _ in range(2):
+        query = generator.normal(size=128).astype(np.float32)
+        expected = reference.search(query, listed, (2500, 40))
+        found = kernel.search(query, listed, (2500, 40))
+        assert found.positions.tolist() == expected.positions.tolist()
+        assert found.scores.tolist() == expected.scores.tolist()
+
+
+def test_stages_that_do_not_fit_are_refused():
+    turns = rotation.turns(16)
+    rows, blocks = rows_of(10, 16, 2, 1), block_of(10, 16, 2, 1)
+    good = Stage(16, 2, turns, BlockList.of([blocks]))
+    for stages in (
+        [],
+        [Stage(16, 2, turns, BlockList.of([rows]))],
+        [Stage(20, 2, turns, BlockList.of([blocks]))],
+        [good, Stage(16, 2, turns, BlockList.of([blocks]))],
+        [good, Stage(16, 2, turns, BlockList.of([rows_of(9, 16, 2, 1)]))],
+        [Stage(16, 2, (Turn(1, 17, turns[0].signs),), BlockList.of([blocks]))],
+        [Stage(16, 2, (Turn(0, 8, turns[0].signs),), BlockList.of([blocks]))],
+    ):
+        with pytest.raises(ValueError):
+            StageList.of(stages)
+
+
+@EVERY
+def test_searches_that_do_not_fit_are_refused(kernel):
+    listed = stages_of((8,), (4,), (10,), 1)
+    for query, keeps in ((np.zeros(7), (1,)), (np.zeros(8), (1, 1)), (np.zeros((8, 1)), (1,))):
+        with pytest.raises(ValueError):
+            kernel.search(query.astype(np.float32), listed, keeps)

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 
@@ -66,10 +67,14 @@ def test_a_file_that_is_no_library_is_not_used(tmp_path):
 
 @pytest.mark.skipif(not native.LIBRARY.exists(), reason="no C compiler when this was installed")
 def test_a_library_of_another_source_is_not_used(tmp_path):
+    for file in native.SOURCE.parent.glob("scan*.[ch]"):
+        shutil.copy(file, tmp_path)
     source = tmp_path / "scan.c"
-    source.write_bytes(native.SOURCE.read_bytes())
     assert native.load(native.LIBRARY, source).kernels
-    source.write_bytes(native.SOURCE.read_bytes() + b"\n")
-    loaded = native.load(native.LIBRARY, source)
-    assert loaded.kernels == ()
-    assert "older than its source" in loaded.missing
+    for changed in (source, tmp_path / "scan_best.h"):
+        before = changed.read_bytes()
+        changed.write_bytes(before + b"\n")
+        loaded = native.load(native.LIBRARY, source)
+        changed.write_bytes(before)
+        assert loaded.kernels == ()
+        assert "older than its source" in loaded.missing
