@@ -15,7 +15,7 @@ from edge_mrl.index.segments import Segment
 from edge_mrl.index.stages import stage_list
 from edge_mrl.kernel import LEVELS, StageList
 from edge_mrl.kernel.quantizer import LARGEST_ENTRY
-from edge_mrl.slices import FloatArray, Slice
+from edge_mrl.slices import FloatArray, Slice, prefix
 
 IntArray = npt.NDArray[np.int64]
 
@@ -77,7 +77,8 @@ def estimated_cosines(scores: IntArray, vector: FloatArray, slice_: Slice) -> Fl
         vector: (D,) float32, D >= slice_.dim, that was searched with.
         slice_: of the codes.
     """
-    return np.asarray(scores * score_unit(rotate_query(vector, slice_), slice_), dtype=np.float32)
+    unit = rotate_query(prefix(vector[None, :], slice_.dim)[0], slice_)
+    return np.asarray(scores * score_unit(unit, slice_), dtype=np.float32)
 
 
 def score_unit(query: FloatArray, slice_: Slice) -> float:
@@ -89,7 +90,7 @@ def score_unit(query: FloatArray, slice_: Slice) -> float:
     twice the largest level times the sum of |q| over the nibble's coordinates.
 
     Args:
-        query: (dim,) float32, rotated as the codes are.
+        query: (dim,) float32 of unit length, rotated as the codes are.
         slice_: of the codes.
     """
     sizes = np.abs(query.astype(np.float64))
