@@ -8,14 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = (
-    "edge-mrl",
-    "numpy",
-    "tokenizers",
-    "onnxruntime",
-    "wordllama",
-    "faiss-cpu",
-    "bm25s",
-    "tantivy",
+    *("edge-mrl", "numpy", "tokenizers", "onnxruntime", "wordllama", "faiss-cpu"),
+    *("bm25s", "tantivy", "uvicorn", "starlette"),
 )
 
 

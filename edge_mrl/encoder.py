@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import overload
+from typing import Literal, overload
 
 import numpy as np
 
@@ -26,6 +26,9 @@ SELF_TEST_TEXTS = 2
 board."""
 
 BATCH_TEXTS = 256
+
+_PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
+"""Names that models give the prompt for each kind of text; the first that a model has counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +209,30 @@ class Encoder:
 
     def encode_query(self, texts: str | Sequence[str]) -> FloatArray:
         """Embed queries, with the model's "query" prompt if it has one. See `encode`."""
-        return self.encode(texts, prompt_name=self._first_prompt("query"))
+        return self.encode(texts, prompt_name=self._first_prompt(*_PROMPTS["query"]))
 
     def encode_document(self, texts: str | Sequence[str]) -> FloatArray:
         """Embed documents, with the model's "document" (or "passage", "corpus") prompt if any. See
         `encode`."""
-        return self.encode(texts, prompt_name=self._first_prompt("document", "passage", "corpus"))
+        return self.encode(texts, prompt_name=self._first_prompt(*_PROMPTS["document"]))
+
+    def prompt_for(self, input_type: Literal["query", "document"] | None) -> str:
+        """The words that go before a query or a document; before a text of neither kind, the
+        model's default prompt. Empty where it has none."""
+        name = None if input_type is None else self._first_prompt(*_PROMPTS[input_type])
+        return self._prompt(name, None)
+
+    def count_tokens(self, texts: Sequence[str], *, prompt: str = "") -> list[int]:
+        """How many tokens the model reads of each text, special tokens and the prompt included.
+
+        Raises:
+            InputError: an item is not text.
+        """
+        counts: list[int] = []
+        for start in range(0, len(texts), BATCH_TEXTS):
+            items = [prompt + text for text in texts[start : start + BATCH_TEXTS]]
+            counts += map(len, self._loaded.tokenizer.encode(items))
+        return counts
 
     def reads_whole(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text is read as far as the model itself would read it.

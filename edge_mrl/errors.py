@@ -10,9 +10,12 @@
     ├── ProfileError           (ValueError)   a device profile is unknown or wrong
     ├── PlanError              (ValueError)   nothing fits the device's budgets
     ├── InputError             (ValueError)   texts, vectors, ids or arguments that cannot be used
-    │   └── CorpusError                       a corpus file; names the line
+    │   ├── CorpusError                       a corpus file; names the line
+    │   └── VectorFileError                   a file of vectors; names the row
     ├── IndexFileError         (ValueError)   an index file is missing, damaged, locked or too new
     │   └── IndexMismatchError                the index belongs to another model
+    ├── ExtraMissingError      (RuntimeError) an optional package is missing; names the pip command
+    ├── ServeError             (RuntimeError) the server cannot listen where it was asked to
     └── ExportError            (ValueError)   a model cannot be exported
 
 Each message is one sentence or two: what is wrong, and what to do. `exit_code` is what the command
@@ -75,12 +78,24 @@ class CorpusError(InputError):
     """A corpus file that cannot be used; the message names the line."""
 
 
+class VectorFileError(InputError):
+    """A file of vectors that cannot be used; the message names the row where there is one."""
+
+
 class IndexFileError(EdgeMrlError, ValueError):
     """An index file is missing, damaged, locked, or of a newer schema."""
 
 
 class IndexMismatchError(IndexFileError):
     """An index was built with another model than the one it is opened with."""
+
+
+class ExtraMissingError(EdgeMrlError, RuntimeError):
+    """A package that only some tasks need is not installed."""
+
+
+class ServeError(EdgeMrlError, RuntimeError):
+    """The server cannot listen where it was asked to."""
 
 
 class ExportError(EdgeMrlError, ValueError):

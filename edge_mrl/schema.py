@@ -76,6 +76,10 @@ class Table:
             names = ", ".join(known)
             self.fail(f"unknown field {unknown[0]!r}; known fields are {names}", unknown[0])
 
+    def get(self, key: str) -> object:
+        """The value as it was parsed, for checks that no method here makes; None where absent."""
+        return self._data.get(key)
+
     def text(self, key: str, *, max_length: int = 10_000) -> str:
         """A string of at most `max_length` characters."""
         value = self._data.get(key)

@@ -38,6 +38,11 @@ PURE = [
     "index/row_mask.py",
     "index/scan_list.py",
     *sorted(f"retrieval/{path.name}" for path in (RUNTIME / "retrieval").glob("*.py")),
+    "vector_files/npy_array.py",
+    "serve/http_error.py",
+    "serve/limits.py",
+    "serve/requests.py",
+    "serve/responses.py",
     "planning/candidates.py",
     "planning/cost.py",
     "planning/facts.py",
@@ -62,6 +67,13 @@ IO_MODULES = {
     "urllib",
     "http",
 }
+OF_AN_EXTRA = {
+    "edge_mrl/vector_files/parquet.py": {"pyarrow"},
+    "edge_mrl/serve/app.py": {"starlette"},
+    "edge_mrl/serve/connections.py": {"h11", "uvicorn"},
+    "edge_mrl/serve/running.py": {"uvicorn"},
+}
+"""The files, each alone in it, that import a package of an extra."""
 
 
 def imports(file):
@@ -115,7 +127,10 @@ def test_pure_files_do_no_io(file):
             "encoder.py",
             {"errors", "slices", "bundle", "backends", "tokenization", "planning", "index"},
         ),
-        ("corpus.py", {"errors", "index"}),
+        ("json_lines.py", {"errors"}),
+        ("corpus.py", {"errors", "index", "json_lines"}),
+        ("vector_files", {"errors", "slices", "schema", "json_lines", "index", "vector_files"}),
+        ("serve", {"encoder", "errors", "index", "schema", "serve", "slices"}),
         ("doctor.py", {"backends", "bundle", "index", "kernel", "planning", "version"}),
     ],
 )
@@ -171,6 +186,11 @@ def test_importing_the_runtime_loads_no_engine_and_no_exporter():
     assert not [name for name in loaded if name.startswith("edge_mrl_export")]
 
 
+def test_the_command_line_loads_no_web_server_before_it_serves():
+    statement = "import edge_mrl.cli.serve, edge_mrl.cli.build, edge_mrl.cli.add"
+    assert not loaded_by(statement) & {"uvicorn", "starlette", "h11", "pyarrow"}
+
+
 def test_importing_the_exporter_is_light_too():
     loaded = loaded_by("import edge_mrl_export")
     assert not loaded & {"torch", "transformers", "optimum", "sentence_transformers"}
@@ -181,7 +201,10 @@ def test_runtime_needs_only_numpy_and_tokenizers():
     allowed = (
         set(sys.stdlib_module_names) | {"numpy", "tokenizers", "edge_mrl", "__future__"} | optional
     )
-    assert not {pair for pair in package_imports(RUNTIME) if pair[1].split(".")[0] not in allowed}
+    found = {pair for pair in package_imports(RUNTIME) if pair[1].split(".")[0] not in allowed}
+    assert {file for file, _ in found} <= set(OF_AN_EXTRA)
+    for file, packages in OF_AN_EXTRA.items():
+        assert {name.split(".")[0] for owner, name in found if owner == file} <= packages
 
 
 def test_the_front_door_is_sorted_and_whole():

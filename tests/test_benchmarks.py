@@ -19,6 +19,16 @@ def run_json(module, *arguments):
     return json.loads(done.stdout)
 
 
+def test_serve_loses_nothing(static_bundle):
+    result = run_json("benchmarks.serve", static_bundle, "--requests", 40, "--each", 5)
+    assert [row["lost"] for row in result["rows"]] == [0, 0, 0]
+    assert [row["requests"] for row in result["rows"]] == [40, 40, 160]
+    one, several, overload = result["rows"]
+    assert (one["answered"], several["answered"]) == (40, 40)
+    assert overload["answered"] + overload["refused"] == 160
+    assert all(row["memory_mib"] > 0 and row["p99_ms"] >= row["p50_ms"] for row in result["rows"])
+
+
 def test_encode_compares_with_the_library_and_the_bare_engine(static_bundle):
     result = run_json("benchmarks.encode", static_bundle, "--rounds", 3)
     assert {"processor", "python", "numpy"} <= set(result["machine"])

@@ -22,7 +22,7 @@ def add_encoder_arguments(parser: argparse.ArgumentParser, *, optional_bundle: b
     if optional_bundle:
         parser.add_argument("--bundle", type=Path, help="the bundle folder, if it was moved")
     else:
-        parser.add_argument("--bundle", type=Path, required=True, help="the model's bundle folder")
+        parser.add_argument("--bundle", type=Path, help="the model's bundle folder")
         parser.add_argument(
             "--profile", help="a device's name or profile file: the planner then chooses the slices"
         )

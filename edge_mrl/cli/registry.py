@@ -78,6 +78,11 @@ COMMANDS = (
         "edge_mrl.cli.reslice",
         "cut an index to a smaller one for a smaller device, without the model",
     ),
+    Command(
+        "serve",
+        "edge_mrl.cli.serve",
+        "answer OpenAI's embeddings requests and searches over HTTP",
+    ),
     Command("doctor", "edge_mrl.cli.doctor", "say what this device can run, by trying it"),
     Command(
         "demo",

@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for
 from edge_mrl.cli.explain_table import explanation_as_json, format_explanation
 from edge_mrl.cli.output import print_json
+from edge_mrl.cli.vector_arguments import query_vector
 from edge_mrl.errors import InputError
 from edge_mrl.index import Hit, Index, QueryResult
 from edge_mrl.index.batch import check_k
@@ -26,7 +27,12 @@ _BRANCH = 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `edge_mrl.cli.registry`."""
     parser.add_argument("index", type=Path, help="the index file")
-    parser.add_argument("query", help="what is searched for, in words")
+    parser.add_argument("query", nargs="?", help="what is searched for, in words")
+    parser.add_argument(
+        "--vector",
+        metavar="V",
+        help="search with a vector instead: a JSON list of numbers, or a file that holds one",
+    )
     parser.add_argument("-k", type=int, default=10, help="hits wanted (default 10)")
     parser.add_argument("--offset", type=int, default=0, help="hits to leave out, for paging")
     parser.add_argument("--exact", action="store_true", help="compare with every vector")
@@ -67,17 +73,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
+    if (arguments.query is None) == (arguments.vector is None):
+        raise InputError("give what is searched for: words, or --vector")
     filter_ = None if arguments.filter is None else filter_from_json(arguments.filter, "--filter")
     stages = _funnel(arguments.funnel)
     check_k(arguments.k)
-    needs_no_model = arguments.similar_to or (arguments.using == "lexical" and stages is None)
-    # More threads than one make a single short text slower.
-    encoder = None if needs_no_model else load_encoder_for(arguments.index, arguments, threads=1)
+    words_alone = arguments.using == "lexical" and stages is None and arguments.fusion is None
+    encoder = None
+    if arguments.vector is None and not arguments.similar_to and not words_alone:
+        # More threads than one make a single short text slower.
+        encoder = load_encoder_for(arguments.index, arguments, threads=1)
     with Index.open(arguments.index, encoder) as index:
         if arguments.exact:
             _refuse_with_exact(arguments)
-            found = index.search(arguments.query, arguments.k, filter=filter_, exact=True)
-            result = QueryResult(found)
+            asked = arguments.query if arguments.vector is None else query_vector(arguments.vector)
+            result = QueryResult(index.search(asked, arguments.k, filter=filter_, exact=True))
         else:
             prefetch: Sequence[Prefetch] = () if stages is None else (stages,)
             if arguments.fusion is not None:
@@ -113,6 +123,10 @@ def _refuse_with_exact(arguments: argparse.Namespace) -> None:
 
 
 def _query(index: Index, arguments: argparse.Namespace) -> QueryValue:
+    if arguments.vector is not None:
+        if arguments.similar_to:
+            raise InputError("--similar-to takes the id of a document, not --vector")
+        return query_vector(arguments.vector)
     if arguments.similar_to:
         text: str = arguments.query
         number = text.removeprefix("-").isdecimal() and not index.get([text])
@@ -153,17 +167,12 @@ def _line(hit: Hit, width: int) -> str:
 
 def result_as_json(result: QueryResult) -> dict[str, object]:
     """A result as plain values for a JSON document."""
-    found: dict[str, object] = {"hits": [hit_as_json(hit) for hit in result.hits]}
+    found: dict[str, object] = {"hits": [hit.as_json() for hit in result.hits]}
     if result.groups is not None:
         found["groups"] = [
-            {"value": group.value, "hits": [hit_as_json(hit) for hit in group.hits]}
+            {"value": group.value, "hits": [hit.as_json() for hit in group.hits]}
             for group in result.groups
         ]
     if result.explanation is not None:
         found["stages"] = explanation_as_json(result.explanation)
     return found
-
-
-def hit_as_json(hit: Hit) -> dict[str, object]:
-    """A hit as plain values for a JSON document."""
-    return {"id": hit.id, "score": hit.score, "text": hit.text, "metadata": hit.metadata}

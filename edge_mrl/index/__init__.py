@@ -1,6 +1,6 @@
 """The on-device index: one file, scanned by its smallest slice, answered from its stored one."""
 
-from edge_mrl.index.build import build_index
+from edge_mrl.index.build import build_index, build_with
 from edge_mrl.index.funnel import Measurement
 from edge_mrl.index.hit import Hit
 from edge_mrl.index.index import Index
@@ -22,6 +22,7 @@ __all__ = [
     "Record",
     "TextEncoder",
     "build_index",
+    "build_with",
     "default_layout",
     "reslice_index",
 ]

@@ -38,13 +38,31 @@ def build_index(
             index stands at `place`.
         InputError: a record cannot be stored; nothing stands at `place` that was not there before.
     """
-    with staged(place) as staging, Index.open(staging, encoder) as index:
+
+    def fill(index: Index) -> None:
         if lexical is not None:
             index.create_lexical_index(lexical)
-        # What a power cut takes back here has no name yet.
-        with index.bulk_load():
-            index.add_stream(records, on_progress=on_progress)
-        index.optimize()
+        index.add_stream(records, on_progress=on_progress)
         if bundle is not None:
             index.remember_bundle(bundle, place)
+
+    build_with(place, lambda staging: Index.open(staging, encoder), fill)
     return Index.open(place, encoder)
+
+
+def build_with(place: Path, make: Callable[[Path], Index], fill: Callable[[Index], object]) -> None:
+    """Build an index beside its place and rename it; see `build_index`.
+
+    Args:
+        place: the index file to make.
+        make: makes an empty index at a path.
+        fill: adds its documents.
+
+    Raises:
+        IndexFileError: as `build_index`, or whatever `make` and `fill` raise.
+    """
+    with staged(place) as staging, make(staging) as index:
+        # What a power cut takes back here has no name yet.
+        with index.bulk_load():
+            fill(index)
+        index.optimize()

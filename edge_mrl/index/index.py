@@ -68,7 +68,7 @@ class Index(Querying):
         dim: int,
         matryoshka_dims: Sequence[int],
         identity: str,
-        model_name: str,
+        model_name: str | None = None,
         layout: IndexLayout | None = None,
     ) -> Self:
         """Make an index for vectors that come from elsewhere.
@@ -78,7 +78,7 @@ class Index(Querying):
             dim: width of the vectors, a trained size.
             matryoshka_dims: the sizes that the model was trained for.
             identity: names the vector space; any text that you keep the same for the same model.
-            model_name: for people.
+            model_name: for people; default the identity.
             layout: default `default_layout`.
 
         Raises:
@@ -88,7 +88,7 @@ class Index(Querying):
             InputError: the sizes or names cannot be used.
         """
         chosen = layout or default_layout(dim, matryoshka_dims)
-        meta = IndexMeta.checked(dim, matryoshka_dims, identity, model_name, chosen)
+        meta = IndexMeta.checked(dim, matryoshka_dims, identity, model_name or identity, chosen)
         return cls(opening.make(Path(path), meta), None)
 
     def close(self) -> None:

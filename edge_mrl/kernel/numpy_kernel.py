@@ -48,3 +48,9 @@ class NumpyKernel:
     def search(self, query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
         """See `reference.search`."""
         return reference.search(query, stages, keeps)
+
+    def search_many(
+        self, queries: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
+    ) -> list[Candidates]:
+        """See `reference.search_many`; one thread, whatever is asked."""
+        return reference.search_many(queries, stages, keeps)

@@ -12,7 +12,7 @@
  *   4. the best rows so far            scan_best.h: struct keeper
  *   5. a scan, and a second look       emk_scan, emk_scores, emk_rescore
  *   6. making a query                  scan_query.h: emk_turn, emk_table, emk_weights
- *   7. a whole search                  scan_search.h: emk_search
+ *   7. a whole search                  scan_search.h: emk_search, emk_search_many
  *   8. vectors to codes                scan_pack.h: emk_pack
  */
 #include <stdint.h>
@@ -30,7 +30,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* Rises with any change of the functions' arguments; Python refuses another number. */
-#define INTERFACE 5
+#define INTERFACE 6
 
 /* ---- 1. What Python hands over ------------------------------------------------------------- */
 

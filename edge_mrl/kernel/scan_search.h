@@ -81,3 +81,27 @@ EXPORT int64_t emk_search(int target, const float *query, const struct stage *st
     keeper_sort(&keeper);
     return keeper.count;
 }
+
+/* Many queries, shared out among threads: each calls this with the same `next`, a counter that
+ * starts at 0, takes the next query that nobody has, and leaves when there is none. So a thread that
+ * another process holds up delays one query, not half of them.
+ *
+ * queries: `many` rows of `width` float32. positions, scores: many x room, room >= the last keep.
+ * found: how many each query has. work, scratch: the thread's own, as emk_search. */
+EXPORT void emk_search_many(int target, const float *queries, int64_t width, int32_t many,
+                            const struct stage *stages, int64_t count, const int64_t *keeps,
+                            int64_t capacity, int64_t *work, uint8_t *scratch, int32_t *next,
+                            int64_t room, int64_t *positions, int64_t *scores, int64_t *found) {
+    for (;;) {
+        const int32_t query = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED);
+        if (query >= many || query < 0)
+            return;
+        const int64_t here = emk_search(target, queries + query * width, stages, count, keeps,
+                                        capacity, work, scratch);
+        for (int64_t i = 0; i < here; i++) {
+            scores[query * room + i] = work[i];
+            positions[query * room + i] = work[capacity + i];
+        }
+        found[query] = here;
+    }
+}

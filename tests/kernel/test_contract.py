@@ -391,3 +391,17 @@ def test_searches_that_do_not_fit_are_refused(kernel):
     for query, keeps in ((np.zeros(7), (1,)), (np.zeros(8), (1, 1)), (np.zeros((8, 1)), (1,))):
         with pytest.raises(ValueError):
             kernel.search(query.astype(np.float32), listed, keeps)
+
+
+@EVERY
+@pytest.mark.parametrize("threads", [1, 3, 200])
+def test_many_searches_are_single_ones(kernel, threads):
+    listed = stages_of((32, 64), (1, 4), (900, 0, 333), 8)
+    queries = np.random.default_rng(9).normal(size=(70, 64)).astype(np.float32)
+    found = kernel.search_many(queries, listed, (80, 12), threads)
+    assert len(found) == 70
+    for query, many in zip(queries, found, strict=True):
+        single = kernel.search(query, listed, (80, 12))
+        assert many.positions.tolist() == single.positions.tolist()
+        assert many.scores.tolist() == single.scores.tolist()
+    assert kernel.search_many(queries[:0], listed, (80, 12), threads) == []

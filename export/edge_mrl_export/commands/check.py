@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edge_mrl.cli.arguments import numbers
 from edge_mrl.cli.output import format_table, print_json
 from edge_mrl.errors import ExportError
-from edge_mrl_export.commands.arguments import numbers
 from edge_mrl_export.front_loading import (
     MAX_TEXTS,
     MIN_GAIN,

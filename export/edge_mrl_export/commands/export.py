@@ -10,9 +10,9 @@ from typing import get_args
 
 from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest import Precision, VariantFormat
+from edge_mrl.cli.arguments import numbers
 from edge_mrl.cli.inspect import describe, slice_table
 from edge_mrl.cli.output import format_bytes, format_table, print_json
-from edge_mrl_export.commands.arguments import numbers
 from edge_mrl_export.commands.check import as_json as front_loading_as_json
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.pipeline import export
