@@ -280,8 +280,8 @@ class Index(Querying):
     def create_lexical_index(self, tokenizer: str = "unicode61") -> None:
         """Index the words of all documents, for BM25; kept in step with them from then on.
 
-        Made anew where there is one already. Words take about 0.6 bytes for each byte of text and
-        50 us a document to index; see docs/retrieval.md.
+        Made anew where there is one already. Words take about half a byte for each byte of text;
+        see docs/retrieval.md.
 
         Args:
             tokenizer: ``"unicode61"`` cuts words at anything that is no letter or digit and drops
