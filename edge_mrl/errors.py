@@ -8,6 +8,7 @@
     │   └── BackendMissingError               the engine is not installed; names the pip command
     ├── SelfTestError          (RuntimeError) a variant does not give its exported vectors
     ├── ProfileError           (ValueError)   a device profile is unknown or wrong
+    ├── CalibrationError       (RuntimeError) a device cannot be measured now
     ├── PlanError              (ValueError)   nothing fits the device's budgets
     ├── InputError             (ValueError)   texts, vectors, ids or arguments that cannot be used
     │   ├── CorpusError                       a corpus file; names the line
@@ -64,6 +65,12 @@ class SelfTestError(EdgeMrlError, RuntimeError):
 
 class ProfileError(EdgeMrlError, ValueError):
     """A device profile is unknown, or one of its fields is wrong."""
+
+
+class CalibrationError(EdgeMrlError, RuntimeError):
+    """A device cannot be measured now: it is busy, or something cannot be written."""
+
+    exit_code = 1
 
 
 class PlanError(EdgeMrlError, ValueError):

@@ -19,6 +19,22 @@ def run_json(module, *arguments):
     return json.loads(done.stdout)
 
 
+def test_kept_pairs_each_query_with_the_reference(static_bundle, tmp_path):
+    topics = ("bread and yeast", "herons in reeds", "trains on rails", "rain on windows")
+    (tmp_path / "qrels").mkdir()
+    for name in ("corpus", "queries"):
+        lines = [json.dumps({"_id": f"{n}", "text": text}) for n, text in enumerate(topics)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+    rows = [f"{n}\t{n}\t1" for n in range(3)]
+    (tmp_path / "qrels" / "test.tsv").write_text("\n".join(rows))
+    result = run_json("benchmarks.kept", static_bundle, tmp_path, "--reference", "table-int8-256")
+    by_name = {(row["variant"], row["dim"]): row for row in result["rows"]}
+    assert by_name["table-int8-256", 64]["difference"] is None
+    other = by_name["onnx-int8-portable", 256]
+    assert (other["ndcg@10"], other["queries"], other["documents"]) == (100, 3, 4)
+    assert other["difference"] == [0, 0, 0]
+
+
 def test_serve_loses_nothing(static_bundle):
     result = run_json("benchmarks.serve", static_bundle, "--requests", 40, "--each", 5)
     assert [row["lost"] for row in result["rows"]] == [0, 0, 0]

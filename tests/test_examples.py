@@ -1,11 +1,19 @@
 """Every example runs, and the README's snippet prints what the README says."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from edge_mrl_export.extras import installed
+from edge_mrl_export.sample import default_sample
+from edge_mrl_export.sources.model_card import trained_sizes
+from edge_mrl_export.sources.modules_json import read_layout
+from tests.export.st_models import HIDDEN, write_bert, write_modules
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -28,7 +36,33 @@ def test_notes_finds_the_router_and_keeps_its_notes(static_bundle, tmp_path):
 
 
 def test_every_example_is_run_here():
-    assert {path.name for path in (ROOT / "examples").glob("*.py")} == {"notes.py"}
+    assert {path.name for path in (ROOT / "examples").glob("*.py")} == {
+        "notes.py",
+        "train_matryoshka.py",
+    }
+
+
+@pytest.mark.skipif(
+    not installed("datasets", "accelerate"), reason="the extra `train` is not installed here"
+)
+def test_full_training_writes_a_model_whose_sizes_export_reads(tmp_path):
+    from safetensors.numpy import load_file
+
+    write_bert(tmp_path / "base")
+    write_modules(tmp_path / "base", 5, (), dims=None)
+    sample = default_sample()
+    pairs = [
+        {"query": query, "text": sample.documents[answer]}
+        for query, answer in zip(sample.queries[:96], sample.answers, strict=False)
+    ]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, pairs)))
+    script = ROOT / "examples" / "train_matryoshka.py"
+    run(tmp_path, script, tmp_path / "base", tmp_path / "pairs.jsonl", tmp_path / "out", 3)
+    assert read_layout(tmp_path / "out").dim == HIDDEN
+    assert trained_sizes(tmp_path / "out", HIDDEN, None) == (4, 8, 16, 32)
+    before, after = (load_file(tmp_path / name / "model.safetensors") for name in ("base", "out"))
+    moved = [name for name in before if not np.array_equal(before[name], after[name])]
+    assert "embeddings.word_embeddings.weight" in moved
 
 
 def test_the_readme_s_python_prints_what_it_says(static_bundle, tmp_path):

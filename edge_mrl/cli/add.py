@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for
+from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
 from edge_mrl.cli.output import Progress, print_json
+from edge_mrl.cli.plan_notices import PlanNotices
 from edge_mrl.cli.vector_arguments import (
     add_vector_file_arguments,
     chosen_vector_file,
@@ -40,20 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
     add = _corpus if arguments.vectors is None else _vectors
-    added, count = add(arguments)
+    notices = PlanNotices()
+    added, count = add(arguments, notices)
     if arguments.json:
-        print_json({"index": str(arguments.index), "added": added, "documents": count})
+        print_json(
+            {"index": str(arguments.index), "added": added, "documents": count}
+            | {"plan_changes": notices.to_json()}
+        )
     else:
         print(f"{arguments.index}: {added} documents added, {count} in all")
     return 0
 
 
-def _corpus(arguments: argparse.Namespace) -> tuple[int, int]:
+def _corpus(arguments: argparse.Namespace, notices: PlanNotices) -> tuple[int, int]:
     refuse_column_arguments(arguments)
     corpus = Corpus.check(arguments.input)
-    encoder = load_encoder_for(arguments.index, arguments)
+    encoder = load_encoder_for(arguments.index, arguments, added=corpus.count)
     progress = Progress("adding", corpus.count, "documents")
-    with Index.open(arguments.index, encoder) as index:
+    with open_index(arguments.index, encoder, arguments, notices) as index:
         if not arguments.upsert:
             _refuse_taken_ids(index, corpus)
         index.add_stream(corpus.records(), upsert=arguments.upsert, on_progress=progress.update)
@@ -61,11 +66,13 @@ def _corpus(arguments: argparse.Namespace) -> tuple[int, int]:
         return corpus.count, index.count()
 
 
-def _vectors(arguments: argparse.Namespace) -> tuple[int, int]:
-    if arguments.bundle or arguments.variant:
-        raise InputError("--bundle and --variant go with --input: vectors need no encoder")
+def _vectors(arguments: argparse.Namespace, notices: PlanNotices) -> tuple[int, int]:
+    if arguments.bundle or arguments.variant or arguments.profile:
+        raise InputError(
+            "--bundle, --variant and --profile go with --input: vectors need no encoder"
+        )
     file = chosen_vector_file(arguments)
-    with Index.open(arguments.index) as index:
+    with open_index(arguments.index, None, arguments, notices) as index:
         count = check_vector_file(index, file, upsert=arguments.upsert)
         progress = Progress("adding", count, "vectors")
         add_vector_file(index, file, upsert=arguments.upsert, on_progress=progress.update)

@@ -11,6 +11,7 @@ from edge_mrl.bundle import Bundle
 from edge_mrl.cli.arguments import numbers
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder
 from edge_mrl.cli.output import Progress, format_bytes, print_json
+from edge_mrl.cli.plan_notices import describe_plan
 from edge_mrl.cli.stats import layout_as_json
 from edge_mrl.cli.vector_arguments import (
     add_vector_file_arguments,
@@ -21,6 +22,7 @@ from edge_mrl.corpus import Corpus
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index, IndexStats, build_index, build_with, default_layout
 from edge_mrl.index.lexical import TOKENIZERS
+from edge_mrl.planning import Plan
 from edge_mrl.vector_files import VectorFile, add_vector_file
 
 
@@ -53,8 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
     place: Path = arguments.index
     if place.exists() and not arguments.overwrite:
         raise InputError(f"{place} exists: `edge-mrl add` adds to it, --overwrite replaces it")
+    made: Plan | None = None
+    advice: str | None = None
     if arguments.vectors is None:
-        stats, variant = _from_corpus(arguments)
+        stats, variant, made, advice = _from_corpus(arguments)
     else:
         stats, variant = _from_vectors(arguments), None
     if arguments.json:
@@ -64,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
                 "documents": stats.documents,
                 "bytes": stats.file_bytes,
                 "variant": variant,
+                "plan": None if made is None else made.to_json(),
+                "plan_advice": advice,
             }
             | layout_as_json(stats.layout)
         )
@@ -73,10 +79,14 @@ def run(arguments: argparse.Namespace) -> int:
             f"{place}: {stats.documents} documents, {format_bytes(stats.file_bytes)}, "
             f"{stats.layout}{how}"
         )
+        if made is not None:
+            print(describe_plan(made, advice))
     return 0
 
 
-def _from_corpus(arguments: argparse.Namespace) -> tuple[IndexStats, str]:
+def _from_corpus(
+    arguments: argparse.Namespace,
+) -> tuple[IndexStats, str, Plan | None, str | None]:
     refuse_column_arguments(arguments)
     if arguments.identity or arguments.dims:
         raise InputError("--identity and --dims go with --vectors: a bundle says both by itself")
@@ -91,10 +101,11 @@ def _from_corpus(arguments: argparse.Namespace) -> tuple[IndexStats, str]:
         corpus.records(),
         bundle=arguments.bundle,
         lexical=arguments.lexical,
+        memory_budget=arguments.memory_budget,
         on_progress=progress.update,
     ) as index:
         progress.finish()
-        return index.stats(), encoder.variant.name
+        return index.stats(), encoder.variant.name, index.plan, index.plan_advice
 
 
 def _from_vectors(arguments: argparse.Namespace) -> IndexStats:

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for
+from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
 from edge_mrl.cli.explain_table import explanation_as_json, format_explanation
 from edge_mrl.cli.output import print_json
 from edge_mrl.cli.vector_arguments import query_vector
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.vector is None and not arguments.similar_to and not words_alone:
         # More threads than one make a single short text slower.
         encoder = load_encoder_for(arguments.index, arguments, threads=1)
-    with Index.open(arguments.index, encoder) as index:
+    with open_index(arguments.index, encoder, arguments) as index:
         if arguments.exact:
             _refuse_with_exact(arguments)
             asked = arguments.query if arguments.vector is None else query_vector(arguments.vector)

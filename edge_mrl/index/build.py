@@ -18,6 +18,7 @@ def build_index(
     *,
     bundle: Path | None = None,
     lexical: str | None = None,
+    memory_budget: int | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Index:
     """Build an index beside its place and rename it, replacing what stood there.
@@ -26,6 +27,7 @@ def build_index(
         place: the index file to make.
         encoder: embeds the texts; its `index_layout`, if any, decides the slices.
         records: the documents.
+        memory_budget: as in `Index.open`.
         bundle: the bundle's folder, remembered in the file so that a search finds it.
         lexical: a tokenizer, to index the words too; see `Index.create_lexical_index`.
         on_progress: called with the number of documents stored so far.
@@ -46,8 +48,11 @@ def build_index(
         if bundle is not None:
             index.remember_bundle(bundle, place)
 
-    build_with(place, lambda staging: Index.open(staging, encoder), fill)
-    return Index.open(place, encoder)
+    def make(staging: Path) -> Index:
+        return Index.open(staging, encoder, memory_budget=memory_budget)
+
+    build_with(place, make, fill)
+    return Index.open(place, encoder, memory_budget=memory_budget)
 
 
 def build_with(place: Path, make: Callable[[Path], Index], fill: Callable[[Index], object]) -> None:

@@ -6,15 +6,18 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy.typing as npt
 
+from edge_mrl.errors import EdgeMrlError
 from edge_mrl.index import batch, bundle_place, lexical, opening, payload_index, segment_store
 from edge_mrl.index import sparse as sparse_store
 from edge_mrl.index.ingest import Incoming, prepare_batch, write_batch
 from edge_mrl.index.layout import IndexLayout, default_layout
 from edge_mrl.index.meta import IndexMeta
+from edge_mrl.index.opening import Opened
+from edge_mrl.index.planned import Follower, follower_for
 from edge_mrl.index.querying import Querying
 from edge_mrl.index.records import Document, DocumentId, Record
 from edge_mrl.index.stats import IndexStats, gather
@@ -33,6 +36,21 @@ class Index(Querying):
     search. An `Index` belongs to the thread that opened it; each thread opens its own.
     """
 
+    def __init__(
+        self,
+        opened: Opened,
+        encoder: TextEncoder | None,
+        memory_budget: int | None = None,
+        follower: Follower | None = None,
+    ) -> None:
+        # What a plan says of the budget needs figures, which an index without one can give.
+        super().__init__(opened, encoder, 0 if follower else memory_budget)
+        self._follower = follower
+        if follower is not None:
+            planned = follower.start(self.stats()).scan_budget_bytes
+            memory_budget = planned if memory_budget is None else min(memory_budget, planned)
+            super().__init__(opened, encoder, memory_budget)
+
     @classmethod
     def open(
         cls,
@@ -41,6 +59,8 @@ class Index(Querying):
         *,
         layout: IndexLayout | None = None,
         memory_budget: int | None = None,
+        profile: object = None,
+        on_plan_change: Callable[[Any], None] | None = None,
     ) -> Self:
         """Open an index; make it where it is missing and an encoder is given.
 
@@ -50,15 +70,34 @@ class Index(Querying):
             layout: for a new index; default the encoder's plan, then `default_layout`.
             memory_budget: bytes that the scan codes may take in memory; default no limit. Where
                 they need more, each search reads them from the file: the same hits, later.
+            profile: a device, as in `Encoder.load`; default the encoder's, if it was loaded with
+                one. The index then obeys the plan for it: the slices of a new index, and the memory
+                for the scan codes. As the index grows the plan is made anew.
+            on_plan_change: called with a `PlanChange` where the new plan differs from the old one.
+                `plan` holds the plan, `plan_advice` what would be better, in words.
 
         Raises:
             IndexFileError: missing without an encoder, damaged, not an index, or of a newer schema.
             IndexMismatchError: the index belongs to another model.
             SliceError: the encoder's vectors are too narrow, or the file has another layout.
-            InputError: the memory budget is no number of bytes.
+            InputError: the memory budget is no number of bytes, or a profile is given without an
+                encoder that can plan.
+            ProfileError: the profile is unknown or wrong.
+            PlanError: the index does not fit the device; says by how much, and what would have to
+                give.
         """
         budget = batch.check_budget(memory_budget)
-        return cls(opening.open_or_make(Path(path), encoder, layout), encoder, budget)
+        follower = follower_for(encoder, profile)
+        if follower is not None:
+            follower.on_change = on_plan_change
+            if layout is None and not Path(path).exists():
+                layout = follower.new_layout()
+        opened = opening.open_or_make(Path(path), encoder, layout)
+        try:
+            return cls(opened, encoder, budget, follower)
+        except EdgeMrlError:
+            opened.store.close()
+            raise
 
     @classmethod
     def create(
@@ -105,6 +144,16 @@ class Index(Querying):
     def layout(self) -> IndexLayout:
         """The slices that the file keeps."""
         return self._meta.layout
+
+    @property
+    def plan(self) -> Any:
+        """The `Plan` that the index obeys now; None where it was opened without a profile."""
+        return None if self._follower is None else self._follower.plan
+
+    @property
+    def plan_advice(self) -> str | None:
+        """What the plan would rather have than this index, in words; None where it is content."""
+        return None if self._follower is None else self._follower.advice
 
     @property
     def bundle(self) -> Path | None:
@@ -320,6 +369,8 @@ class Index(Querying):
             lexical.optimize(self._store)
         self._store.shrink()
         self._searcher.measure()
+        if self._follower is not None:
+            self._follower.grow(self.stats())
 
     def stats(self) -> IndexStats:
         """The index in figures."""
@@ -329,4 +380,6 @@ class Index(Querying):
         prepared = prepare_batch(incoming, self._encoder, self._meta)
         ids = write_batch(self._store, prepared, self._meta, replace=replace)
         self._searcher.measure_if_due()
+        if self._follower is not None and self._follower.is_outgrown(self.count()):
+            self._follower.grow(self.stats())
         return ids

@@ -11,7 +11,7 @@ from pathlib import Path
 LIBRARY = Path(__file__).with_name("_scan.so")
 SOURCE = Path(__file__).with_name("scan.c")
 
-_INTERFACE = 6
+_INTERFACE = 7
 _AT_HWCAP = 16
 
 _pointer = ctypes.c_void_p
@@ -33,6 +33,10 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "emk_search": (
         _int64,
         [ctypes.c_int, _pointer, _pointer, _int64, _pointer, _int64, _pointer, _pointer],
+    ),
+    "emk_scan_share": (
+        _int64,
+        [ctypes.c_int, _pointer, _pointer, _int64, _int64, _pointer, _pointer, _pointer],
     ),
     "emk_search_many": (
         None,

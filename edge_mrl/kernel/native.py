@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +24,18 @@ from edge_mrl.kernel.quantizer import (
     PreparedQuery,
     RowQuery,
     TableQuery,
+    prepare_rows,
 )
 from edge_mrl.kernel.reference import Candidates, IntArray
-from edge_mrl.kernel.room import Room, capacity_for, checked_lengths
-from edge_mrl.kernel.stages import StageList, Turn, check_turns, turn_table
+from edge_mrl.kernel.room import Room, capacity_for, checked_lengths, run_in_threads
+from edge_mrl.kernel.stages import StageList, Turn, check_turns, turn_table, turned
 from edge_mrl.slices import FloatArray
 
 TARGETS = ("scalar", "ssse3", "avx2", "avx512", "neon", "neon-dotprod")
 """Numbered as in scan.c; of those that a CPU has, the last is the fastest."""
+
+LEAST_SHARED_ROWS = 131_072
+"""Starting a thread takes as long as scanning some thousand rows."""
 
 _Integers = npt.NDArray[np.uint8] | npt.NDArray[np.int8]
 
@@ -213,8 +216,10 @@ class NativeKernel:
         )
         return Candidates(work[1, :found].copy(), work[0, :found].copy())
 
-    def search(self, query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
-        """See `reference.search`.
+    def search(
+        self, query: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
+    ) -> Candidates:
+        """See `reference.search`; several threads share a scan of `LEAST_SHARED_ROWS` or more.
 
         Raises:
             ValueError: the query is narrower than a stage, or there is not one number for each.
@@ -223,6 +228,8 @@ class NativeKernel:
         if values.ndim != 1:
             raise ValueError(f"a query of shape {values.shape}")
         kept, capacity = checked_lengths(values.size, stages, keeps)
+        if threads > 1 and stages.stages[0].blocks.rows >= LEAST_SHARED_ROWS:
+            return self._shared_search(values, stages, kept, threads)
         room = _room.of(5 * capacity, stages.scratch)
         count = self._calls["emk_search"](
             self._target,
@@ -236,6 +243,43 @@ class NativeKernel:
         )
         found = room.work[capacity : capacity + count].copy()
         return Candidates(found, room.work[:count].copy())
+
+    def _shared_search(
+        self, values: FloatArray, stages: StageList, kept: list[int], threads: int
+    ) -> Candidates:
+        capacity = capacity_for(kept[0], stages.stages[0].blocks.rows)
+        counter = np.zeros(1, dtype=np.int32)
+        shares: list[tuple[IntArray, IntArray]] = []
+
+        def scan_share() -> None:
+            room = _room.of(4 * capacity, stages.scratch)
+            count = self._calls["emk_scan_share"](
+                self._target,
+                values.ctypes.data,
+                stages.address,
+                kept[0],
+                capacity,
+                room.work_address,
+                room.scratch_address,
+                counter.ctypes.data,
+            )
+            # Appending is atomic.
+            shares.append((room.work[capacity : capacity + count].copy(), room.work[:count].copy()))
+
+        run_in_threads(scan_share, threads)
+        positions = np.concatenate([share[0] for share in shares])
+        scores = np.concatenate([share[1] for share in shares])
+        order = np.argsort(positions)
+        positions, scores = positions[order], scores[order]
+        best = reference.top_positions(scores, kept[0])
+        positions, scores = positions[best], scores[best]
+        falling = np.argsort(-scores, kind="stable")
+        found = Candidates(positions[falling], scores[falling])
+        for stage, keep in zip(stages.stages[1:], kept[1:], strict=True):
+            rotated = turned(values[: stage.dim, None], stage.turns)[:, 0]
+            query = prepare_rows(rotated, stage.bits)
+            found = self.rescore(query, stage.blocks, found.positions, keep)
+        return found
 
     def search_many(
         self, queries: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
@@ -276,12 +320,7 @@ class NativeKernel:
                 found.ctypes.data,
             )
 
-        helpers = [threading.Thread(target=take_some) for _ in range(min(threads, many) - 1)]
-        for helper in helpers:
-            helper.start()
-        take_some()
-        for helper in helpers:
-            helper.join()
+        run_in_threads(take_some, min(threads, many))
         return [
             Candidates(positions[number, :count], scores[number, :count])
             for number, count in enumerate(found.tolist())

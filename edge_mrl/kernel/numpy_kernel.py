@@ -45,8 +45,10 @@ class NumpyKernel:
         """See `reference.rescore`."""
         return reference.rescore(query, blocks, positions, keep)
 
-    def search(self, query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
-        """See `reference.search`."""
+    def search(
+        self, query: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
+    ) -> Candidates:
+        """See `reference.search`; one thread, whatever is asked."""
         return reference.search(query, stages, keeps)
 
     def search_many(

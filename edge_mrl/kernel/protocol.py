@@ -41,8 +41,10 @@ class Kernel(Protocol):
     ) -> Candidates:
         """As `reference.rescore`."""
 
-    def search(self, query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
-        """As `reference.search`."""
+    def search(
+        self, query: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
+    ) -> Candidates:
+        """As `reference.search`, on several threads where the kernel can."""
 
     def search_many(
         self, queries: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1

@@ -1,9 +1,9 @@
-"""Memory that a search needs, kept for the next one."""
+"""Memory that a search needs, kept for the next one, and threads that share it out."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -53,3 +53,13 @@ class Room(threading.local):
             self.scratch = np.empty(scratch, dtype=np.uint8)
             self.scratch_address = self.scratch.ctypes.data
         return self
+
+
+def run_in_threads(work: Callable[[], None], threads: int) -> None:
+    """Run the same work in this thread and threads - 1 others, and wait for all of them."""
+    helpers = [threading.Thread(target=work) for _ in range(threads - 1)]
+    for helper in helpers:
+        helper.start()
+    work()
+    for helper in helpers:
+        helper.join()

@@ -41,12 +41,23 @@ def rank_documents(queries: FloatArray, documents: FloatArray) -> npt.NDArray[np
         (q, min(n, 100)).
     """
     ranked = [
-        np.argsort(
-            -(queries[start : start + _QUERIES_AT_ONCE] @ documents.T), axis=1, kind="stable"
-        )
+        rank(queries[start : start + _QUERIES_AT_ONCE] @ documents.T)
         for start in range(0, len(queries), _QUERIES_AT_ONCE)
     ]
-    return np.concatenate([part[:, :DEPTH] for part in ranked])
+    return np.concatenate(ranked)
+
+
+def rank(scores: FloatArray) -> npt.NDArray[np.intp]:
+    """The places of the 100 largest scores of each row, best first; of equals the lower comes
+    first.
+
+    Args:
+        scores: (q, n) float32.
+
+    Returns:
+        (q, min(n, 100)).
+    """
+    return np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH]
 
 
 def retrieval(
