@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_mrl.cli.encoder_arguments import load_encoder_for
+from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for
 from edge_mrl.cli.output import Progress, format_table, print_json
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index
@@ -64,9 +64,10 @@ def _run_index(arguments: argparse.Namespace) -> int:
     for name in ("variants", "dims", "bits"):
         if getattr(arguments, name):
             raise InputError(f"--{name} is for bundles: an index has its own slices")
-    arguments.bundle, place = None, arguments.bundle
-    arguments.variant = arguments.threads = None
-    encoder = load_encoder_for(place, arguments, threads=1)
+    place: Path = arguments.bundle
+    defaults = argparse.ArgumentParser()
+    add_encoder_arguments(defaults, optional_bundle=True)
+    encoder = load_encoder_for(place, defaults.parse_args([]), threads=1)
     progress = Progress("asking", None, "queries")
     with Index.open(place, encoder) as index:
         report = compare(index, arguments.data, on_progress=progress.update)
