@@ -9,7 +9,7 @@ from pathlib import Path
 
 PACKAGES = (
     *("edge-mrl", "numpy", "tokenizers", "onnxruntime", "wordllama", "faiss-cpu"),
-    *("uvicorn", "starlette"),
+    *("bm25s", "tantivy", "uvicorn", "starlette"),
 )
 
 

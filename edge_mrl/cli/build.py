@@ -21,6 +21,7 @@ from edge_mrl.cli.vector_arguments import (
 from edge_mrl.corpus import Corpus
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index, IndexStats, build_index, build_with, default_layout
+from edge_mrl.index.lexical import TOKENIZERS
 from edge_mrl.planning import Plan
 from edge_mrl.vector_files import VectorFile, add_vector_file
 
@@ -40,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dims", metavar="A,B", help="the sizes it was trained for (default: the vectors' width)"
     )
     add_encoder_arguments(parser, optional_bundle=False)
+    parser.add_argument(
+        "--lexical",
+        choices=tuple(TOKENIZERS),
+        help="index the words of the documents too, cut by this tokenizer, for BM25",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an index that is there")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -94,6 +100,7 @@ def _from_corpus(
         encoder,
         corpus.records(),
         bundle=arguments.bundle,
+        lexical=arguments.lexical,
         memory_budget=arguments.memory_budget,
         on_progress=progress.update,
     ) as index:
@@ -118,6 +125,8 @@ def _from_vectors(arguments: argparse.Namespace) -> IndexStats:
         )
 
     def fill(index: Index) -> None:
+        if arguments.lexical is not None:
+            index.create_lexical_index(arguments.lexical)
         add_vector_file(index, file, on_progress=progress.update)
         if arguments.bundle is not None:
             index.remember_bundle(arguments.bundle, arguments.index)

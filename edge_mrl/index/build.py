@@ -17,6 +17,7 @@ def build_index(
     records: Iterable[Record],
     *,
     bundle: Path | None = None,
+    lexical: str | None = None,
     memory_budget: int | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Index:
@@ -28,6 +29,7 @@ def build_index(
         records: the documents.
         memory_budget: as in `Index.open`.
         bundle: the bundle's folder, remembered in the file so that a search finds it.
+        lexical: a tokenizer, to index the words too; see `Index.create_lexical_index`.
         on_progress: called with the number of documents stored so far.
 
     Returns:
@@ -40,6 +42,8 @@ def build_index(
     """
 
     def fill(index: Index) -> None:
+        if lexical is not None:
+            index.create_lexical_index(lexical)
         index.add_stream(records, on_progress=on_progress)
         if bundle is not None:
             index.remember_bundle(bundle, place)

@@ -11,22 +11,23 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from edge_mrl.errors import EdgeMrlError
-from edge_mrl.index import batch, bundle_place, opening, segment_store
-from edge_mrl.index.hit import Hit
-from edge_mrl.index.ingest import Incoming, prepare_batch, query_vector, write_batch
+from edge_mrl.index import batch, bundle_place, lexical, opening, payload_index, segment_store
+from edge_mrl.index import sparse as sparse_store
+from edge_mrl.index.ingest import Incoming, prepare_batch, write_batch
 from edge_mrl.index.layout import IndexLayout, default_layout
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.opening import Opened
 from edge_mrl.index.planned import Follower, follower_for
+from edge_mrl.index.querying import Querying
 from edge_mrl.index.records import Document, DocumentId, Record
-from edge_mrl.index.searcher import Searcher
 from edge_mrl.index.stats import IndexStats, gather
 from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.retrieval.request import SparseVector
 
 _Path = str | os.PathLike[str]
 
 
-class Index:
+class Index(Querying):
     """Documents, searchable by meaning, in one file.
 
     Make one with `Index.open` or `Index.create`, and close it or use it in a ``with`` statement.
@@ -42,16 +43,13 @@ class Index:
         memory_budget: int | None = None,
         follower: Follower | None = None,
     ) -> None:
-        self._store = opened.store
-        self._meta = opened.meta
-        self._encoder = encoder
-        self._follower = follower
         # What a plan says of the budget needs figures, which an index without one can give.
-        self._searcher = Searcher(opened.store, opened.meta.layout, 0 if follower else None)
+        super().__init__(opened, encoder, 0 if follower else memory_budget)
+        self._follower = follower
         if follower is not None:
             planned = follower.start(self.stats()).scan_budget_bytes
             memory_budget = planned if memory_budget is None else min(memory_budget, planned)
-        self._searcher = Searcher(opened.store, opened.meta.layout, memory_budget)
+            super().__init__(opened, encoder, memory_budget)
 
     @classmethod
     def open(
@@ -200,6 +198,7 @@ class Index:
         ids: Sequence[DocumentId] | None = None,
         metadata: Sequence[dict[str, object] | None] | None = None,
         vectors: npt.ArrayLike | None = None,
+        sparse: Sequence[SparseVector | None] | None = None,
     ) -> list[DocumentId]:
         """Add documents, all or none; they are on the disk when this returns.
 
@@ -209,6 +208,7 @@ class Index:
             metadata: n JSON objects.
             vectors: (n, d) numbers, d the width of the index or a trained size not below the stored
                 one.
+            sparse: n sparse vectors that go with the documents; None where one has none.
 
         Returns:
             The n ids.
@@ -217,7 +217,7 @@ class Index:
             InputError: anything above does not hold, or an id is taken. Nothing was added.
             IndexFileError: the file cannot be written, or another process keeps writing.
         """
-        return self._put(Incoming(texts, ids, metadata, vectors), replace=False)
+        return self._put(Incoming(texts, ids, metadata, vectors, sparse), replace=False)
 
     def upsert(
         self,
@@ -226,9 +226,10 @@ class Index:
         ids: Sequence[DocumentId] | None = None,
         metadata: Sequence[dict[str, object] | None] | None = None,
         vectors: npt.ArrayLike | None = None,
+        sparse: Sequence[SparseVector | None] | None = None,
     ) -> list[DocumentId]:
         """As `add`, but a document whose id is taken is replaced."""
-        return self._put(Incoming(texts, ids, metadata, vectors), replace=True)
+        return self._put(Incoming(texts, ids, metadata, vectors, sparse), replace=True)
 
     def add_stream(
         self,
@@ -299,25 +300,61 @@ class Index:
             found = self._store.documents_by_id(wanted)
         return [found[id_] for id_ in wanted if id_ in found]
 
-    def search(self, query: str | npt.ArrayLike, k: int = 10, *, exact: bool = False) -> list[Hit]:
-        """The documents most like a query, best first; equal scores by the order of adding.
+    def create_payload_index(self, key: str) -> None:
+        """Index a metadata key, so that filters on it need not read every document.
+
+        Conditions of `must`, and of `should` where all of them are on indexed keys, are looked up.
 
         Args:
-            query: a text (needs the encoder), or a vector of the width of the index.
-            k: hits wanted, 1 or more; fewer come back from a smaller index.
-            exact: compare with every stored vector, not only with a shortlist.
+            key: as in a filter, e.g. ``author.name`` or ``tags[].name``.
 
         Raises:
-            InputError: `k` or the query cannot be used.
-            IndexFileError: the file is damaged; names the document where it is one.
+            InputError: the key cannot be read.
+            IndexFileError: the file cannot be written, or the metadata in it is damaged.
         """
-        batch.check_k(k)
-        vector = query_vector(query, self._encoder, self._meta)
+        with self._store.write():
+            payload_index.create(self._store, key)
+
+    def delete_payload_index(self, key: str) -> None:
+        """Remove what `create_payload_index` made; does nothing where there is none."""
+        with self._store.write():
+            payload_index.drop(self._store, key)
+
+    @property
+    def payload_indexes(self) -> tuple[str, ...]:
+        """The metadata keys that are indexed, sorted."""
         with self._store.read():
-            found = self._searcher.exact(vector, k) if exact else self._searcher.funnel(vector, k)
-            documents = self._store.documents_by_row([item.row for item in found])
-        self._searcher.keep_repairs()
-        return [Hit.of(documents[item.row], item.score) for item in found]
+            return tuple(sorted(payload_index.keys(self._store)))
+
+    def create_lexical_index(self, tokenizer: str = "unicode61") -> None:
+        """Index the words of all documents, for BM25; kept in step with them from then on.
+
+        Made anew where there is one already. Words take about half a byte for each byte of text;
+        see docs/retrieval.md.
+
+        Args:
+            tokenizer: ``"unicode61"`` cuts words at anything that is no letter or digit and drops
+                accents; ``"porter"`` takes English words by their stems on top; ``"trigram"`` takes
+                every three letters, for scripts without spaces and for parts of words.
+
+        Raises:
+            InputError: there is no such tokenizer.
+            IndexFileError: the file cannot be written, or this SQLite has no FTS5.
+        """
+        name = lexical.check_tokenizer(tokenizer)
+        with self._store.write():
+            lexical.create(self._store, name)
+
+    def delete_lexical_index(self) -> None:
+        """Remove what `create_lexical_index` made; does nothing where there is none."""
+        with self._store.write():
+            lexical.drop(self._store)
+
+    @property
+    def lexical_index(self) -> str | None:
+        """The tokenizer of the lexical index; None where there is none."""
+        with self._store.read():
+            return lexical.tokenizer(self._store)
 
     def optimize(self) -> None:
         """Free the space of deleted documents, repack the scan codes, measure the shortlist anew.
@@ -328,6 +365,8 @@ class Index:
         with self._store.write():
             self._store.recount()
             segment_store.rebuild(self._store, self.layout)
+            sparse_store.rebuild(self._store)
+            lexical.optimize(self._store)
         self._store.shrink()
         self._searcher.measure()
         if self._follower is not None:
