@@ -1,8 +1,6 @@
-"""What each stage of a query did, as a table and as plain values."""
+"""What each stage of a query did, as a table."""
 
 from __future__ import annotations
-
-from dataclasses import asdict
 
 from edge_mrl.cli.output import format_bytes, format_table
 from edge_mrl.retrieval import Explanation
@@ -38,8 +36,3 @@ def format_explanation(explanation: Explanation) -> str:
         )
     )
     return format_table(_HEADER, rows)
-
-
-def explanation_as_json(explanation: Explanation) -> list[dict[str, object]]:
-    """One object a stage."""
-    return [asdict(stage) for stage in explanation.stages]

@@ -6,22 +6,34 @@ import argparse
 import shutil
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
-from edge_mrl.cli.explain_table import explanation_as_json, format_explanation
+from edge_mrl.cli.explain_table import format_explanation
+from edge_mrl.cli.json_argument import json_argument
 from edge_mrl.cli.output import print_json
 from edge_mrl.cli.vector_arguments import query_vector
 from edge_mrl.errors import InputError
 from edge_mrl.index import Hit, Index, QueryResult
 from edge_mrl.index.batch import check_k
-from edge_mrl.retrieval import Lexical, Prefetch, SimilarTo
-from edge_mrl.retrieval.json_text import filter_from_json
+from edge_mrl.retrieval import (
+    Filter,
+    Lexical,
+    Prefetch,
+    Question,
+    SimilarTo,
+    parse_filter,
+    parse_question,
+)
+from edge_mrl.retrieval.question_parser import parse_query_value
 from edge_mrl.retrieval.request import QueryValue
 from edge_mrl.slices import Slice
 
 _BRANCH = 100
 """Documents that each branch of a fusion hands on, or ten times the hits wanted."""
+_STAGED = ("using", "funnel", "fusion", "score_threshold", "group_by", "offset", "similar_to")
+"""Flags that an exact search has no use for."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +45,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="V",
         help="search with a vector instead: a JSON list of numbers, or a file that holds one",
     )
-    parser.add_argument("-k", type=int, default=10, help="hits wanted (default 10)")
+    parser.add_argument(
+        "--sparse",
+        metavar="JSON",
+        help='search with a sparse vector instead: {"indices": [3, 17], "values": [0.5, 2]}, or a '
+        "file that holds one",
+    )
+    parser.add_argument(
+        "--query",
+        dest="json_query",
+        metavar="JSON",
+        help="a whole query with its stages and branches instead, as docs/retrieval.md says, or a "
+        "file that holds one",
+    )
+    parser.add_argument("-k", type=int, help="hits wanted (default 10)")
     parser.add_argument("--offset", type=int, default=0, help="hits to leave out, for paging")
     parser.add_argument("--exact", action="store_true", help="compare with every vector")
     parser.add_argument(
@@ -73,65 +98,86 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
-    if (arguments.query is None) == (arguments.vector is None):
-        raise InputError("give what is searched for: words, or --vector")
-    filter_ = None if arguments.filter is None else filter_from_json(arguments.filter, "--filter")
-    stages = _funnel(arguments.funnel)
-    check_k(arguments.k)
-    words_alone = arguments.using == "lexical" and stages is None and arguments.fusion is None
+    question = _question(arguments)
     encoder = None
-    if arguments.vector is None and not arguments.similar_to and not words_alone:
+    if question.embeds:
         # More threads than one make a single short text slower.
         encoder = load_encoder_for(arguments.index, arguments, threads=1)
     with open_index(arguments.index, encoder, arguments) as index:
-        if arguments.exact:
-            _refuse_with_exact(arguments)
-            asked = arguments.query if arguments.vector is None else query_vector(arguments.vector)
-            result = QueryResult(index.search(asked, arguments.k, filter=filter_, exact=True))
-        else:
-            prefetch: Sequence[Prefetch] = () if stages is None else (stages,)
-            if arguments.fusion is not None:
-                limit = max(_BRANCH, 10 * (arguments.k + arguments.offset))
-                dense = Prefetch(prefetch=prefetch, using="dense", limit=limit)
-                prefetch = (dense, Prefetch(using="lexical", limit=limit))
-            result = index.query(
-                _query(index, arguments),
-                prefetch=prefetch,
-                using=arguments.using,
-                fusion=arguments.fusion,
-                limit=arguments.k,
-                offset=arguments.offset,
-                filter=filter_,
-                score_threshold=arguments.score_threshold,
-                group_by=arguments.group_by,
-                explain=arguments.explain,
-            )
+        if isinstance(question.query, SimilarTo):
+            question = replace(question, query=_document(index, question.query))
+        result = index.ask(question)
     if arguments.json:
-        print_json(result_as_json(result))
+        print_json(result.as_json())
     else:
         _show(result)
     return 0
 
 
-def _refuse_with_exact(arguments: argparse.Namespace) -> None:
-    for name in ("using", "funnel", "fusion", "score_threshold", "group_by"):
-        if getattr(arguments, name) is not None:
-            raise InputError(f"--exact and --{name.replace('_', '-')} do not go together")
-    for name in ("offset", "similar_to", "explain"):
-        if getattr(arguments, name):
-            raise InputError(f"--exact and --{name.replace('_', '-')} do not go together")
+def _question(arguments: argparse.Namespace) -> Question:
+    """What the flags ask, or what `--query` says."""
+    given = [arguments.query, arguments.vector, arguments.sparse, arguments.json_query]
+    if sum(value is not None for value in given) != 1:
+        raise InputError("give what is searched for: words, --vector, --sparse or --query")
+    if arguments.json_query is not None:
+        _refuse_beside("--query", arguments, (*_STAGED, "filter", "exact"))
+        if arguments.k is not None:
+            raise InputError('--query and -k do not go together: write "limit" in the query')
+        value = json_argument(arguments.json_query, "--query")
+        question = parse_question(value, "--query")
+        return replace(question, explain=question.explain or arguments.explain)
+    if arguments.exact:
+        _refuse_beside("--exact", arguments, (*_STAGED, "explain"))
+    stages = _funnel(arguments.funnel)
+    k = 10 if arguments.k is None else check_k(arguments.k)
+    prefetch: Sequence[Prefetch] = () if stages is None else (stages,)
+    if arguments.fusion is not None:
+        limit = max(_BRANCH, 10 * (k + arguments.offset))
+        dense = Prefetch(prefetch=prefetch, using="dense", limit=limit)
+        prefetch = (dense, Prefetch(using="lexical", limit=limit))
+    return Question(
+        query=_query(arguments),
+        prefetch=prefetch,
+        using=arguments.using,
+        fusion=arguments.fusion,
+        limit=k,
+        offset=arguments.offset,
+        filter=_filter(arguments.filter),
+        score_threshold=arguments.score_threshold,
+        group_by=arguments.group_by,
+        explain=arguments.explain,
+        exact=arguments.exact,
+    )
 
 
-def _query(index: Index, arguments: argparse.Namespace) -> QueryValue:
-    if arguments.vector is not None:
+def _refuse_beside(flag: str, arguments: argparse.Namespace, others: Sequence[str]) -> None:
+    for name in others:
+        if getattr(arguments, name) not in (None, False, 0):
+            raise InputError(f"{flag} and --{name.replace('_', '-')} do not go together")
+
+
+def _filter(text: str | None) -> Filter | None:
+    return None if text is None else parse_filter(json_argument(text, "--filter"), "--filter")
+
+
+def _query(arguments: argparse.Namespace) -> QueryValue:
+    if arguments.query is None:
         if arguments.similar_to:
-            raise InputError("--similar-to takes the id of a document, not --vector")
-        return query_vector(arguments.vector)
+            raise InputError("--similar-to takes the id of a document, and no vector")
+        if arguments.vector is not None:
+            return query_vector(arguments.vector)
+        return parse_query_value(json_argument(arguments.sparse, "--sparse"), "--sparse")
+    text: str = arguments.query
     if arguments.similar_to:
-        text: str = arguments.query
-        number = text.removeprefix("-").isdecimal() and not index.get([text])
-        return SimilarTo(int(text) if number else text)
-    return Lexical(arguments.query) if arguments.using == "lexical" else str(arguments.query)
+        return SimilarTo(text)
+    return Lexical(text) if arguments.using == "lexical" else text
+
+
+def _document(index: Index, asked: SimilarTo) -> SimilarTo:
+    """A command line has no way to tell the id 7 from "7": the document that is there is meant."""
+    text = str(asked.id)
+    number = text.removeprefix("-").isdecimal() and not index.get([text])
+    return SimilarTo(int(text)) if number else asked
 
 
 def _funnel(text: str | None) -> Prefetch | None:
@@ -163,16 +209,3 @@ def _show(result: QueryResult) -> None:
 def _line(hit: Hit, width: int) -> str:
     line = f"{hit.score:.3f}  {hit.id}  {' '.join(hit.text.split())}"
     return textwrap.shorten(line, width, placeholder=" ...")
-
-
-def result_as_json(result: QueryResult) -> dict[str, object]:
-    """A result as plain values for a JSON document."""
-    found: dict[str, object] = {"hits": [hit.as_json() for hit in result.hits]}
-    if result.groups is not None:
-        found["groups"] = [
-            {"value": group.value, "hits": [hit.as_json() for hit in group.hits]}
-            for group in result.groups
-        ]
-    if result.explanation is not None:
-        found["stages"] = explanation_as_json(result.explanation)
-    return found

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy.typing as npt
 
-from edge_mrl.errors import InputError
 from edge_mrl.index import batch
 from edge_mrl.index.asking import Asker
 from edge_mrl.index.dense import Dense
@@ -25,7 +24,8 @@ from edge_mrl.retrieval.explain import Explanation
 from edge_mrl.retrieval.filter_parser import parse_filter
 from edge_mrl.retrieval.filters import Filter
 from edge_mrl.retrieval.grouping import Group, grouped
-from edge_mrl.retrieval.keys import Step, check_key, parse_key
+from edge_mrl.retrieval.keys import Step, parse_key
+from edge_mrl.retrieval.question import Question
 from edge_mrl.retrieval.ranking import Ranking
 from edge_mrl.retrieval.request import (
     Fusion,
@@ -33,10 +33,8 @@ from edge_mrl.retrieval.request import (
     QueryValue,
     SimilarTo,
     UsingLike,
-    check_count,
-    read_fusion,
-    read_using,
 )
+from edge_mrl.slices import FloatArray
 
 FilterLike = Filter | Mapping[str, object]
 
@@ -54,6 +52,18 @@ class QueryResult:
     hits: list[Hit]
     groups: list[Group[Hit]] | None = None
     explanation: Explanation | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values for a JSON document: hits, and groups and stages where there are any."""
+        found: dict[str, object] = {"hits": [hit.as_json() for hit in self.hits]}
+        if self.groups is not None:
+            found["groups"] = [
+                {"value": group.value, "hits": [hit.as_json() for hit in group.hits]}
+                for group in self.groups
+            ]
+        if self.explanation is not None:
+            found["stages"] = self.explanation.as_json()
+        return found
 
 
 class Querying:
@@ -100,9 +110,13 @@ class Querying:
         """
         batch.check_k(k)
         checked = None if filter is None else parse_filter(filter)
-        vector = query_vector(query, self._encoder, self._meta)
+        return self._search(query_vector(query, self._encoder, self._meta), k, checked, exact=exact)
+
+    def _search(
+        self, vector: FloatArray, k: int, filter_: Filter | None, *, exact: bool
+    ) -> list[Hit]:
         with self._store.read():
-            allowed = self._allowed(checked)
+            allowed = self._allowed(filter_)
             if exact:
                 found = self._dense.exact(vector, self._meta.layout.stored, k, allowed)
             else:
@@ -156,37 +170,48 @@ class Querying:
             SliceError: a slice needs more than is stored.
             IndexFileError: the file is damaged.
         """
-        check_count(limit, "limit", 1)
-        check_count(offset, "offset", 0)
-        check_count(group_size, "group_size", 1)
-        steps = None if group_by is None else parse_key(check_key(group_by), "group_by")
-        wanted = limit + offset if steps is None else (limit + offset) * group_size
-        # What a document is like is itself, too.
-        extra = 1 if isinstance(query, SimilarTo) else 0
-        root = Prefetch(
-            limit=check_count(wanted + extra, "limit and offset together", 1),
-            prefetch=prefetch,
-            query=query,
-            using=None if using is None else read_using(using),
-            fusion=None if fusion is None else read_fusion(fusion),
-            filter=filter,
-            score_threshold=score_threshold,
+        question = Question(
+            query,
+            prefetch,
+            using,
+            fusion,
+            limit,
+            offset,
+            filter,
+            score_threshold,
+            group_by,
+            group_size,
+            explain,
         )
-        if query is None and fusion is None:
-            raise InputError("there is nothing to look for: give a text, a vector or another query")
+        return self.ask(question)
+
+    def ask(self, question: Question) -> QueryResult:
+        """`query`, or an exact `search`, with its arguments as one value, such as
+        `retrieval.parse_question` reads from JSON.
+
+        Raises:
+            EdgeMrlError: as `query` and `search`.
+        """
+        query, limit, offset = question.query, question.limit, question.offset
         asker = Asker(self._store, self._meta, self._encoder)
-        node = Node(root, None, Filter(), asker)
+        if question.exact:
+            filter_ = None if question.filter is None else parse_filter(question.filter)
+            return QueryResult(self._search(asker.dense(query), limit, filter_, exact=True))
+        key = question.group_by
+        steps = None if key is None else parse_key(key, "group_by")
+        node = Node(question.root, None, Filter(), asker)
         own = asker.likeness(query).row if isinstance(query, SimilarTo) else None
-        run = QueryRun(self._searches, explain=explain)
+        run = QueryRun(self._searches, explain=question.explain)
         with self._store.read():
             groups: list[Group[Hit]] | None = None
             if steps is None:
                 found = _without(run.run(node), own).part(offset, offset + limit)
                 hits = self._hits(found)
             else:
-                groups = self._groups(run, node, own, steps, limit + offset, group_size)[offset:]
+                size = question.group_size
+                groups = self._groups(run, node, own, steps, limit + offset, size)[offset:]
                 hits = [hit for group in groups for hit in group.hits]
-            explanation = self._explained(run) if explain else None
+            explanation = self._explained(run) if question.explain else None
         self._searcher.keep_repairs()
         return QueryResult(hits, groups, explanation)
 

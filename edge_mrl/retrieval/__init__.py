@@ -1,7 +1,8 @@
 """What a query asks for, and how its parts are put together. Pure: no file, no SQL, no vectors of
 documents.
 
-Reading order: filters and filter_parser (which documents), request (branches and stages), fusion
+Reading order: filters and filter_parser (which documents), request (branches and stages), question
+and question_parser (a whole query, and as JSON), fusion
 (one list of several), explain (what each stage did). `edge_mrl.index` carries queries out.
 """
 
@@ -21,7 +22,10 @@ from edge_mrl.retrieval.filters import (
     Range,
 )
 from edge_mrl.retrieval.grouping import Group
-from edge_mrl.retrieval.request import Dbsf, Lexical, Prefetch, Rrf, SimilarTo, SparseVector
+from edge_mrl.retrieval.question import Question
+from edge_mrl.retrieval.question_parser import QuestionError, parse_question
+from edge_mrl.retrieval.request import Dbsf, Lexical, Prefetch, Rrf, SimilarTo
+from edge_mrl.retrieval.sparse_vector import SparseVector
 
 __all__ = [
     "Dbsf",
@@ -39,10 +43,13 @@ __all__ = [
     "MinShould",
     "Nested",
     "Prefetch",
+    "Question",
+    "QuestionError",
     "Range",
     "Rrf",
     "SimilarTo",
     "SparseVector",
     "Stage",
     "parse_filter",
+    "parse_question",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 TOP = 10
 
@@ -78,3 +78,7 @@ class Explanation:
     def milliseconds(self) -> float:
         """Of all stages; texts are embedded before them."""
         return sum(stage.milliseconds for stage in self.stages)
+
+    def as_json(self) -> list[dict[str, object]]:
+        """Plain values for a JSON document, one object a stage."""
+        return [asdict(stage) for stage in self.stages]

@@ -12,7 +12,7 @@ from edge_mrl.errors import EdgeMrlError, IndexFileError, InputError, SliceError
 from edge_mrl.serve.followed import FollowedIndex
 from edge_mrl.serve.http_error import HttpError
 from edge_mrl.serve.requests import ServedModel, parse_embeddings, parse_search
-from edge_mrl.serve.responses import embeddings_body, hits_body
+from edge_mrl.serve.responses import embeddings_body, result_body
 from edge_mrl.slices import prefix
 
 
@@ -102,8 +102,7 @@ class Engine:
             raise HttpError(404, "this server has no index: start it with --index")
         asked = parse_search(body)
         with _explained("query"):
-            index = self._index.current()
-            return hits_body(index.search(asked.query, asked.limit, exact=asked.exact))
+            return result_body(self._index.current().ask(asked))
 
 
 @contextmanager

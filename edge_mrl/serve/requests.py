@@ -1,7 +1,7 @@
 """From a request's body to what is asked. Pure.
 
-Field by field as in OpenAI's reference of `POST /v1/embeddings`; the fields of a search have the
-names that Qdrant's Query API gives them."""
+Field by field as in OpenAI's reference of `POST /v1/embeddings`; a search is read by
+`retrieval.question_parser`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn, cast
 
 from edge_mrl.errors import InputError
+from edge_mrl.retrieval import Question, QuestionError, parse_question
 from edge_mrl.schema import Table
 from edge_mrl.serve.http_error import HttpError, about
 from edge_mrl.slices import MAX_DIM, check_trained
@@ -17,8 +18,8 @@ from edge_mrl.slices import MAX_DIM, check_trained
 MAX_INPUTS = 2048
 """Texts in one request, as in OpenAI's API."""
 
-DEFAULT_HITS = 10
 MAX_HITS = 10_000
+"""Documents that any stage of a search may hand on."""
 
 InputType = Literal["query", "document"]
 Encoding = Literal["float", "base64"]
@@ -57,33 +58,17 @@ class EmbeddingsRequest:
     input_type: InputType | None
 
 
-@dataclass(frozen=True, slots=True)
-class SearchRequest:
-    """`POST /search`.
-
-    Attributes:
-        query: a text or a vector.
-        limit: hits wanted.
-        exact: compare with every stored vector.
-    """
-
-    query: str | list[float]
-    limit: int
-    exact: bool
-
-
-def parse_object(body: bytes) -> Table:
-    """The JSON object in a body.
+def parse_json(body: bytes) -> object:
+    """The values in a body.
 
     Raises:
-        HttpError: 400, it is none.
+        HttpError: 400, it is not JSON.
     """
     try:
-        found = json.loads(body, parse_constant=_refuse_constant)
+        found: object = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise HttpError(400, f"the body is not JSON ({error}): send one JSON object") from error
-    with about(None):
-        return Table(found, "the request", InputError)
+    return found
 
 
 def parse_embeddings(body: bytes, model: ServedModel) -> EmbeddingsRequest:
@@ -92,8 +77,8 @@ def parse_embeddings(body: bytes, model: ServedModel) -> EmbeddingsRequest:
     Raises:
         HttpError: 400, a field is missing, unknown or wrong; 404, the model is another one.
     """
-    table = parse_object(body)
     with about(None):
+        table = Table(parse_json(body), "the request", InputError)
         table.only("input", "model", "dimensions", "encoding_format", "user", "input_type")
     with about("model"):
         name = table.text("model")
@@ -115,20 +100,16 @@ def parse_embeddings(body: bytes, model: ServedModel) -> EmbeddingsRequest:
     )
 
 
-def parse_search(body: bytes) -> SearchRequest:
-    """Read a search.
+def parse_search(body: bytes) -> Question:
+    """Read a search, whole: see `retrieval.question_parser`.
 
     Raises:
         HttpError: 400, a field is missing, unknown or wrong.
     """
-    table = parse_object(body)
-    with about(None):
-        table.only("query", "limit", "exact")
-    with about("limit"):
-        limit = table.optional_integer("limit", 1, MAX_HITS) or DEFAULT_HITS
-    with about("exact"):
-        exact = "exact" in table and table.flag("exact")
-    return SearchRequest(_query(table), limit, exact)
+    try:
+        return parse_question(parse_json(body), most=MAX_HITS)
+    except QuestionError as error:
+        raise HttpError(400, str(error), param=error.field) from error
 
 
 def check_model(name: str, model: ServedModel) -> None:
@@ -172,19 +153,6 @@ def _texts(table: Table) -> list[str]:
             if not isinstance(text, str) or not text:
                 table.fail(f"the field 'input' holds no text at position {number}: leave it out")
         return cast("list[str]", texts)
-
-
-def _query(table: Table) -> str | list[float]:
-    value = table.get("query")
-    with about("query"):
-        if isinstance(value, str) and value:
-            return value
-        numbers = isinstance(value, list) and all(
-            isinstance(item, int | float) and not isinstance(item, bool) for item in value
-        )
-        if not numbers or not value:
-            table.fail("the field 'query' must be a text or a list of numbers")
-    return cast("list[float]", value)
 
 
 def _refuse_constant(name: str) -> NoReturn:

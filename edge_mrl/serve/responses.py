@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Sequence
 
-from edge_mrl.index.hit import Hit
+from edge_mrl.index.querying import QueryResult
 from edge_mrl.serve.requests import Encoding, ServedModel
 from edge_mrl.slices import FloatArray
 
@@ -40,9 +40,9 @@ def embeddings_body(vectors: FloatArray, encoding: Encoding, model: str, tokens:
     )
 
 
-def hits_body(hits: Sequence[Hit]) -> bytes:
-    """The answer of `/search`: hits as `edge-mrl search --json` prints them."""
-    return _json({"hits": [hit.as_json() for hit in hits]})
+def result_body(result: QueryResult) -> bytes:
+    """The answer of `/search`, as `edge-mrl search --json` prints it."""
+    return _json(result.as_json())
 
 
 def model_body(model: ServedModel) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 from edge_mrl.cli.main import main
 from edge_mrl.encoder import Encoder
 from edge_mrl.index import Index
-from edge_mrl.retrieval import Lexical, Prefetch, SimilarTo
+from edge_mrl.retrieval import Lexical, Prefetch, Rrf, SimilarTo
 
 TEXTS = {
     "heron": ("The heron waits in the reeds.", "bird"),
@@ -103,6 +103,9 @@ def test_groups_and_stages_are_shown(built, capsys):
     [
         (["--filter", "{must}"], "--filter is not JSON"),
         (["--filter", '{"must": [{"key": 1}]}'], "--filter.must[0].key must be a text"),
+        (["--filter", '{"must": 1}'], "--filter.must must be a list"),
+        (["--filter", "none.json"], "--filter: cannot read none.json"),
+        (["--sparse", "{}"], "give what is searched for"),
         (["--using", "63x8"], "not trained for 63"),
         (["--using", "bm25"], "using must be a slice"),
         (["--funnel", "64x8"], "--funnel: cannot read '64x8'"),
@@ -114,6 +117,41 @@ def test_groups_and_stages_are_shown(built, capsys):
 )
 def test_wrong_flags_get_a_sentence(built, capsys, flags, message):
     assert main(["search", str(built), ASKED, *flags]) == 2
+    assert message in capsys.readouterr().err
+
+
+TREE = {
+    "query": ASKED,
+    "prefetch": [{"using": "64x8", "limit": 4}, {"using": "lexical", "limit": 4}],
+    "fusion": {"rrf": {"k": 2}},
+    "limit": 3,
+}
+
+
+def test_a_whole_query_as_json_in_place_and_in_a_file(built, index, capsys, tmp_path):
+    branches = [Prefetch((64, 8), 4), Prefetch(using="lexical", limit=4)]
+    found = index.query(ASKED, prefetch=branches, fusion=Rrf(k=2), limit=3)
+    (tmp_path / "query.json").write_text(json.dumps(TREE))
+    for written in (json.dumps(TREE), str(tmp_path / "query.json")):
+        out = search(capsys, built, "--query", written, "--explain")
+        assert [(hit["id"], hit["score"]) for hit in out["hits"]] == as_pairs(found)
+        assert out["stages"][-1]["name"] == "rrf k=2"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--query", "{"], "--query is not JSON"),
+        (["--query", '{"prefetch": [{"limit": 0}]}'], "--query.prefetch[0].limit must be"),
+        (["--query", '{"limit": 3}'], "--query: there is nothing to look for"),
+        (["--query", json.dumps(TREE), "-k", "3"], "--query and -k do not go together"),
+        (["--query", json.dumps(TREE), "--offset", "3"], "--query and --offset do not go"),
+        (["--sparse", '{"indices": [1, 1], "values": [1, 2]}'], "--sparse: a sparse vector has"),
+        (["--sparse", "[1]"], "--sparse: cannot read [1]"),
+    ],
+)
+def test_wrong_json_gets_a_sentence(built, capsys, flags, message):
+    assert main(["search", str(built), *flags]) == 2
     assert message in capsys.readouterr().err
 
 

@@ -16,7 +16,6 @@ from edge_mrl.retrieval import (
     parse_filter,
 )
 from edge_mrl.retrieval.filters import as_dict
-from edge_mrl.retrieval.json_text import filter_from_json
 
 EVERYTHING = {
     "must": [
@@ -106,11 +105,3 @@ for _ in range(40):
 def test_the_path_of_what_is_wrong_is_named(wrong, path):
     with pytest.raises(InputError, match=path):
         parse_filter(wrong)
-
-
-def test_json_text():
-    assert filter_from_json('{"must": []}', "--filter") == Filter()
-    with pytest.raises(InputError, match=r"^--filter is not JSON"):
-        filter_from_json("{must: []}", "--filter")
-    with pytest.raises(InputError, match=r"^--filter\.must must be a list"):
-        filter_from_json('{"must": 1}', "--filter")

@@ -14,6 +14,7 @@ MODEL = ServedModel("m", (64, 128), 0)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=5)
 NAMES = ["input", "model", "dimensions", "encoding_format", "user", "input_type", "query", "limit"]
+SEARCH = ["query", "prefetch", "using", "fusion", "limit", "offset", "filter", "exact", "group_by"]
 
 
 @given(
@@ -22,7 +23,7 @@ NAMES = ["input", "model", "dimensions", "encoding_format", "user", "input_type"
     | st.dictionaries(st.sampled_from(NAMES), VALUES).map(
         lambda fields: json.dumps({"model": "m", "input": "x"} | fields).encode()
     )
-    | st.dictionaries(st.sampled_from(["query", "limit", "exact"]), VALUES).map(
+    | st.dictionaries(st.sampled_from(SEARCH), VALUES).map(
         lambda fields: json.dumps(fields).encode()
     )
 )
@@ -32,7 +33,7 @@ def test_any_body(body):
             parsed = parse()
         except HttpError as error:
             assert error.status in (400, 404)
-            assert error.param is None or error.param in [*NAMES, "exact"]
+            assert error.param is None or error.param in [*NAMES, *SEARCH]
             assert set(json.loads(error.body())["error"]) == {"message", "type", "param", "code"}
         else:
             if hasattr(parsed, "texts"):
@@ -40,7 +41,7 @@ def test_any_body(body):
                 assert all(isinstance(text, str) and text for text in parsed.texts)
                 assert parsed.dim in MODEL.dims
             else:
-                assert parsed.query
+                assert parsed.query or parsed.fusion
                 assert parsed.limit >= 1
 
 

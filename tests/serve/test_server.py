@@ -81,12 +81,12 @@ def test_embeddings_that_cannot_be(server, change, param, words):
 @pytest.mark.parametrize(
     ("change", "param", "words"),
     [
-        ({"query": ""}, "query", "a text or a list of numbers"),
-        ({"query": []}, "query", "a text or a list of numbers"),
-        ({"query": [1, "2"]}, "query", "a text or a list of numbers"),
+        ({"query": ""}, "query", "a text of 1 to"),
+        ({"query": []}, "query", "a list of 1 to"),
+        ({"query": [1, "2"]}, "query", "query[1] must be a number"),
         ({"query": [1, 2]}, "query", "2 dimensions do not fit"),
         ({"query": [0] * 256}, "query", "no direction"),
-        ({"query": [10**400] * 256}, "query", "shape"),
+        ({"query": [10**400] * 256}, "query", "finite"),
         ({"query": "\ud800"}, "query", "surrogate"),
         ({"limit": 0}, "limit", "from 1 to"),
         ({"limit": 10**9}, "limit", "from 1 to"),
@@ -109,7 +109,7 @@ def test_searches_that_cannot_be(server, change, param, words):
 def test_bodies_that_are_not_a_json_object(server, path, body):
     status, error = server.error(path, body=body)
     assert status == 400
-    assert "JSON" in error["message"] or "table" in error["message"]
+    assert any(word in error["message"] for word in ("JSON", "table", "object"))
 
 
 def test_a_body_of_50_mb(server):

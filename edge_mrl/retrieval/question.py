@@ -1,0 +1,104 @@
+"""A whole query: its last stage, and what of its hits is wanted. Pure values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge_mrl.errors import InputError
+from edge_mrl.retrieval.keys import check_key
+from edge_mrl.retrieval.request import (
+    DENSE,
+    Fusion,
+    Lexical,
+    Prefetch,
+    QueryValue,
+    SimilarTo,
+    UsingLike,
+    check_count,
+    read_fusion,
+    read_using,
+)
+from edge_mrl.retrieval.sparse_vector import SparseVector
+from edge_mrl.slices import Slice
+
+LIMIT = 10
+GROUP_SIZE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What `Index.query` is asked; its arguments say what each field means.
+
+    Attributes:
+        exact: compare with every stored vector; goes with `query`, `limit` and `filter` alone.
+
+    Raises:
+        InputError: a field is of the wrong kind, two contradict each other, or nothing is asked.
+        SliceError: a slice that cannot be.
+    """
+
+    query: QueryValue | None = None
+    prefetch: Prefetch | Sequence[Prefetch] = ()
+    using: UsingLike | None = None
+    fusion: Fusion | str | None = None
+    limit: int = LIMIT
+    offset: int = 0
+    filter: object = None
+    score_threshold: float | None = None
+    group_by: str | None = None
+    group_size: int = GROUP_SIZE
+    explain: bool = False
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        check_count(self.limit, "limit", 1)
+        check_count(self.offset, "offset", 0)
+        check_count(self.group_size, "group_size", 1)
+        if self.group_by is not None:
+            check_key(self.group_by)
+        if self.query is None and self.fusion is None:
+            raise InputError("there is nothing to look for: give a text, a vector or another query")
+        root = self.root
+        if self.exact:
+            staged = root.branches or root.using or root.fusion or self.offset or self.explain
+            if staged or self.group_by is not None or self.score_threshold is not None:
+                raise InputError("an exact search takes a query, limit and filter alone")
+            if isinstance(self.query, (Lexical, SparseVector, SimilarTo)):
+                raise InputError("an exact search takes a text or a vector")
+
+    @property
+    def root(self) -> Prefetch:
+        """The last stage, which hands on enough for the hits that `offset` leaves out, for full
+        groups, and for the document itself where one is asked for its likes."""
+        wanted = self.limit + self.offset
+        if self.group_by is not None:
+            wanted *= self.group_size
+        if isinstance(self.query, SimilarTo):
+            wanted += 1
+        return Prefetch(
+            limit=check_count(wanted, "limit and offset together", 1),
+            prefetch=self.prefetch,
+            query=self.query,
+            using=None if self.using is None else read_using(self.using),
+            fusion=None if self.fusion is None else read_fusion(self.fusion),
+            filter=self.filter,
+            score_threshold=self.score_threshold,
+        )
+
+    @property
+    def embeds(self) -> bool:
+        """Whether a text must be embedded, which takes a model."""
+        return _embeds(self.root, None)
+
+
+def _embeds(node: Prefetch, above: QueryValue | None) -> bool:
+    asked = above if node.query is None else node.query
+    if any(_embeds(branch, asked) for branch in node.branches):
+        return True
+    if node.fusion is not None:
+        return False
+    dense = isinstance(node.using, Slice) or node.using == DENSE
+    return (isinstance(asked, str) and (dense or node.using is None)) or (
+        isinstance(asked, Lexical) and dense
+    )
