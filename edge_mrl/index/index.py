@@ -11,8 +11,8 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from edge_mrl.errors import EdgeMrlError
-from edge_mrl.index import batch, bundle_place, lexical, opening, payload_index, segment_store
-from edge_mrl.index import sparse as sparse_store
+from edge_mrl.index import batch, opening
+from edge_mrl.index.administration import Administration
 from edge_mrl.index.ingest import Incoming, prepare_batch, write_batch
 from edge_mrl.index.layout import IndexLayout, default_layout
 from edge_mrl.index.meta import IndexMeta
@@ -20,14 +20,15 @@ from edge_mrl.index.opening import Opened
 from edge_mrl.index.planned import Follower, follower_for
 from edge_mrl.index.querying import Querying
 from edge_mrl.index.records import Document, DocumentId, Record
-from edge_mrl.index.stats import IndexStats, gather
+from edge_mrl.index.searcher import Searcher
+from edge_mrl.index.stats import gather
 from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.retrieval.sparse_vector import SparseVector
 
 _Path = str | os.PathLike[str]
 
 
-class Index(Querying):
+class Index(Administration, Querying):
     """Documents, searchable by meaning, in one file.
 
     Make one with `Index.open` or `Index.create`, and close it or use it in a ``with`` statement.
@@ -43,13 +44,10 @@ class Index(Querying):
         memory_budget: int | None = None,
         follower: Follower | None = None,
     ) -> None:
-        # What a plan says of the budget needs figures, which an index without one can give.
-        super().__init__(opened, encoder, 0 if follower else memory_budget)
-        self._follower = follower
         if follower is not None:
-            planned = follower.start(self.stats()).scan_budget_bytes
-            memory_budget = planned if memory_budget is None else min(memory_budget, planned)
-            super().__init__(opened, encoder, memory_budget)
+            memory_budget = _planned_budget(follower, opened, memory_budget)
+        super().__init__(opened, encoder, memory_budget)
+        self._follower = follower
 
     @classmethod
     def open(
@@ -154,34 +152,6 @@ class Index(Querying):
     def plan_advice(self) -> str | None:
         """What the plan would rather have than this index, in words; None where it is content."""
         return None if self._follower is None else self._follower.advice
-
-    @property
-    def bundle(self) -> Path | None:
-        """The bundle's folder as `remember_bundle` left it, also after both were moved together;
-        None where it was not called."""
-        with self._store.read():
-            return bundle_place.recall(self._store)
-
-    def remember_bundle(self, bundle: _Path, place: _Path | None = None) -> None:
-        """Write down where the model is, so that a later search can find it.
-
-        Args:
-            bundle: the bundle's folder.
-            place: where the index file will be moved to; default where it is.
-
-        Raises:
-            IndexFileError: the file cannot be written.
-        """
-        with self._store.write():
-            bundle_place.remember(self._store, Path(bundle), Path(place or self._store.path))
-
-    def check_model(self, identity: str, model_name: str) -> None:
-        """Check that the index belongs to a model, before its encoder is loaded.
-
-        Raises:
-            IndexMismatchError: it belongs to another; names both.
-        """
-        opening.check_model(self._store.path, self._meta, identity, model_name)
 
     def count(self) -> int:
         """How many documents the index holds."""
@@ -300,82 +270,6 @@ class Index(Querying):
             found = self._store.documents_by_id(wanted)
         return [found[id_] for id_ in wanted if id_ in found]
 
-    def create_payload_index(self, key: str) -> None:
-        """Index a metadata key, so that filters on it need not read every document.
-
-        Conditions of `must`, and of `should` where all of them are on indexed keys, are looked up.
-
-        Args:
-            key: as in a filter, e.g. ``author.name`` or ``tags[].name``.
-
-        Raises:
-            InputError: the key cannot be read.
-            IndexFileError: the file cannot be written, or the metadata in it is damaged.
-        """
-        with self._store.write():
-            payload_index.create(self._store, key)
-
-    def delete_payload_index(self, key: str) -> None:
-        """Remove what `create_payload_index` made; does nothing where there is none."""
-        with self._store.write():
-            payload_index.drop(self._store, key)
-
-    @property
-    def payload_indexes(self) -> tuple[str, ...]:
-        """The metadata keys that are indexed, sorted."""
-        with self._store.read():
-            return tuple(sorted(payload_index.keys(self._store)))
-
-    def create_lexical_index(self, tokenizer: str = "unicode61") -> None:
-        """Index the words of all documents, for BM25; kept in step with them from then on.
-
-        Made anew where there is one already. Words take about half a byte for each byte of text;
-        see docs/retrieval.md.
-
-        Args:
-            tokenizer: ``"unicode61"`` cuts words at anything that is no letter or digit and drops
-                accents; ``"porter"`` takes English words by their stems on top; ``"trigram"`` takes
-                every three letters, for scripts without spaces and for parts of words.
-
-        Raises:
-            InputError: there is no such tokenizer.
-            IndexFileError: the file cannot be written, or this SQLite has no FTS5.
-        """
-        name = lexical.check_tokenizer(tokenizer)
-        with self._store.write():
-            lexical.create(self._store, name)
-
-    def delete_lexical_index(self) -> None:
-        """Remove what `create_lexical_index` made; does nothing where there is none."""
-        with self._store.write():
-            lexical.drop(self._store)
-
-    @property
-    def lexical_index(self) -> str | None:
-        """The tokenizer of the lexical index; None where there is none."""
-        with self._store.read():
-            return lexical.tokenizer(self._store)
-
-    def optimize(self) -> None:
-        """Free the space of deleted documents, repack the scan codes, measure the shortlist anew.
-
-        Raises:
-            IndexFileError: the file cannot be written, or a stored vector is damaged.
-        """
-        with self._store.write():
-            self._store.recount()
-            segment_store.rebuild(self._store, self.layout)
-            sparse_store.rebuild(self._store)
-            lexical.optimize(self._store)
-        self._store.shrink()
-        self._searcher.measure()
-        if self._follower is not None:
-            self._follower.grow(self.stats())
-
-    def stats(self) -> IndexStats:
-        """The index in figures."""
-        return gather(self._store, self._searcher, self._meta)
-
     def _put(self, incoming: Incoming, *, replace: bool) -> list[DocumentId]:
         prepared = prepare_batch(incoming, self._encoder, self._meta)
         ids = write_batch(self._store, prepared, self._meta, replace=replace)
@@ -383,3 +277,11 @@ class Index(Querying):
         if self._follower is not None and self._follower.is_outgrown(self.count()):
             self._follower.grow(self.stats())
         return ids
+
+
+def _planned_budget(follower: Follower, opened: Opened, given: int | None) -> int:
+    """The bytes that the plan for an index as it is leaves for its scan codes."""
+    holds_nothing = Searcher(opened.store, opened.meta.layout, memory_budget=0)
+    figures = gather(opened.store, holds_nothing, opened.meta)
+    planned = follower.start(figures).scan_budget_bytes
+    return planned if given is None else min(given, planned)
