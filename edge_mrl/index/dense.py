@@ -12,6 +12,7 @@ from edge_mrl.errors import SliceError
 from edge_mrl.index.codes import decode, encode
 from edge_mrl.index.filtering import Allowed
 from edge_mrl.index.layout import GAIN_BYTES, SCAN_BITS, IndexLayout
+from edge_mrl.index.reread import reread
 from edge_mrl.index.resident import Resident
 from edge_mrl.index.row_mask import restricted
 from edge_mrl.index.scan_list import ScanList, Scanned, estimated_cosines
@@ -64,13 +65,20 @@ class Dense:
     def funnel(self, vector: FloatArray, k: int, allowed: Allowed | None = None) -> Ranking:
         """The best k by the index's own stages."""
         if allowed is None:
-            found = self._searcher.funnel(vector, k)
-            return Ranking.of([item.row for item in found], [item.score for item in found])
+            return self._searcher.funnel(vector, k)
         keeps = self._searcher.shortlists(k)
         rows = allowed.rows
         if rows.size > keeps[0]:
             rows = np.sort(self._search(vector, self._layout, keeps, allowed).rows)
         return self.rescore(vector, self._layout.stored, rows, k)
+
+    def funnel_many(
+        self, vectors: FloatArray, k: int, threads: int, allowed: Allowed | None = None
+    ) -> list[Ranking]:
+        """`funnel` for each of (m, stored dim) vectors, shared by some threads where it can be."""
+        if allowed is None:
+            return self._searcher.funnel_many(vectors, k, threads)
+        return [self.funnel(vector, k, allowed) for vector in vectors]
 
     def shortlists(self, k: int) -> tuple[int, ...]:
         """How many candidates each of the index's own stages in memory hands on for k hits."""
@@ -143,12 +151,9 @@ class Dense:
         self, vector: FloatArray, slice_: Slice, limit: int, allowed: Allowed | None = None
     ) -> Ranking:
         """The best of all stored rows, compared one by one at a slice."""
-        best = Ranking.empty()
         if allowed is not None:
-            for start in range(0, allowed.rows.size, _ROWS):
-                part = allowed.rows[start : start + _ROWS]
-                best = _better(best, self.rescore(vector, slice_, part, limit), limit)
-            return best
+            return self.rescore(vector, slice_, allowed.rows, limit)
+        best = Ranking.empty()
         last = 0
         while True:
             found = self._store.vectors_after(last, LARGEST_ROW, _ROWS, self._layout.stored)
@@ -178,10 +183,11 @@ class Dense:
         if not rows.size:
             return Ranking.empty()
         if pool is not None:
-            units = pool.units(rows)
-        else:
-            units = self._store.vectors(rows.tolist(), self._layout.stored).units
-        return Ranking.of(rows, self._cosines(units, vector, slice_), limit)
+            return Ranking.of(rows, self._cosines(pool.units(rows), vector, slice_), limit)
+        stored = self._layout.stored
+        return reread(
+            self._store, stored, rows, limit, lambda units: self._cosines(units, vector, slice_)
+        )
 
     def _cosines(self, units: FloatArray, vector: FloatArray, slice_: Slice) -> FloatArray:
         stored = self._layout.stored

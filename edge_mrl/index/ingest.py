@@ -154,6 +154,40 @@ def query_vector(
     return vector
 
 
+def query_vectors(
+    queries: Sequence[str] | npt.ArrayLike, encoder: TextEncoder | None, meta: IndexMeta
+) -> FloatArray:
+    """Many queries at the stored width.
+
+    Args:
+        queries: n texts, or (n, d) vectors of a width that the index takes.
+        encoder: embeds texts.
+        meta: the index.
+
+    Returns:
+        (n, stored dim) float32 of unit length.
+
+    Raises:
+        InputError: one of them cannot be used.
+    """
+    if isinstance(queries, str):
+        raise InputError("give a list of queries; for a single one there is search")
+    listed = list(queries) if isinstance(queries, Sequence) else queries
+    if isinstance(listed, list) and any(isinstance(query, str) for query in listed):
+        found = [query_vector(query, encoder, meta) for query in listed]
+        return np.stack(found)
+    if np.size(listed) == 0:
+        return np.empty((0, meta.layout.stored.dim), dtype=np.float32)
+    units = batch.unit_rows(listed, meta, "query")
+    lost = np.flatnonzero(~units.any(axis=1))
+    if lost.size:
+        raise InputError(
+            f"query {lost[0]} (counted from 0) has a vector of zeros, so nothing is like it: "
+            "leave it out"
+        )
+    return units
+
+
 def write_batch(
     store: Store, prepared: Batch, meta: IndexMeta, *, replace: bool
 ) -> list[DocumentId]:

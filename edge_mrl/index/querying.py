@@ -12,7 +12,7 @@ from edge_mrl.index.asking import Asker
 from edge_mrl.index.dense import Dense
 from edge_mrl.index.filtering import Allowed, RowFilter
 from edge_mrl.index.hit import Hit
-from edge_mrl.index.ingest import query_vector
+from edge_mrl.index.ingest import query_vector, query_vectors
 from edge_mrl.index.lexical_search import LexicalSearch
 from edge_mrl.index.opening import Opened
 from edge_mrl.index.payload import values
@@ -33,6 +33,7 @@ from edge_mrl.retrieval.request import (
     QueryValue,
     SimilarTo,
     UsingLike,
+    check_count,
 )
 from edge_mrl.slices import FloatArray
 
@@ -122,6 +123,37 @@ class Querying:
             else:
                 found = self._dense.funnel(vector, k, allowed)
             hits = self._hits(found)
+        self._searcher.keep_repairs()
+        return hits
+
+    def search_many(
+        self,
+        queries: Sequence[str] | npt.ArrayLike,
+        k: int = 10,
+        *,
+        threads: int = 1,
+        filter: FilterLike | None = None,
+    ) -> list[list[Hit]]:
+        """The hits of `search` for each of many queries; all see the index in the same state.
+
+        Args:
+            queries: n texts (needs the encoder), or an (n, d) array of vectors.
+            k: as in `search`.
+            threads: how many share the scans. Searches with a filter, and of codes that are read
+                from the file, use one.
+            filter: as in `search`; for all queries.
+
+        Raises:
+            InputError: `k`, `threads`, the filter or one of the queries cannot be used.
+            IndexFileError: as `search`.
+        """
+        batch.check_k(k)
+        check_count(threads, "threads", 1)
+        checked = None if filter is None else parse_filter(filter)
+        vectors = query_vectors(queries, self._encoder, self._meta)
+        with self._store.read():
+            found = self._dense.funnel_many(vectors, k, threads, self._allowed(checked))
+            hits = [self._hits(one) for one in found]
         self._searcher.keep_repairs()
         return hits
 

@@ -141,7 +141,16 @@ class Resident:
             keeps: how many the scan hands on, and how many of these remain after refining, where
                 the layout does that.
         """
-        found = kernel.search(vector, self._stages, keeps).positions
+        return self._rows(kernel.search(vector, self._stages, keeps).positions)
+
+    def nearest_many(
+        self, vectors: FloatArray, keeps: Sequence[int], threads: int
+    ) -> list[IntArray]:
+        """`nearest` for each of (m, stored dim) float32 vectors, shared by some threads."""
+        found = kernel.search_many(vectors, self._stages, keeps, threads)
+        return [self._rows(one.positions) for one in found]
+
+    def _rows(self, found: IntArray) -> IntArray:
         rows = np.empty_like(found)
         owner = np.searchsorted(self._starts, found, side="right") - 1
         for number in set(owner.tolist()):

@@ -3,8 +3,8 @@ the best."""
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,19 +14,13 @@ from edge_mrl.index import segment_store
 from edge_mrl.index.funnel import Measurement, is_due, shortlists_for
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.measuring import LEAST_DOCUMENTS, measure
+from edge_mrl.index.reread import reread
 from edge_mrl.index.resident import Resident
 from edge_mrl.index.store import Store
 from edge_mrl.index.streamed import Streamed, fitting
 from edge_mrl.index.vector_rows import cosines
+from edge_mrl.retrieval.ranking import Ranking
 from edge_mrl.slices import FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A row that answers a query."""
-
-    row: int
-    score: float
 
 
 class Searcher:
@@ -43,7 +37,7 @@ class Searcher:
         self._resident = fitting(self._resident, self._store, self._layout, self._budget)
         self._resident.sync(self._store)
 
-    def funnel(self, vector: FloatArray, k: int) -> list[Found]:
+    def funnel(self, vector: FloatArray, k: int) -> Ranking:
         """The best k of the shortlist. Call inside `store.read()`.
 
         Args:
@@ -52,10 +46,23 @@ class Searcher:
         """
         keeps = self.shortlists(k)
         if not self._resident.alive:
-            return []
-        rows = self._resident.nearest(vector, keeps)
-        found = self._store.vectors(rows.tolist(), self._layout.stored)
-        return _best(found.rows, cosines(found.units, vector), k)
+            return Ranking.empty()
+        return self._reread(vector, self._resident.nearest(vector, keeps), k)
+
+    def funnel_many(self, vectors: FloatArray, k: int, threads: int) -> list[Ranking]:
+        """`funnel` for each of (m, stored dim) vectors; `threads` share the scans in memory."""
+        keeps = self.shortlists(k)
+        if not self._resident.alive:
+            return [Ranking.empty() for _ in vectors]
+        if isinstance(self._resident, Streamed):
+            return [self.funnel(vector, k) for vector in vectors]
+        threads = min(threads, os.cpu_count() or 1)
+        found = self._resident.nearest_many(vectors, keeps, threads)
+        return [self._reread(vector, rows, k) for vector, rows in zip(vectors, found, strict=True)]
+
+    def _reread(self, vector: FloatArray, rows: npt.NDArray[np.int64], k: int) -> Ranking:
+        stored = self._layout.stored
+        return reread(self._store, stored, rows, k, lambda units: cosines(units, vector))
 
     def codes(self) -> Resident | Streamed:
         """The codes, in step with the file. Call inside `store.read()`."""
@@ -117,12 +124,3 @@ class Searcher:
                         segment_store.replace(self._store, repair.head, repair.made, self._layout)
         except IndexFileError:
             self._resident.repairs = repairs
-
-
-def _best(rows: npt.NDArray[np.int64], scores: FloatArray, k: int) -> list[Found]:
-    """The k best of rows that stand in rising order; equal scores keep that order."""
-    order = np.argsort(-scores, kind="stable")[:k]
-    return [
-        Found(row, score)
-        for row, score in zip(rows[order].tolist(), scores[order].tolist(), strict=True)
-    ]

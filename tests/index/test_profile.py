@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from edge_mrl import Encoder, Index, IndexLayout, Slice
+from edge_mrl import Encoder, Index, IndexLayout, Prefetch, Slice
 from edge_mrl.errors import InputError, PlanError, ProfileError
 from edge_mrl.planning import load_profile, search_cost
+from edge_mrl.retrieval import Lexical
 
 TEXTS = [f"note {number} about {word}" for number in range(300) for word in ("tea", "rain")]
 LAYOUT = IndexLayout(Slice(256, 8), Slice(256, 2))
@@ -60,6 +61,34 @@ def test_codes_that_do_not_fit_are_read_at_each_search_with_the_same_hits(
         assert index.plan.scan_home == "disk"
         assert index.stats().resident_bytes == 600 * (64 + 2) + 40 * 64  # all in the tail
         assert index.search("rain in note 7", k=20) == wanted
+
+
+@pytest.mark.parametrize("rows", [500, 2000])
+def test_queries_of_a_planned_index_are_those_of_any(path, encoder, small_segments, rows):
+    rain = {"must": [{"key": "about", "match": {"value": "rain"}}]}
+
+    def ask(index):
+        return [
+            index.query("rain in note 7", filter=rain, limit=5).hits,
+            index.query("rain in note 7", prefetch=Prefetch((64, 8), 50), using=(256, 8)).hits,
+            index.query(Lexical("rain 7")).hits,
+            index.query(
+                "rain in note 7",
+                prefetch=[Prefetch(limit=50), Prefetch(using="lexical", limit=50)],
+                fusion="rrf",
+            ).hits,
+        ]
+
+    with Index.open(path, encoder) as index:
+        index.create_lexical_index()
+        index.create_payload_index("about")
+        index.upsert(TEXTS, ids=range(1, 601), metadata=[{"about": t.split()[-1]} for t in TEXTS])
+        index.optimize()
+        wanted = ask(index)
+        assert all(wanted)
+    with Index.open(path, encoder, profile=granting(path, encoder, rows)) as index:
+        assert index.plan.scan_home == ("disk" if rows == 500 else "ram")
+        assert ask(index) == wanted
 
 
 def test_the_encoder_s_profile_holds_for_its_index(static_bundle, tmp_path):
