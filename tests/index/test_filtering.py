@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index, IndexLayout
 from edge_mrl.index.codes import encode
+from edge_mrl.index.filtering import _rising
 from edge_mrl.index.row_mask import restricted
 from edge_mrl.index.segments import build
 from edge_mrl.index.vector_rows import Vectors
@@ -360,3 +361,8 @@ def test_refined_stages_are_filtered_too(tmp_path, vector_index, clustered, brut
         assert found >= 9.5
         stages = index.query(query, filter=thirds, explain=True).explanation.stages
         assert [s.name for s in stages] == ["scan 64x1", "refine 64x8", "rescore 64x32"]
+
+
+@given(st.lists(st.integers(-5, 300) | st.integers(0, 2**40), min_size=1, max_size=60))
+def test_rows_come_rising_and_once_however_far_apart(rows):
+    assert _rising(np.array(rows, dtype=np.int64)).tolist() == sorted(set(rows))
