@@ -7,7 +7,21 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("edge-mrl", "numpy", "tokenizers", "onnxruntime", "wordllama", "faiss-cpu")
+PACKAGES = (
+    "edge-mrl",
+    "numpy",
+    "tokenizers",
+    "onnxruntime",
+    "wordllama",
+    "faiss-cpu",
+    "sqlite-vec",
+    "usearch",
+    "hnswlib",
+    "turbovec",
+    "qdrant-edge-py",
+    "zvec",
+    "lancedb",
+)
 
 
 def describe() -> dict[str, str]:
