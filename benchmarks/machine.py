@@ -21,6 +21,9 @@ PACKAGES = (
     "qdrant-edge-py",
     "zvec",
     "lancedb",
+    "fastembed",
+    "sentence-transformers",
+    "torch",
 )
 
 

@@ -58,7 +58,7 @@ PIPELINES = (
     Column("index MB", "index_bytes", 1e-6, 1),
     Column("nDCG@10", "ndcg", 1, 3),
     Column("left after kill", "left_after_kill"),
-    Column("download MB", "download_bytes", 1e-6),
+    Column("installed MB", "installed_bytes", 1e-6),
     Column("packages", "packages"),
 )
 
