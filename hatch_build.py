@@ -1,7 +1,9 @@
 """The package's build: compiles the scan kernel where there is a C compiler.
 
 Without one, or where compiling fails, the package is built all the same, for any machine, and numpy
-scans. ``python hatch_build.py`` compiles into the source tree, as an editable install does.
+scans. ``python hatch_build.py`` compiles into the source tree, as an editable install does. With a
+cross compiler in ``CC``, ``EDGE_MRL_WHEEL_PLATFORM`` names the platform that the wheel is for;
+scripts/build-wheels sets both.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -19,6 +22,12 @@ from typing import Any
 ROOT = Path(__file__).parent
 SOURCE = Path("edge_mrl") / "kernel" / "scan.c"
 LIBRARY = Path("edge_mrl") / "kernel" / "_scan.so"
+
+PLATFORM_VARIABLE = "EDGE_MRL_WHEEL_PLATFORM"
+"""Environment variable with the wheel's platform tags, for another machine's compiler."""
+
+MACHINES = {"_x86_64": 62, "_aarch64": 183, "_armv6l": 40, "_armv7l": 40, "_armv8l": 40}
+"""e_machine of the ELF specification by the end of a platform tag."""
 
 FLAGS = (
     "-std=gnu11",
@@ -84,10 +93,36 @@ def compile_kernel(target: Path, root: Path = ROOT, *more: str) -> str:
 
 
 def platform_tag() -> str:
-    """The wheel's platform: this interpreter's, any libc, such as ``linux_aarch64``."""
+    """The wheel's platform: the wanted one, or this interpreter's with any libc, such as
+    ``linux_aarch64``."""
+    wanted = os.environ.get(PLATFORM_VARIABLE)
+    if wanted:
+        return wanted
     from packaging.tags import platform_tags
 
     return next(tag for tag in platform_tags() if tag.startswith("linux_"))
+
+
+def check_machine(library: Path, tag: str) -> None:
+    """Refuse a library that was compiled for another machine than the wheel is for.
+
+    Args:
+        library: an ELF file.
+        tag: platform tags, joined with points; machines unknown here are not checked.
+
+    Raises:
+        ValueError: they differ.
+    """
+    head = library.read_bytes()[:20]
+    # e_ident says which byte order and width the rest has; e_machine stands at 18 in all of them.
+    found = struct.unpack_from("<H" if head[5] == 1 else ">H", head, 18)[0]
+    for platform in tag.split("."):
+        wanted = next((number for name, number in MACHINES.items() if platform.endswith(name)), 0)
+        if wanted and wanted != found:
+            raise ValueError(
+                f"the kernel was compiled for ELF machine {found}, which does not run on "
+                f"{platform}: set CC and {PLATFORM_VARIABLE} for the same machine"
+            )
 
 
 try:
@@ -118,8 +153,10 @@ class KernelBuildHook(BuildHookInterface):
         if missing:
             self.app.display_warning(f"no compiled kernel: {missing}; numpy will scan")
             return
+        tag = platform_tag()
+        check_machine(library, tag)
         build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{platform_tag()}"
+        build_data["tag"] = f"py3-none-{tag}"
         if version != "editable":
             build_data["force_include"][str(library)] = LIBRARY.as_posix()
 

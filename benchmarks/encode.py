@@ -1,10 +1,15 @@
 """Text to vector, one text at a time, one thread: this runtime beside what it is built on.
 
-    python -m benchmarks.encode BUNDLE [--variant NAME] [--rounds N] [--json]
+    python -m benchmarks.encode BUNDLE [--variant NAME ...] [--fastembed MODEL] [--rounds N]
 
 Rivals in the same run, taken in turn: the bare engine with the bare tokenizer (what the runtime
-adds is the difference), and the wordllama library where the bundle is wordllama's and it is
-installed.
+adds is the difference), the bundle's other variants, the wordllama library where the bundle is
+wordllama's and it is installed, and fastembed with the model's sentence-transformers folder (in
+float32, mean pooling, without modules behind the pooling, since that is what fastembed runs).
+
+Times are processor time, which other processes on the machine do not add to, though they share its
+caches. Ratios are medians of the ratios of each round, in which every way runs once, each round in
+another order.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,73 +27,129 @@ from tokenizers import Tokenizer
 
 from benchmarks.machine import describe
 from edge_mrl import Bundle, Encoder
+from edge_mrl.backends import available
 from edge_mrl.cli.output import format_table
 
 WORDS = "the heron waits in the reeds while rain falls on the mill pond and the light goes "
 WARM_UP = 10
+OURS = "edge_mrl"
+Way = Callable[[], object]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("--variant", help="default: every variant that can run here")
+    parser.add_argument("--variant", nargs="+", help="default: every variant that can run here")
+    parser.add_argument("--fastembed", type=Path, metavar="MODEL")
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    bundle = Bundle.open(arguments.bundle)
-    names = [arguments.variant] if arguments.variant else [v.name for v in bundle.manifest.variants]
+    manifest = Bundle.open(arguments.bundle).manifest
+    names = arguments.variant or [one.name for one in manifest.variants if available(one)]
+    encoders = [Encoder.load(arguments.bundle, variant=name) for name in names]
+    fastembed = None if arguments.fastembed is None else fastembed_model(arguments.fastembed)
     rows = []
-    for name in names:
-        encoder = Encoder.load(arguments.bundle, variant=name)
-        for tokens in (16, 256):
-            rows += measure(encoder, tokens, arguments.rounds)
+    for tokens in (16, 256):
+        rows += measure(encoders, fastembed, tokens, arguments.rounds)
     result = {"machine": describe(), "rounds": arguments.rounds, "rows": rows}
     if arguments.json:
         print(json.dumps(result, indent=2))
         return
     print(", ".join(f"{key} {value}" for key, value in describe().items()))
     cells = [
-        [row["variant"], row["what"], str(row["tokens"]), f"{row['us']:.1f}", f"{row['ratio']:.2f}"]
+        [
+            str(row["variant"]),
+            str(row["what"]),
+            str(row["tokens"]),
+            f"{row['us']:.1f}",
+            f"{row['fastest_us']:.1f}",
+            f"{row['ratio']:.2f}",
+        ]
         for row in rows
     ]
-    header = ["variant", "what", "tokens", "median us", "edge_mrl / this"]
+    header = ["variant", "beside", "tokens", "median us", "fastest us", "variant / beside"]
     print(format_table(header, cells, left=(0, 1)))
 
 
-def measure(encoder: Encoder, tokens: int, rounds: int) -> list[dict[str, object]]:
-    """Median time of each way to embed one text of about so many tokens."""
-    text = text_of(encoder, tokens)
-    ways: dict[str, Callable[[], object]] = {"edge_mrl": lambda: encoder.encode(text)}
-    bare = bare_engine(encoder, text)
-    if bare is not None:
-        ways["bare engine and tokenizer"] = bare
-    library = wordllama_library(encoder, text)
-    if library is not None:
-        ways["wordllama library"] = library
-    times = interleaved(ways, rounds)
-    ours = times["edge_mrl"]
+def measure(
+    encoders: list[Encoder], fastembed: Callable[[str], object] | None, tokens: int, rounds: int
+) -> list[dict[str, object]]:
+    """Times of each way to embed one text of about so many tokens.
+
+    A row has the times of what stands `beside` a variant, and the variant's time over it.
+    """
+    text = text_of(encoders[0], tokens)
+    ways: dict[tuple[str, str], Way] = {}
+    for encoder in encoders:
+        name = encoder.variant.name
+        ways[name, OURS] = lambda encoder=encoder: encoder.encode(text)
+        for what, bare in (
+            ("bare engine and tokenizer", bare_engine(encoder, text)),
+            ("wordllama library", wordllama_library(encoder, text)),
+        ):
+            if bare is not None:
+                ways[name, what] = bare
+    if fastembed is not None:
+        ways["", "fastembed fp32"] = lambda: fastembed(text)
+    samples = interleaved(ways, rounds)
     return [
         {
             "variant": encoder.variant.name,
-            "what": name,
+            "what": what if name in ("", encoder.variant.name) else name,
             "tokens": tokens,
-            "us": us,
-            "ratio": ours / us,
+            "us": statistics.median(times),
+            "fastest_us": min(times),
+            "ratio": statistics.median(
+                ours / other
+                for ours, other in zip(samples[encoder.variant.name, OURS], times, strict=True)
+            ),
         }
-        for name, us in times.items()
+        for encoder in encoders
+        for (name, what), times in samples.items()
+        if name in ("", encoder.variant.name) or what == OURS
     ]
 
 
-def interleaved(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median microseconds of rounds in which each way runs once: a slow spell hits all of them."""
-    samples: dict[str, list[float]] = {name: [] for name in ways}
+def interleaved(
+    ways: dict[tuple[str, str], Way], rounds: int
+) -> dict[tuple[str, str], list[float]]:
+    """Microseconds of rounds in which each way runs once, so that a slow spell hits all of them."""
+    order = list(ways.items())
+    random = np.random.default_rng(0)
+    samples: dict[tuple[str, str], list[float]] = {name: [] for name in ways}
     for number in range(WARM_UP + rounds):
-        for name, way in ways.items():
-            start = time.perf_counter()
+        for place in random.permutation(len(order)):
+            name, way = order[place]
+            start = time.process_time()
             way()
             if number >= WARM_UP:
-                samples[name].append(1e6 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in samples.items()}
+                samples[name].append(1e6 * (time.process_time() - start))
+    return samples
+
+
+def fastembed_model(folder: Path) -> Callable[[str], object]:
+    """Fastembed on the backbone of the same model, from files alone."""
+    import onnx
+    from fastembed import TextEmbedding
+    from fastembed.common.model_description import ModelSource, PoolingType
+
+    from edge_mrl_export.graphs.backbone import export_backbone
+
+    place = Path(tempfile.mkdtemp(prefix="edge-mrl-fastembed-"))
+    for path in folder.glob("*.json"):
+        (place / path.name).symlink_to(path.resolve())
+    onnx.save(export_backbone(folder), place / "model.onnx")
+    width = json.loads((folder / "config.json").read_text())["hidden_size"]
+    TextEmbedding.add_custom_model(
+        model="the/same",
+        pooling=PoolingType.MEAN,
+        normalization=True,
+        sources=ModelSource(hf="the/same"),
+        dim=width,
+        model_file="model.onnx",
+    )
+    model = TextEmbedding("the/same", specific_model_path=str(place), threads=1)
+    return lambda text: next(iter(model.embed([text])))
 
 
 def text_of(encoder: Encoder, tokens: int) -> str:
@@ -106,10 +168,30 @@ def bare_tokenizer(encoder: Encoder) -> Tokenizer:
     return Tokenizer.from_file(str(encoder.bundle.path / encoder.bundle.manifest.tokenizer.path))
 
 
-def bare_engine(encoder: Encoder, text: str) -> Callable[[], object] | None:
+def bare_engine(encoder: Encoder, text: str) -> Way | None:
     """The same file with nothing around it; the numbers must agree, or the comparison is void."""
-    if encoder.variant.format != "onnx":
+    makers = {"onnx": bare_onnx, "tflite": bare_tflite}
+    maker = makers.get(encoder.variant.format)
+    if maker is None:
         return None
+    tokenizer = bare_tokenizer(encoder)
+    manifest = encoder.bundle.manifest
+    limit = manifest.max_tokens(encoder.variant)
+    if limit is not None:
+        tokenizer.enable_truncation(limit)
+    run = maker(encoder)
+    if run is None:
+        return None
+
+    def way() -> object:
+        encoding = tokenizer.encode(text, add_special_tokens=manifest.tokenizer.add_special_tokens)
+        return run(encoding.ids)
+
+    np.testing.assert_allclose(np.asarray(way()), encoder.encode(text), atol=1e-5)
+    return way
+
+
+def bare_onnx(encoder: Encoder) -> Callable[[list[int]], object]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -118,26 +200,48 @@ def bare_engine(encoder: Encoder, text: str) -> Callable[[], object] | None:
         options.add_session_config_entry(key, value)
     path = encoder.bundle.path / encoder.variant.files[0]
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    tokenizer = bare_tokenizer(encoder)
-    info = encoder.bundle.manifest.tokenizer
-    if info.max_tokens is not None:
-        tokenizer.enable_truncation(info.max_tokens)
     inputs = {entry.name for entry in session.get_inputs()}
     dim = np.array([encoder.dim], dtype=np.int64)
 
-    def run() -> object:
-        encoding = tokenizer.encode(text, add_special_tokens=info.add_special_tokens)
-        tokens = np.array([encoding.ids], dtype=np.int64)
+    def run(ids: list[int]) -> object:
+        tokens = np.array([ids], dtype=np.int64)
         feeds = {"input_ids": tokens, "attention_mask": np.ones_like(tokens), "dim": dim}
         if "token_type_ids" in inputs:
             feeds["token_type_ids"] = np.zeros_like(tokens)
         return session.run(None, feeds)[0][0]
 
-    np.testing.assert_allclose(np.asarray(run()), encoder.encode(text), atol=1e-5)
     return run
 
 
-def wordllama_library(encoder: Encoder, text: str) -> Callable[[], object] | None:
+def bare_tflite(encoder: Encoder) -> Callable[[list[int]], object] | None:
+    """The signature that fits, at full width: a whole vector needs no cut. None where a file takes
+    any length, since every other length lays out its memory anew."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    path = encoder.bundle.path / encoder.variant.files[0]
+    interpreter = Interpreter(str(path), num_threads=1)
+    runners = [interpreter.get_signature_runner(key) for key in interpreter.get_signature_list()]
+    details = [one.get_input_details()["input_ids"] for one in runners]
+    lengths = [int(one["shape_signature"][1]) for one in details]
+    if min(lengths) < 0:
+        return None
+    pad = encoder.bundle.manifest.tokenizer.pad_id
+
+    def run(ids: list[int]) -> object:
+        length, runner = min(
+            (length, place) for place, length in enumerate(lengths) if length >= len(ids)
+        )
+        tokens = np.full((1, length), pad, dtype=np.int32)
+        mask = np.zeros((1, length), dtype=np.int32)
+        tokens[0, : len(ids)] = ids
+        mask[0, : len(ids)] = 1
+        return runners[runner](input_ids=tokens, attention_mask=mask)["sentence_embedding"][0]
+
+    # The runners do not keep their interpreter alive in every version.
+    return lambda ids, _interpreter=interpreter: run(ids)
+
+
+def wordllama_library(encoder: Encoder, text: str) -> Way | None:
     if not encoder.model_name.startswith("wordllama") or encoder.dim != 256:
         return None
     try:

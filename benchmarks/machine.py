@@ -8,22 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = (
-    "edge-mrl",
-    "numpy",
-    "tokenizers",
-    "onnxruntime",
-    "wordllama",
-    "faiss-cpu",
-    "sqlite-vec",
-    "usearch",
-    "hnswlib",
-    "turbovec",
-    "qdrant-edge-py",
-    "zvec",
-    "lancedb",
-    "fastembed",
-    "sentence-transformers",
-    "torch",
+    *("edge-mrl", "numpy", "tokenizers", "onnxruntime", "wordllama", "faiss-cpu"),
+    *("bm25s", "tantivy", "uvicorn", "starlette", "sqlite-vec", "usearch", "hnswlib", "turbovec"),
+    *("qdrant-edge-py", "zvec", "lancedb", "fastembed", "sentence-transformers", "torch"),
 )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edge_mrl.errors import EdgeMrlError
     from edge_mrl.index import Document, Hit, Index, IndexLayout
     from edge_mrl.planning import DeviceProfile, Plan, plan
+    from edge_mrl.retrieval import Filter, Prefetch, SparseVector
     from edge_mrl.slices import Slice
 
 _HOMES = {
@@ -25,11 +26,14 @@ _HOMES = {
     "Document": "edge_mrl.index",
     "EdgeMrlError": "edge_mrl.errors",
     "Encoder": "edge_mrl.encoder",
+    "Filter": "edge_mrl.retrieval",
     "Hit": "edge_mrl.index",
     "Index": "edge_mrl.index",
     "IndexLayout": "edge_mrl.index",
     "Plan": "edge_mrl.planning",
+    "Prefetch": "edge_mrl.retrieval",
     "Slice": "edge_mrl.slices",
+    "SparseVector": "edge_mrl.retrieval",
     "plan": "edge_mrl.planning",
 }
 """Where each public name lives. On a small board numpy alone takes a second to import, so `edge-mrl
@@ -41,11 +45,14 @@ __all__ = [
     "Document",
     "EdgeMrlError",
     "Encoder",
+    "Filter",
     "Hit",
     "Index",
     "IndexLayout",
     "Plan",
+    "Prefetch",
     "Slice",
+    "SparseVector",
     "__version__",
     "plan",
 ]

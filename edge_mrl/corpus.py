@@ -6,15 +6,13 @@ half of it in an index."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_mrl.errors import CorpusError
 from edge_mrl.index import Record
-
-MAX_LINE_BYTES = 16 * 2**20
+from edge_mrl.json_lines import read_objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +54,11 @@ class Corpus:
 
 
 def _read(path: Path) -> Iterator[tuple[int, Record]]:
-    with path.open("rb") as stream:
-        number = 0
-        while line := stream.readline(MAX_LINE_BYTES + 1):
-            number += 1
-            if len(line) > MAX_LINE_BYTES:
-                raise CorpusError(
-                    f"{path}, line {number}: longer than {MAX_LINE_BYTES // 2**20} MiB"
-                )
-            if line.strip():
-                yield number, _record(line, f"{path}, line {number}")
+    for number, document in read_objects(path, CorpusError, fields="_id and text"):
+        yield number, _record(document, f"{path}, line {number}")
 
 
-def _record(line: bytes, where: str) -> Record:
-    try:
-        document = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise CorpusError(f"{where}: not valid JSON ({error})") from error
-    if not isinstance(document, dict):
-        raise CorpusError(f"{where}: not a JSON object with the fields _id and text")
+def _record(document: dict[str, object], where: str) -> Record:
     identifier = document.get("_id")
     if isinstance(identifier, bool) or not isinstance(identifier, int | str):
         raise CorpusError(f"{where}: the field '_id' must be text or a whole number")
@@ -89,6 +73,5 @@ def _record(line: bytes, where: str) -> Record:
         )
     if not isinstance(metadata, dict):
         raise CorpusError(f"{where}: the field 'metadata' must be an object")
-    if title:
-        metadata = {"title": title} | metadata
-    return Record(text=f"{title} {text}".strip(), id=identifier, metadata=metadata)
+    found: dict[str, object] = {"title": title} if title else {}
+    return Record(text=f"{title} {text}".strip(), id=identifier, metadata=found | metadata)

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_mrl import kernel
-from edge_mrl.backends import BACKENDS
+from edge_mrl.backends import BACKENDS, BackendEntry
 from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest import VariantFormat
 from edge_mrl.index.connection import OLDEST_SQLITE
-from edge_mrl.planning.this_machine import read_machine
+from edge_mrl.planning.this_machine import available_memory, read_machine
+from edge_mrl.planning.wheels import why_no_wheel
 from edge_mrl.planning.words import mebibytes
 from edge_mrl.version import __version__
 
@@ -33,6 +33,14 @@ TRIAL_SECONDS = 120
 
 EARLIEST_YEAR = 2024
 """A clock before it was never set: boards without a battery start in 1970."""
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "TOKENIZERS_PARALLELISM",
+)
 
 LOW_MEMORY = 64 * 2**20
 LOW_DISK = 256 * 2**20
@@ -67,8 +75,9 @@ def examine(bundle: Path | None = None) -> tuple[Finding, ...]:
     findings = [
         _system(),
         Finding("python", None, f"{platform.python_version()}, numpy {np.__version__}"),
-        Finding("kernel", None, f"{kernel.info().name}: {kernel.info().detail}"),
+        _kernel(),
         _sqlite(),
+        _threads(),
         *_room(),
         _clock(),
         *(_engine(format_) for format_ in BACKENDS),
@@ -86,17 +95,59 @@ def _system() -> Finding:
     return Finding("machine", None, f"{detail}; edge-mrl {__version__}")
 
 
+def _kernel() -> Finding:
+    """The scan that would run, tried on a few rows against the definition in numpy."""
+    advice = "set EDGE_MRL_KERNEL=numpy, which gives the same hits later"
+    return _tried("kernel", advice, _TRY_KERNEL)
+
+
+_TRY_KERNEL = """
+import numpy as np
+from edge_mrl import kernel
+generator = np.random.default_rng(0)
+for bits in (1, 2, 4, 8):
+    packed = generator.integers(0, 256, (200, 32 * bits // 8 * 8), dtype=np.uint8)
+    block = kernel.CodeBlock(kernel.pack(packed, bits), np.full(200, 1000, dtype=np.uint16))
+    query = generator.standard_normal(packed.shape[1] * 8 // bits).astype(np.float32)
+    found = [one.scan(one.prepare(query, bits), kernel.BlockList.of([block]), 50).positions.tolist()
+             for one in (kernel.current(), kernel.available()["numpy"])]
+    assert found[0] == found[1], f"it answers otherwise than numpy at {bits} bits"
+print(f"{kernel.info().name}: {kernel.info().detail}")
+"""
+
+
 def _sqlite() -> Finding:
     connection = sqlite3.connect(":memory:")
     try:
-        options = {row[0] for row in connection.execute("PRAGMA compile_options")}
+        connection.execute("CREATE VIRTUAL TABLE tried USING fts5 (text)")
+        full_text = True
+    except sqlite3.OperationalError:
+        full_text = False
     finally:
         connection.close()
-    full_text = "with" if "ENABLE_FTS5" in options else "without"
-    ok = sqlite3.sqlite_version_info >= OLDEST_SQLITE
+    recent = sqlite3.sqlite_version_info >= OLDEST_SQLITE
     oldest = ".".join(map(str, OLDEST_SQLITE[:2]))
-    advice = "" if ok else f"use a Python whose SQLite is {oldest} or newer"
-    return Finding("sqlite", ok, f"{sqlite3.sqlite_version}, {full_text} full-text search", advice)
+    advice = ""
+    if not recent:
+        advice = f"use a Python whose SQLite is {oldest} or newer"
+    elif not full_text:
+        advice = "search by words needs FTS5: use the Python of your distribution, which has it"
+    detail = f"{sqlite3.sqlite_version}, {'with' if full_text else 'without'} full-text search"
+    return Finding("sqlite", recent and full_text, detail, advice)
+
+
+def _threads() -> Finding:
+    """How many threads numpy and the tokenizer would take of their own accord."""
+    cores = read_machine().cores
+    set_here = [f"{name}={os.environ[name]}" for name in _THREAD_VARIABLES if name in os.environ]
+    detail = f"{cores} of {os.cpu_count() or cores} cores for this process; " + (
+        ", ".join(set_here) or "no variable limits threads"
+    )
+    asked = [os.environ.get(name, "") for name in _THREAD_VARIABLES]
+    most = max((int(value) for value in asked if value.isdigit()), default=0)
+    if most > cores:
+        return Finding("threads", False, detail, f"ask for at most {cores}, as more only wait")
+    return Finding("threads", None, detail)
 
 
 def _room() -> list[Finding]:
@@ -109,23 +160,12 @@ def _room() -> list[Finding]:
             "" if disk >= LOW_DISK else "free some space before an index is built",
         )
     ]
-    free = _available_memory()
+    free = available_memory()
     if free is not None:
         enough = free >= LOW_MEMORY
         advice = "" if enough else "stop other programs, or plan for a smaller slice"
         findings.insert(0, Finding("memory", enough, f"{mebibytes(free)} available", advice))
     return findings
-
-
-def _available_memory() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return None  # not Linux
-    for line in lines:
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None
 
 
 def _clock() -> Finding:
@@ -138,15 +178,27 @@ def _clock() -> Finding:
 def _engine(format_: VariantFormat) -> Finding:
     entry = BACKENDS[format_]
     name = f"engine {format_}"
-    if not entry.modules:
+    if format_ == "table":
         return Finding(name, True, "numpy alone")
     if not entry.installed:
-        missing = " or ".join(entry.modules)
-        return Finding(name, None, f"{missing} not installed", f"`{entry.install}` brings it")
+        missing = " or ".join(entry.engines)
+        return Finding(name, None, f"{missing} not installed", _how_to_install(entry))
     statement = (
         "import sys; from edge_mrl.backends import BACKENDS; print(BACKENDS[sys.argv[1]].load())"
     )
     return _tried(name, f"reinstall it for this processor: `{entry.install}`", statement, format_)
+
+
+def _how_to_install(entry: BackendEntry) -> str:
+    """The pip command, or why there is no wheel to install here."""
+    machine = read_machine()
+    built_for = platform.machine() if machine.bits == 64 else "armv7l"
+    reasons = [
+        why_no_wheel(engine, built_for, machine.libc, machine.python) for engine in entry.engines
+    ]
+    if None in reasons:
+        return f"`{entry.install}` brings it"
+    return "; ".join(reason for reason in reasons if reason)
 
 
 def _variants(path: Path) -> list[Finding]:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
-from edge_mrl.backends import BACKENDS, Backend, available, installed_formats, open_backend
+from edge_mrl.backends import Backend, first_runnable, open_backend
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.bundle.reader import Bundle
-from edge_mrl.errors import BackendMissingError, InputError, SelfTestError
+from edge_mrl.errors import InputError, SelfTestError
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.planning import AUTO, BundleFacts, DeviceProfile, Plan, load_profile, plan
 from edge_mrl.slices import FloatArray, check_trained
 from edge_mrl.tokenization import TextTokenizer
+
+if TYPE_CHECKING:
+    # The planner is loaded by those who give a profile.
+    from edge_mrl.encoder_plan import Planned
+    from edge_mrl.planning import DeviceProfile, IndexFacts, Plan, PlanFollower
 
 DEFAULT_DOCUMENTS = 10_000
 """How many documents a plan is made for where nobody says: a notebook, a manual, a product list."""
@@ -26,6 +30,9 @@ SELF_TEST_TEXTS = 2
 board."""
 
 BATCH_TEXTS = 256
+
+_PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
+"""Names that models give the prompt for each kind of text; the first that a model has counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +49,10 @@ class Encoder:
     Make one with `Encoder.load`. Not for use from several threads at once.
     """
 
-    def __init__(self, loaded: _Loaded, dim: int, plan_: Plan | None) -> None:
+    def __init__(self, loaded: _Loaded, dim: int, planned: Planned | None) -> None:
         self._loaded = loaded
         self._dim = dim
-        self._plan = plan_
+        self._planned = planned
 
     @classmethod
     def load(
@@ -54,6 +61,7 @@ class Encoder:
         *,
         profile: str | os.PathLike[str] | DeviceProfile | None = None,
         documents: int = DEFAULT_DOCUMENTS,
+        index: IndexFacts | None = None,
         truncate_dim: int | None = None,
         variant: str | None = None,
         threads: int | None = None,
@@ -68,10 +76,12 @@ class Encoder:
                 this machine it chooses among the variants whose engine is installed, for any other
                 device among those that have an engine there.
             documents: how many documents the plan is for.
-            truncate_dim: the size of the vectors, one of the trained ones; it overrides the plan's.
-            variant: the variant's name; it overrides the plan's. Without it and without a profile:
-                the first in the bundle whose engine is installed, or the smallest of those that
-                give `truncate_dim`.
+            index: an index that exists and is to be used; the plan takes its shortlist as measured.
+            truncate_dim: the size of the vectors, one of the trained ones; a plan is then made for
+                at most so many dimensions.
+            variant: the variant's name; a plan is then made for this one. Without it and without a
+                profile: the first in the bundle whose engine is installed, or the smallest of those
+                that give `truncate_dim`.
             threads: threads of the engine, default the plan's or 1 (more make a single short text
                 slower).
             self_test: compare a few golden texts before the encoder is handed out.
@@ -88,15 +98,18 @@ class Encoder:
         manifest = bundle.manifest
         if truncate_dim is not None:
             check_trained(truncate_dim, manifest.embedding.matryoshka_dims)
-        made: Plan | None = None
+        planned: Planned | None = None
         if profile is not None:
-            device = profile if isinstance(profile, DeviceProfile) else _device(profile, bundle)
-            made = plan(BundleFacts.from_manifest(manifest), device, documents)
-        if made is not None:
-            truncate_dim = truncate_dim or made.layout.stored.dim
-            variant = variant or made.variant
-            threads = threads or made.threads
-        chosen = manifest.variant(variant) if variant else _first_runnable(bundle, truncate_dim)
+            from edge_mrl.encoder_plan import plan_encoder
+
+            planned = plan_encoder(bundle, profile, documents, variant, truncate_dim, index)
+            truncate_dim = truncate_dim or planned.plan.layout.stored.dim
+            variant = planned.plan.variant
+            threads = threads or planned.plan.threads
+        if variant:
+            chosen = manifest.variant(variant)
+        else:
+            chosen = first_runnable(manifest.variants, truncate_dim)
         dim = check_trained(truncate_dim or max(chosen.dims), chosen.dims)
         encoder = cls(
             _Loaded(
@@ -114,7 +127,7 @@ class Encoder:
                 ),
             ),
             dim,
-            made,
+            planned,
         )
         if self_test:
             encoder._self_test(SELF_TEST_TEXTS)
@@ -154,14 +167,34 @@ class Encoder:
     @property
     def plan(self) -> Plan | None:
         """The plan that chose variant and slices, if a profile was given."""
-        return self._plan
+        return None if self._planned is None else self._planned.plan
 
     @property
     def index_layout(self) -> IndexLayout | None:
         """The slices that an index made with this encoder keeps, where a plan says."""
-        if self._plan is None or self._plan.layout.stored.dim != self._dim:
+        if self.plan is None or self.plan.layout.stored.dim > self._dim:
             return None
-        return self._plan.layout
+        return self.plan.layout
+
+    def follower(
+        self, profile: str | os.PathLike[str] | DeviceProfile | None = None
+    ) -> PlanFollower | None:
+        """Plans for one index that uses this encoder; see `Index.open`.
+
+        Args:
+            profile: as in `load`; default the one that the encoder was loaded with.
+
+        Returns:
+            None where there is no profile.
+
+        Raises:
+            ProfileError: the profile is unknown or wrong.
+        """
+        if profile is None and self._planned is None:
+            return None
+        from edge_mrl.encoder_plan import follower
+
+        return follower(self.bundle, self.variant.name, self._dim, profile, self._planned)
 
     @overload
     def encode(
@@ -196,22 +229,61 @@ class Encoder:
         single = isinstance(texts, str)
         items: Sequence[str] = [texts] if isinstance(texts, str) else texts
         words = self._prompt(prompt_name, prompt)
+        prompt_tokens = 0
         if words:
             items = [words + item for item in items]
+            if not self._loaded.bundle.manifest.embedding.include_prompt:
+                prompt_tokens = self._loaded.tokenizer.prompt_tokens(words)
         vectors = np.empty((len(items), self._dim), dtype=np.float32)
         for start in range(0, len(items), BATCH_TEXTS):
             tokens = self._loaded.tokenizer.encode(items[start : start + BATCH_TEXTS])
-            vectors[start : start + len(tokens)] = self._loaded.backend.embed(tokens, self._dim)
+            vectors[start : start + len(tokens)] = self._loaded.backend.embed(
+                tokens, self._dim, prompt_tokens=prompt_tokens
+            )
         return vectors[0] if single else vectors
 
     def encode_query(self, texts: str | Sequence[str]) -> FloatArray:
         """Embed queries, with the model's "query" prompt if it has one. See `encode`."""
-        return self.encode(texts, prompt_name=self._first_prompt("query"))
+        return self.encode(texts, prompt_name=self._first_prompt(*_PROMPTS["query"]))
 
     def encode_document(self, texts: str | Sequence[str]) -> FloatArray:
         """Embed documents, with the model's "document" (or "passage", "corpus") prompt if any. See
         `encode`."""
-        return self.encode(texts, prompt_name=self._first_prompt("document", "passage", "corpus"))
+        return self.encode(texts, prompt_name=self._first_prompt(*_PROMPTS["document"]))
+
+    def prompt_for(self, input_type: Literal["query", "document"] | None) -> str:
+        """The words that go before a query or a document; before a text of neither kind, the
+        model's default prompt. Empty where it has none."""
+        name = None if input_type is None else self._first_prompt(*_PROMPTS[input_type])
+        return self._prompt(name, None)
+
+    def count_tokens(self, texts: Sequence[str], *, prompt: str = "") -> list[int]:
+        """How many tokens the model reads of each text, special tokens and the prompt included.
+
+        Raises:
+            InputError: an item is not text.
+        """
+        counts: list[int] = []
+        for start in range(0, len(texts), BATCH_TEXTS):
+            items = [prompt + text for text in texts[start : start + BATCH_TEXTS]]
+            counts += map(len, self._loaded.tokenizer.encode(items))
+        return counts
+
+    def encode_padded(self, texts: Sequence[str], room: int) -> FloatArray:
+        """Embed texts without a prompt, each padded to so many tokens at least, or to as many as
+        the model reads.
+
+        A check: padding must not change a vector. An engine that never pads, or a variant that is
+        never padded since it would matter, gives what `encode` gives.
+
+        Returns:
+            (n, dim) float32, rows of unit length.
+        """
+        longest = self._loaded.bundle.manifest.max_tokens(self._loaded.variant)
+        tokens = self._loaded.tokenizer.encode(texts)
+        return self._loaded.backend.embed(
+            tokens, self._dim, room=room if longest is None else min(room, longest)
+        )
 
     def reads_whole(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text is read as far as the model itself would read it.
@@ -280,25 +352,3 @@ class Encoder:
 
 
 SELF_TEST_SLACK = 0.01
-
-
-def _device(profile: str | os.PathLike[str], bundle: Bundle) -> DeviceProfile:
-    if os.fspath(profile) == AUTO:
-        # Where nothing can run here, the command that brings an engine helps more than a plan's
-        # refusal.
-        _first_runnable(bundle, None)
-    return load_profile(profile, formats=installed_formats())
-
-
-def _first_runnable(bundle: Bundle, dim: int | None) -> Variant:
-    fitting = [v for v in bundle.manifest.variants if dim is None or dim in v.dims]
-    runnable = [variant for variant in fitting if available(variant)]
-    if runnable:
-        # A static table has a smaller variant for a smaller size; where sizes are equal, the
-        # bundle's order decides.
-        return runnable[0] if dim is None else min(runnable, key=lambda one: max(one.dims))
-    formats = sorted({variant.format for variant in fitting})
-    commands = " or ".join(f"`{BACKENDS[format_].install}`" for format_ in formats)
-    raise BackendMissingError(
-        f"no engine for this bundle's variants ({', '.join(formats)}) is installed: run {commands}"
-    )

@@ -8,11 +8,15 @@
     │   └── BackendMissingError               the engine is not installed; names the pip command
     ├── SelfTestError          (RuntimeError) a variant does not give its exported vectors
     ├── ProfileError           (ValueError)   a device profile is unknown or wrong
+    ├── CalibrationError       (RuntimeError) a device cannot be measured now
     ├── PlanError              (ValueError)   nothing fits the device's budgets
     ├── InputError             (ValueError)   texts, vectors, ids or arguments that cannot be used
-    │   └── CorpusError                       a corpus file; names the line
+    │   ├── CorpusError                       a corpus file; names the line
+    │   └── VectorFileError                   a file of vectors; names the row
     ├── IndexFileError         (ValueError)   an index file is missing, damaged, locked or too new
     │   └── IndexMismatchError                the index belongs to another model
+    ├── ExtraMissingError      (RuntimeError) an optional package is missing; names the pip command
+    ├── ServeError             (RuntimeError) the server cannot listen where it was asked to
     └── ExportError            (ValueError)   a model cannot be exported
 
 Each message is one sentence or two: what is wrong, and what to do. `exit_code` is what the command
@@ -63,6 +67,12 @@ class ProfileError(EdgeMrlError, ValueError):
     """A device profile is unknown, or one of its fields is wrong."""
 
 
+class CalibrationError(EdgeMrlError, RuntimeError):
+    """A device cannot be measured now: it is busy, or something cannot be written."""
+
+    exit_code = 1
+
+
 class PlanError(EdgeMrlError, ValueError):
     """No slice fits the budgets of the device."""
 
@@ -75,12 +85,24 @@ class CorpusError(InputError):
     """A corpus file that cannot be used; the message names the line."""
 
 
+class VectorFileError(InputError):
+    """A file of vectors that cannot be used; the message names the row where there is one."""
+
+
 class IndexFileError(EdgeMrlError, ValueError):
     """An index file is missing, damaged, locked, or of a newer schema."""
 
 
 class IndexMismatchError(IndexFileError):
     """An index was built with another model than the one it is opened with."""
+
+
+class ExtraMissingError(EdgeMrlError, RuntimeError):
+    """A package that only some tasks need is not installed."""
+
+
+class ServeError(EdgeMrlError, RuntimeError):
+    """The server cannot listen where it was asked to."""
 
 
 class ExportError(EdgeMrlError, ValueError):

@@ -49,6 +49,10 @@ class Table:
         """Raise this table's error, for the table as a whole or for one field of it."""
         raise self._error(f"{self._where}: {message}{self._line(key)}")
 
+    def line_at(self, *path: str) -> int | None:
+        """The line of a value inside this table, counted from 1; None where nobody can tell."""
+        return None if self._locate is None else self._locate((*self._path, *path))
+
     def _line(self, key: str | None = None) -> str:
         """Where the field stands, or else this table: ``" (line 12)"``; empty if unknown."""
         if self._locate is None:
@@ -75,6 +79,10 @@ class Table:
         if unknown:
             names = ", ".join(known)
             self.fail(f"unknown field {unknown[0]!r}; known fields are {names}", unknown[0])
+
+    def get(self, key: str) -> object:
+        """The value as it was parsed, for checks that no method here makes; None where absent."""
+        return self._data.get(key)
 
     def text(self, key: str, *, max_length: int = 10_000) -> str:
         """A string of at most `max_length` characters."""
@@ -128,6 +136,16 @@ class Table:
             self._bad(key, f"a list of whole numbers from {low} to {high}")
         return tuple(value)
 
+    def numbers(self, key: str, low: float, high: float) -> tuple[float, ...]:
+        """A list of numbers, each in low..high."""
+        value = self._data.get(key)
+        if not isinstance(value, list) or not all(
+            isinstance(item, (int, float)) and not isinstance(item, bool) and low <= item <= high
+            for item in value
+        ):
+            self._bad(key, f"a list of numbers from {low:g} to {high:g}")
+        return tuple(float(item) for item in value)
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of strings."""
         value = self._data.get(key)
@@ -153,7 +171,13 @@ class Table:
         if not isinstance(value, list) or len(value) > max_items:
             self._bad(key, f"a list of at most {max_items} tables")
         return tuple(
-            Table(item, f"{self._where}: {key}[{number}]", self._error)
+            Table(
+                item,
+                f"{self._where}: {key}[{number}]",
+                self._error,
+                locate=self._locate,
+                path=(*self._path, key, f"{number}"),
+            )
             for number, item in enumerate(value)
         )
 

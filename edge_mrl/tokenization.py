@@ -37,6 +37,20 @@ class TextTokenizer:
         else:
             self._tokenizer.enable_truncation(info.max_tokens)
         self._add_special_tokens = info.add_special_tokens
+        self._special = frozenset(
+            number
+            for number, token in self._tokenizer.get_added_tokens_decoder().items()
+            if token.special
+        )
+        self._forget_whole_texts()
+
+    def _forget_whole_texts(self) -> None:
+        """Without a pre-tokenizer the library takes a whole text for one word, and keeps the pieces
+        of the first 10 000 in case they come again: 77 MB for paragraphs, and no gain."""
+        if self._tokenizer.pre_tokenizer is None:
+            resize = getattr(self._tokenizer.model, "_resize_cache", None)  # from 0.20.4 on
+            if resize is not None:
+                resize(0)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, special tokens included, cut to the model's length, without
@@ -53,6 +67,16 @@ class TextTokenizer:
         except TypeError as error:
             raise InputError(_what_is_wrong(items)) from error
         return [encoding.ids for encoding in encodings]
+
+    def prompt_tokens(self, prompt: str) -> int:
+        """How many tokens of a text belong to the prompt before it, as sentence-transformers
+        counts: those of the prompt alone, without a special token at the end.
+
+        Raises:
+            InputError: the prompt holds a lone surrogate.
+        """
+        (ids,) = self.encode([prompt])
+        return len(ids) - int(bool(ids) and ids[-1] in self._special)
 
 
 def _what_is_wrong(items: Sequence[object]) -> str:

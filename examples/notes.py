@@ -1,14 +1,18 @@
-"""A notebook that is searched by meaning.
+"""A notebook on the terminal that is searched by meaning.
 
 python examples/notes.py BUNDLE NOTES.db [QUESTION]
+
+Without a question it reads lines: one that begins with + is kept as a note, any other is a
+question.
 Make the bundle first: edge-mrl export wordllama -o BUNDLE
 """
 
 import sys
+from collections.abc import Iterable
 
 from edge_mrl import Encoder, Index
 
-NOTES = [
+FIRST_NOTES = [
     "The spare key hangs behind the fuse box.",
     "Descale the kettle on the first Sunday of the month.",
     "The router restarts when the red button is held for ten seconds.",
@@ -17,14 +21,25 @@ NOTES = [
 ]
 
 
-def main(bundle: str, place: str, question: str = "how do I reset the internet") -> None:
-    # The profile decides which slice of the vectors the board affords, and which variant runs.
-    encoder = Encoder.load(bundle, profile="raspberry-pi-zero-2w", documents=1000)
+def converse(index: Index, lines: Iterable[str]) -> None:
+    for line in map(str.strip, lines):
+        if line.startswith("+"):
+            # On the disk when add returns, even if the plug is pulled next.
+            index.add([line[1:].strip()])
+            print(f"kept; {index.count()} notes")
+        elif line:
+            for hit in index.search(line, k=2):
+                print(f"{hit.score:.3f}  {hit.text}")
+
+
+def main(bundle: str, place: str, *question: str) -> None:
+    # "auto" is this machine; the profile decides which slice of the vectors it affords, and which
+    # variant runs.
+    encoder = Encoder.load(bundle, profile="auto", documents=1000)
     with Index.open(place, encoder) as index:
         if not index.count():
-            index.add(NOTES)
-        for hit in index.search(question, k=2):
-            print(f"{hit.score:.3f}  {hit.text}")
+            index.add(FIRST_NOTES)
+        converse(index, question or sys.stdin)
 
 
 if __name__ == "__main__":

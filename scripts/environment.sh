@@ -28,13 +28,48 @@ install_wordllama() {
     fi
 }
 
+# Debian's packages for programs that are missing; root installs them, others are told. Arguments: PROGRAM:PACKAGE,
+# the program a name or the path of any file.
+debian_packages() {
+    missing=""
+    for pair in "$@"; do
+        command -v "${pair%%:*}" >/dev/null 2>&1 || [ -e "${pair%%:*}" ] || missing="$missing ${pair##*:}"
+    done
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+        echo "edge-mrl: missing$missing: install them (Debian packages), or run this as root" >&2
+        exit 77
+    fi
+    echo "edge-mrl: installing$missing" >&2
+    # shellcheck disable=SC2086
+    apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 || {
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    }
+}
+
 make_environment() {
+    prepare_environment "$@"
+    [ -n "$wanted" ] || return 0
+    install_wordllama
+    echo "$wanted" >"$environment/installed"
+}
+
+# As make_environment, without the model that the demo and the tests export.
+make_tools() {
+    prepare_environment "$@"
+    [ -z "$wanted" ] || echo "$wanted" >"$environment/installed"
+}
+
+# Leaves $wanted empty where everything is installed already.
+prepare_environment() {
     environment="$root/.venv/$1"
     shift
     python=$(find_python) || exit 2
     # What decides the content of the environment: the requirements, the pins, the package's metadata, the interpreter.
     wanted=$( (echo "$root" "$@"; "$python" -VV; cat "$root/constraints.txt" "$root/pyproject.toml") | cksum)
     if [ "$(cat "$environment/installed" 2>/dev/null)" = "$wanted" ]; then
+        wanted=""
         return
     fi
     echo "edge-mrl: installing into $environment" >&2
@@ -42,6 +77,4 @@ make_environment() {
     "$python" -m venv "$environment"
     (cd "$root" && "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
         --constraint constraints.txt "$@")
-    install_wordllama
-    echo "$wanted" >"$environment/installed"
 }

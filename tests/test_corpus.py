@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from edge_mrl.corpus import MAX_LINE_BYTES, Corpus
+from edge_mrl.corpus import Corpus
 from edge_mrl.errors import CorpusError
+from edge_mrl.json_lines import MAX_LINE_BYTES
 
 
 def write(path, *lines):

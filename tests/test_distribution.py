@@ -1,6 +1,7 @@
 """What is shipped: the wheel and the sdist, built from the tree and looked into."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -53,12 +54,16 @@ def test_the_wheel_has_both_packages_profiles_types_and_licence(built):
     assert not [name for name in names if name.startswith(("tests/", "export/", "benchmarks/"))]
 
 
-def test_the_sdist_builds_again_to_the_same_files(built, tmp_path):
+def unpacked_sdist(built, folder):
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
-    (source,) = tmp_path.iterdir()
-    wheel_of(source, tmp_path)
+        archive.extractall(folder, filter="data")
+    (source,) = folder.iterdir()
+    return source
+
+
+def test_the_sdist_builds_again_to_the_same_files(built, tmp_path):
+    wheel_of(unpacked_sdist(built, tmp_path), tmp_path)
     (first,), (second,) = built.glob("*.whl"), tmp_path.glob("*.whl")
     with zipfile.ZipFile(first) as a, zipfile.ZipFile(second) as b:
         assert sorted(a.namelist()) == sorted(b.namelist())
@@ -68,8 +73,8 @@ def test_the_sdist_builds_again_to_the_same_files(built, tmp_path):
 
 
 @pytest.mark.parametrize("compiler", ["/bin/false", "/nowhere/cc"])
-def test_without_a_working_compiler_the_wheel_is_for_any_machine(compiler, tmp_path):
-    wheel = wheel_of(ROOT, tmp_path, CC=compiler)
+def test_without_a_working_compiler_the_wheel_is_for_any_machine(built, compiler, tmp_path):
+    wheel = wheel_of(unpacked_sdist(built, tmp_path), tmp_path, CC=compiler)
     assert wheel.name.endswith("py3-none-any.whl")
     with zipfile.ZipFile(wheel) as archive:
         assert "edge_mrl/kernel/_scan.so" not in archive.namelist()
@@ -84,6 +89,35 @@ def test_the_wheel_brings_a_kernel_that_runs(built, tmp_path):
         archive.extractall(tmp_path)
     names = said_by(tmp_path, "print(*kernel.info().available)").split()
     assert names[:2] == ["numpy", "scalar"]
+
+
+@pytest.mark.parametrize(
+    ("compiler", "machine", "number"),
+    [("aarch64-linux-gnu-gcc", "aarch64", 183), ("arm-linux-gnueabihf-gcc", "armv7l", 40)],
+)
+def test_a_cross_compiler_makes_a_wheel_for_its_machine(compiler, machine, number, tmp_path):
+    if shutil.which(compiler) is None:
+        pytest.skip(f"no {compiler}")
+    tag = f"manylinux_2_17_{machine}.musllinux_1_1_{machine}"
+    wheel = wheel_of(ROOT, tmp_path, CC=compiler, EDGE_MRL_WHEEL_PLATFORM=tag)
+    assert wheel.name.endswith(f"-py3-none-{tag}.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        library = archive.read("edge_mrl/kernel/_scan.so")
+    assert library[:4] == b"\x7fELF"
+    assert int.from_bytes(library[18:20], "little") == number
+
+
+@pytest.mark.skipif(not has_compiler(), reason="no C compiler")
+def test_a_wheel_is_not_named_for_another_machine_than_its_kernel(tmp_path):
+    other = "armv7l" if platform.machine() != "armv7l" else "x86_64"
+    variables = {**os.environ, "EDGE_MRL_WHEEL_PLATFORM": f"manylinux_2_17_{other}"}
+    command = ["-m", "build", "--no-isolation", "--wheel", "--outdir", str(tmp_path), str(ROOT)]
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, env=variables, check=False
+    )
+    assert done.returncode != 0
+    assert "set CC and EDGE_MRL_WHEEL_PLATFORM for the same machine" in done.stdout + done.stderr
+    assert not list(tmp_path.glob("*.whl"))
 
 
 def said_by(folder, statement):

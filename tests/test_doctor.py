@@ -3,12 +3,15 @@
 import hashlib
 import json
 import os
+import sqlite3
 import sys
 
 import pytest
 
-from edge_mrl import doctor
+from edge_mrl import doctor, kernel
 from edge_mrl.cli.main import main
+from edge_mrl.planning import list_profiles
+from edge_mrl.planning.wheels import why_no_wheel
 
 BROKEN = {
     "dies of an illegal instruction": (
@@ -34,6 +37,75 @@ def test_this_machine_is_well(static_bundle):
     for name in ("table-int8-256", "table-int8-64", "onnx-int8-portable"):
         assert found[f"variant {name}"].ok
         assert "cosine 0.9999" in found[f"variant {name}"].detail
+
+
+def test_the_scan_is_tried_for_real():
+    finding = doctor._kernel()
+    assert finding.ok and finding.detail.startswith(kernel.info().name)
+
+
+def test_a_scan_that_answers_otherwise_is_found(tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import edge_mrl.kernel as kernel\n"
+        "class Wrong(type(kernel.available()['numpy'])):\n"
+        "    def scan(self, query, blocks, keep):\n"
+        "        found = super().scan(query, blocks, keep)\n"
+        "        return type(found)(found.positions[::-1], found.scores)\n"
+        "kernel.current = Wrong\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    finding = doctor._kernel()
+    assert finding.ok is False and "answers otherwise than numpy" in finding.detail
+    assert "EDGE_MRL_KERNEL=numpy" in finding.advice
+
+
+def test_a_python_without_full_text_search_is_told_what_to_do(monkeypatch):
+    class Bare(sqlite3.Connection):
+        def execute(self, sql, *rest):
+            if "fts5" in sql:
+                raise sqlite3.OperationalError("no such module: fts5")
+            return super().execute(sql, *rest)
+
+    real = sqlite3.connect
+    monkeypatch.setattr(doctor.sqlite3, "connect", lambda place: real(place, factory=Bare))
+    finding = doctor._sqlite()
+    assert finding.ok is False
+    assert "without full-text search" in finding.detail and "Python" in finding.advice
+
+
+def test_more_threads_than_cores_are_found(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "4096")
+    finding = doctor._threads()
+    assert finding.ok is False and "OMP_NUM_THREADS=4096" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("engine", "machine", "libc", "python", "said"),
+    [
+        # Read off the package index: see edge_mrl/planning/wheels.py.
+        ("onnxruntime", "aarch64", "glibc 2.36", "3.13", None),
+        ("onnxruntime", "armv7l", "glibc 2.36", "3.11", "no wheel of onnxruntime for armv7l"),
+        ("ai-edge-litert", "aarch64", "musl 1.2", "3.11", "without glibc"),
+        ("tflite-runtime", "armv7l", "glibc 2.36", "3.11", None),
+        ("tflite-runtime", "armv7l", "glibc 2.31", "3.11", "need glibc 2.34, here is 2.31"),
+        ("tflite-runtime", "armv7l", "glibc 2.41", "3.13", "for Python 3.9 to 3.11, here is 3.13"),
+        ("numpy", "riscv64", "none", "3.14", None),
+    ],
+)
+def test_which_engines_have_a_wheel(engine, machine, libc, python, said):
+    found = why_no_wheel(engine, machine, libc, python)
+    assert found is None if said is None else said in found
+
+
+def test_profiles_name_the_engines_that_have_a_wheel_there():
+    machines = {"armv7": "armv7l", "armv8": "aarch64", "x86-6": "x86_64"}
+    for profile in list_profiles():
+        facts = profile.facts
+        if facts.python == "none":
+            continue  # an application brings its engines along
+        machine = machines[facts.isa[:5]]
+        for engine in facts.engines:
+            assert why_no_wheel(engine, machine, facts.libc, facts.python) is None, profile.name
 
 
 @pytest.mark.parametrize("case", BROKEN)

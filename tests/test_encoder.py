@@ -17,7 +17,7 @@ from edge_mrl.errors import (
     SelfTestError,
     UntrainedDimError,
 )
-from edge_mrl.planning import BundleFacts, cost, load_profile, plan
+from edge_mrl.planning import BundleFacts, encoder_cost, load_profile, plan
 from edge_mrl_export.golden_texts import GOLDEN_TEXTS
 from edge_mrl_export.sources.wordllama import WordLlamaSource
 
@@ -198,7 +198,7 @@ def keep_only_onnx(bundle):
 
 def test_auto_plans_for_the_engines_that_are_installed(static_bundle, monkeypatch):
     # Of the bundle's variants the ONNX one is made the fastest, so that a plan prefers it.
-    monkeypatch.setitem(cost.ENCODE_TIME, ("onnx", "int8-portable"), 0.0001)
+    monkeypatch.setitem(encoder_cost.ENCODE_TIME, ("onnx", "int8-portable"), 0.0001)
     assert Encoder.load(static_bundle, profile="auto").variant.format == "onnx"
     without_onnx(monkeypatch)
     encoder = Encoder.load(static_bundle, profile="auto")

@@ -8,12 +8,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_mrl.backends.engines import TFLITE_ENGINES, engines_for, first_installed
+from edge_mrl.backends.engines import first_installed, installed_engines, module_of
 from edge_mrl.backends.protocol import Backend
+from edge_mrl.bundle.engines import ENGINES, engines_for
 from edge_mrl.bundle.manifest import Variant, VariantFormat
 from edge_mrl.errors import BackendMissingError
 
-__all__ = ["BACKENDS", "Backend", "BackendEntry", "available", "installed_formats", "open_backend"]
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "BackendEntry",
+    "available",
+    "first_runnable",
+    "installed_engines",
+    "open_backend",
+]
 
 BackendOpener = Callable[[Variant, Sequence[Path], int, int], Backend]
 
@@ -23,26 +32,20 @@ class BackendEntry:
     """How one format is run.
 
     Args:
-        modules: import names of which any one is enough; none for what numpy alone can do.
+        engines: of which any one is enough, as pip names them.
         install: the pip command that brings them.
         opener: opens a variant from its files; the further arguments are the padding id and the
             thread count.
     """
 
-    modules: tuple[str, ...]
+    engines: tuple[str, ...]
     install: str
     opener: BackendOpener
 
     @property
     def installed(self) -> bool:
         """Whether an engine can be imported here; nothing is imported to find out."""
-        return not self.modules or first_installed(self.modules) is not None
-
-    def runs(self, variant: Variant) -> bool:
-        """Whether an engine that is known to run this variant can be imported here; nothing is
-        imported to find out."""
-        fitting = engines_for(variant, self.modules)
-        return not self.modules or first_installed(fitting) is not None
+        return first_installed(self.engines) is not None
 
     def load(self) -> str:
         """Import the engine.
@@ -53,7 +56,7 @@ class BackendEntry:
         Raises:
             ImportError: it is not installed, or not for this machine.
         """
-        found = first_installed(self.modules) or "numpy"
+        found = module_of(first_installed(self.engines) or self.engines[0])
         return f"{found} {getattr(importlib.import_module(found), '__version__', '')}".strip()
 
 
@@ -76,20 +79,39 @@ def _open_tflite(variant: Variant, files: Sequence[Path], pad_id: int, threads: 
 
 
 BACKENDS: dict[VariantFormat, BackendEntry] = {
-    "table": BackendEntry((), "pip install edge-mrl", _open_table),
-    "onnx": BackendEntry(("onnxruntime",), "pip install 'edge-mrl[onnx]'", _open_onnx),
-    "tflite": BackendEntry(TFLITE_ENGINES, "pip install 'edge-mrl[litert]'", _open_tflite),
+    "table": BackendEntry(ENGINES["table"], "pip install edge-mrl", _open_table),
+    "onnx": BackendEntry(ENGINES["onnx"], "pip install 'edge-mrl[onnx]'", _open_onnx),
+    "tflite": BackendEntry(ENGINES["tflite"], "pip install 'edge-mrl[litert]'", _open_tflite),
 }
 
 
 def available(variant: Variant) -> bool:
-    """Whether this variant's engine is installed here."""
-    return BACKENDS[variant.format].runs(variant)
+    """Whether an engine that is known to run this variant is installed here; nothing is imported
+    to find out."""
+    return first_installed(engines_for(variant)) is not None
 
 
-def installed_formats() -> tuple[VariantFormat, ...]:
-    """The formats that have an engine installed here."""
-    return tuple(format_ for format_, entry in BACKENDS.items() if entry.installed)
+def first_runnable(variants: Sequence[Variant], dim: int | None = None) -> Variant:
+    """The variant that runs where nobody chooses one.
+
+    Args:
+        variants: those of a bundle, in its order.
+        dim: a size that the variant must give; of those that do, the smallest is taken.
+
+    Raises:
+        BackendMissingError: no engine of a fitting variant is installed; names the pip commands.
+    """
+    fitting = [v for v in variants if dim is None or dim in v.dims]
+    runnable = [variant for variant in fitting if available(variant)]
+    if runnable:
+        # A static table has a smaller variant for a smaller size; where sizes are equal, the
+        # bundle's order decides.
+        return runnable[0] if dim is None else min(runnable, key=lambda one: max(one.dims))
+    formats = sorted({variant.format for variant in fitting})
+    commands = " or ".join(f"`{BACKENDS[format_].install}`" for format_ in formats)
+    raise BackendMissingError(
+        f"no engine for this bundle's variants ({', '.join(formats)}) is installed: run {commands}"
+    )
 
 
 def open_backend(variant: Variant, files: Sequence[Path], *, pad_id: int, threads: int) -> Backend:
@@ -106,8 +128,8 @@ def open_backend(variant: Variant, files: Sequence[Path], *, pad_id: int, thread
         BundleError: the engine does not accept a file.
     """
     entry = BACKENDS[variant.format]
-    if not entry.runs(variant):
-        names = " or ".join(engines_for(variant, entry.modules)) or " or ".join(variant.engines)
+    if not available(variant):
+        names = " or ".join(engines_for(variant) or variant.engines)
         raise BackendMissingError(
             f"variant {variant.name!r} needs {names}, which is not installed here: run "
             f"`{entry.install}`, or choose another variant"

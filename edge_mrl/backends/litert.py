@@ -15,7 +15,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.backends.engines import TFLITE_ENGINES, engines_for, first_installed
+from edge_mrl.backends.engines import first_installed, module_of
+from edge_mrl.bundle.engines import ENGINES, engines_for
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.errors import BackendError, BackendMissingError, BundleError
 from edge_mrl.slices import FloatArray, prefix
@@ -23,6 +24,7 @@ from edge_mrl.slices import FloatArray, prefix
 Run = Callable[..., Mapping[str, npt.NDArray[np.float32]]]
 
 IDS, MASK, OUTPUT = "input_ids", "attention_mask", "sentence_embedding"
+PROMPT = "prompt_tokens"
 LENGTH_STEP = 32
 """Texts are padded to a multiple of it where the file takes any length: the engine lays out its
 memory anew for each other length."""
@@ -35,18 +37,21 @@ class _Interpreter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Signature:
-    """`length` tokens a text, or None for any length; `width` numbers a vector."""
+    """`length` tokens a text, or None for any length; `width` numbers a vector; `skips` whether it
+    takes the number of tokens to leave out of pooling."""
 
     length: int | None
     width: int
     run: Run
+    skips: bool = False
 
 
 class LiteRtBackend:
     """One interpreter; its signatures in order of length.
 
-    A signature takes input_ids and attention_mask, (1, length) int32, and gives
-    sentence_embedding, (1, width) float32. The runtime cuts it to the wanted size and renormalises.
+    A signature takes input_ids and attention_mask, (1, length) int32, and perhaps prompt_tokens,
+    (1,) int32; it gives sentence_embedding, (1, width) float32. The runtime cuts it to the wanted
+    size and renormalises.
     """
 
     def __init__(
@@ -87,23 +92,40 @@ class LiteRtBackend:
         signatures.sort(key=lambda signature: signature.length or 0)
         return cls(interpreter, signatures, pad_id=pad_id)
 
-    def embed(self, token_ids: Sequence[Sequence[int]], dim: int) -> FloatArray:
+    def embed(
+        self,
+        token_ids: Sequence[Sequence[int]],
+        dim: int,
+        *,
+        prompt_tokens: int = 0,
+        room: int = 0,
+    ) -> FloatArray:
         """See `Backend.embed`. Texts run one by one; the longest signature bounds the memory."""
         vectors = np.zeros((len(token_ids), self._signatures[0].width), dtype=np.float32)
         for row, ids in enumerate(token_ids):
             if ids:
-                vectors[row] = self._run(ids)
+                vectors[row] = self._run(ids, prompt_tokens, room)
         return prefix(vectors, dim)
 
-    def _run(self, tokens: Sequence[int]) -> FloatArray:
-        signature = self._fitting(len(tokens))
-        length = signature.length or -(-len(tokens) // LENGTH_STEP) * LENGTH_STEP
+    def _run(self, tokens: Sequence[int], prompt_tokens: int, room: int) -> FloatArray:
+        longest = self._signatures[-1].length
+        wanted = max(len(tokens), room if longest is None else min(room, longest))
+        signature = self._fitting(wanted)
+        length = signature.length or -(-wanted // LENGTH_STEP) * LENGTH_STEP
         ids = np.full((1, length), self._pad_id, dtype=np.int32)
         mask = np.zeros((1, length), dtype=np.int32)
         ids[0, : len(tokens)] = tokens
         mask[0, : len(tokens)] = 1
+        feeds = {IDS: ids, MASK: mask}
+        if prompt_tokens and not signature.skips:
+            raise BackendError(
+                "this TFLite file does not leave prompts out of pooling, as its manifest says: "
+                "export the bundle again"
+            )
+        if signature.skips:
+            feeds[PROMPT] = np.array([prompt_tokens], dtype=np.int32)
         try:
-            output = signature.run(**{IDS: ids, MASK: mask})[OUTPUT]
+            output = signature.run(**feeds)[OUTPUT]
         except (ValueError, RuntimeError) as error:
             raise BackendError(f"TFLite failed on a text of {len(tokens)} tokens: {error}") from (
                 error
@@ -123,21 +145,23 @@ class LiteRtBackend:
 
 
 def _engine(variant: Variant) -> str:
-    """The first installed engine of those that the variant names."""
-    engine = first_installed(engines_for(variant, TFLITE_ENGINES))
+    """The import name of the first installed engine of those that the variant names."""
+    engine = first_installed(engines_for(variant))
     if engine is None:
+        needed = " or ".join(variant.engines or ENGINES["tflite"])
         raise BackendMissingError(
-            f"variant {variant.name!r} needs {' or '.join(variant.engines or TFLITE_ENGINES)}: run "
+            f"variant {variant.name!r} needs {needed}: run "
             "`pip install 'edge-mrl[litert]'`, or choose another variant"
         )
-    return engine
+    return module_of(engine)
 
 
 def _signature(runner: Any) -> _Signature:
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
-    if set(inputs) != {IDS, MASK} or set(outputs) != {OUTPUT}:
+    if set(inputs) - {PROMPT} != {IDS, MASK} or set(outputs) != {OUTPUT}:
         raise ValueError(
             f"a signature takes {', '.join(sorted(inputs))} and gives {', '.join(sorted(outputs))}"
         )
     length = int(inputs[IDS]["shape_signature"][1])
-    return _Signature(length if length > 0 else None, int(outputs[OUTPUT]["shape"][1]), runner)
+    width = int(outputs[OUTPUT]["shape"][1])
+    return _Signature(length if length > 0 else None, width, runner, PROMPT in inputs)

@@ -28,8 +28,8 @@ class OnnxBackend:
     """One ONNX Runtime session.
 
     The graph takes input_ids and attention_mask, (batch, sequence) int64, perhaps token_type_ids,
-    and `dim`, (1,) int64; it gives unit vectors (batch, dim). It does not check `dim`: the encoder
-    has."""
+    perhaps prompt_tokens, (1,) int64, and `dim`, (1,) int64; it gives unit vectors (batch, dim). It
+    does not check `dim`: the encoder has."""
 
     def __init__(
         self, session: onnxruntime.InferenceSession, *, pad_id: int, batched: bool
@@ -73,17 +73,29 @@ class OnnxBackend:
             ) from error
         return cls(session, pad_id=pad_id, batched=variant.pad_invariant)
 
-    def embed(self, token_ids: Sequence[Sequence[int]], dim: int) -> FloatArray:
+    def embed(
+        self,
+        token_ids: Sequence[Sequence[int]],
+        dim: int,
+        *,
+        prompt_tokens: int = 0,
+        room: int = 0,
+    ) -> FloatArray:
         """See `Backend.embed`.
 
         Texts are run longest first, in batches of similar length. A variant whose vectors depend on
-        the batch (dynamic quantisation takes one scale per tensor) runs every text alone, so that
-        they do not."""
+        the batch (dynamic quantisation takes one scale per tensor) runs every text alone and never
+        padded, so that they do not."""
         vectors = np.zeros((len(token_ids), dim), dtype=np.float32)
         order = sorted(range(len(token_ids)), key=lambda row: len(token_ids[row]), reverse=True)
         order = [row for row in order if len(token_ids[row])]
         for batch in self._batches(order, token_ids):
-            vectors[batch] = self._run([token_ids[row] for row in batch], dim)
+            vectors[batch] = self._run(
+                [token_ids[row] for row in batch],
+                dim,
+                prompt_tokens=prompt_tokens,
+                room=room if self._batched else 0,
+            )
         return vectors
 
     def _batches(
@@ -96,8 +108,10 @@ class OnnxBackend:
             yield list(order[start : start + count])
             start += count
 
-    def _run(self, batch: Sequence[Sequence[int]], dim: int) -> FloatArray:
-        shape = len(batch), len(batch[0])
+    def _run(
+        self, batch: Sequence[Sequence[int]], dim: int, *, prompt_tokens: int, room: int
+    ) -> FloatArray:
+        shape = len(batch), max(len(batch[0]), room)
         ids = np.full(shape, self._pad_id, dtype=np.int64)
         mask = np.zeros(shape, dtype=np.int64)
         for row, tokens in enumerate(batch):
@@ -110,6 +124,13 @@ class OnnxBackend:
         }
         if "token_type_ids" in self._inputs:
             feeds["token_type_ids"] = np.zeros(shape, dtype=np.int64)
+        if prompt_tokens and "prompt_tokens" not in self._inputs:
+            raise BackendError(
+                "this ONNX file does not leave prompts out of pooling, as its manifest says: "
+                "export the bundle again"
+            )
+        if "prompt_tokens" in self._inputs:
+            feeds["prompt_tokens"] = np.array([prompt_tokens], dtype=np.int64)
         try:
             (output,) = self._session.run(["sentence_embedding"], feeds)
         except Exception as error:

@@ -11,12 +11,23 @@ from edge_mrl.slices import FloatArray
 class Backend(Protocol):
     """Token ids in, unit vectors out. One instance holds one variant's weights."""
 
-    def embed(self, token_ids: Sequence[Sequence[int]], dim: int) -> FloatArray:
+    def embed(
+        self,
+        token_ids: Sequence[Sequence[int]],
+        dim: int,
+        *,
+        prompt_tokens: int = 0,
+        room: int = 0,
+    ) -> FloatArray:
         """Embed tokenised texts.
 
         Args:
             token_ids: one list of ids per text, special tokens included, possibly empty.
             dim: a size that the variant gives.
+            prompt_tokens: how many tokens at the beginning of each text are read but left out of
+                pooling. Only models that leave their prompts out take other than 0.
+            room: pad each text to this many tokens at least, where the engine pads at all. What is
+                padded must not change a vector; a check of that is what this is for.
 
         Returns:
             (n, dim) float32, rows of unit length; zero rows for texts without tokens where the

@@ -47,8 +47,16 @@ class TableBackend:
             )
         return cls(rows, scales)
 
-    def embed(self, token_ids: Sequence[Sequence[int]], dim: int) -> FloatArray:
-        """See `Backend.embed`. A text without tokens gets a row of zeros: it has no direction."""
+    def embed(
+        self,
+        token_ids: Sequence[Sequence[int]],
+        dim: int,
+        *,
+        prompt_tokens: int = 0,
+        room: int = 0,
+    ) -> FloatArray:
+        """See `Backend.embed`; nothing is padded, and no static model leaves its prompts out. A
+        text without tokens gets a row of zeros: it has no direction."""
         sums = np.zeros((len(token_ids), self._rows.shape[1]), dtype=np.float32)
         last = len(self._rows) - 1
         for position, ids in enumerate(token_ids):

@@ -17,6 +17,7 @@ MANIFEST_NAME = "manifest.json"
 VariantFormat = Literal["table", "onnx", "tflite"]
 Precision = Literal["fp32", "fp16", "int8-fast", "int8-portable", "int4"]
 Similarity = Literal["cosine", "dot"]
+Labels = Literal["judged", "self-labelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,14 @@ class EmbeddingInfo:
 
     `dim` is the full width, `matryoshka_dims` the trained sizes in rising order, `prompts` the text
     put before an input by name ("query" and "document" are used by `encode_query` and
-    `encode_document`)."""
+    `encode_document`), `include_prompt` whether the tokens of a prompt take part in pooling."""
 
     dim: int
     matryoshka_dims: tuple[int, ...]
     similarity: Similarity
     prompts: dict[str, str]
     default_prompt_name: str | None
+    include_prompt: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,15 @@ class TokenizerInfo:
 @dataclass(frozen=True, slots=True)
 class GateResult:
     """How a variant compared with the fp32 reference on the golden texts, through the device
-    runtime."""
+    runtime.
+
+    `missed` says in words which gates it missed, where the user had it kept all the same; empty
+    where it passed."""
 
     cosine_mean: float
     cosine_min: float
     threshold: float
+    missed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +123,43 @@ class SliceQuality:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """A measure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class VariantQuality:
+    """What one variant is worth at one slice, on judged data."""
+
+    variant: str
+    slice: Slice
+    ndcg_at_10: Estimate
+    recall_at_100: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class LayerQuality:
+    """What the model's first `layers` are worth at one size, in float32; `kept` is the share of the
+    whole model's full vector's `ndcg_at_10`."""
+
+    layers: int
+    dim: int
+    ndcg_at_10: float
+    kept: float
+
+
+@dataclass(frozen=True, slots=True)
 class Quality:
     """The quality table, and what it was measured on.
 
     `shortlist_growth` is the exponent g of the fitted law shortlist(n) = shortlist * (n /
-    documents) ** g."""
+    documents) ** g. `labels` says who paired queries with documents: people ("judged"), or nobody,
+    and a text's first sentence is the query for the rest of it ("self-labelled"). `variants` is
+    filled where labels are judged, `layers` where the model was cut to its first layers."""
 
     method: str
     queries: int
@@ -129,6 +167,9 @@ class Quality:
     full_ndcg_at_10: float
     shortlist_growth: float
     slices: tuple[SliceQuality, ...]
+    labels: Labels = "self-labelled"
+    variants: tuple[VariantQuality, ...] = ()
+    layers: tuple[LayerQuality, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,11 @@ from typing import TypeVar, get_args
 from edge_mrl.bundle.manifest import (
     MANIFEST_NAME,
     EmbeddingInfo,
+    Estimate,
     FileEntry,
     GateResult,
+    Labels,
+    LayerQuality,
     Manifest,
     ModelInfo,
     Precision,
@@ -22,6 +25,7 @@ from edge_mrl.bundle.manifest import (
     TokenizerInfo,
     Variant,
     VariantFormat,
+    VariantQuality,
 )
 from edge_mrl.errors import BundleError
 from edge_mrl.schema import Table
@@ -38,8 +42,8 @@ Choice = TypeVar("Choice", bound=str)
 def dump(manifest: Manifest) -> bytes:
     """Write a manifest as UTF-8 JSON; the same manifest always gives the same bytes."""
     fields = dataclasses.asdict(manifest)
-    for row, quality in zip(fields["quality"]["slices"], manifest.quality.slices, strict=True):
-        row["slice"] = str(quality.slice)
+    for row in (*fields["quality"]["slices"], *fields["quality"]["variants"]):
+        row["slice"] = str(Slice(**row["slice"]))
     document = {"format": FORMAT_NAME, "schema": SCHEMA_VERSION, **fields}
     return (json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
@@ -108,6 +112,7 @@ def _embedding(table: Table) -> EmbeddingInfo:
         similarity=_choice(table, "similarity", get_args(Similarity)),
         prompts=_texts_by_name(table.table("prompts")),
         default_prompt_name=table.optional_text("default_prompt_name"),
+        include_prompt=table.flag("include_prompt") if "include_prompt" in table else True,
     )
 
 
@@ -134,6 +139,7 @@ def _variant(table: Table) -> Variant:
             cosine_mean=gate.number("cosine_mean", -1, 1.001),
             cosine_min=gate.number("cosine_min", -1, 1.001),
             threshold=gate.number("threshold", -1, 1),
+            missed=gate.optional_text("missed") or "",
         ),
         engines=table.texts("engines") if "engines" in table else (),
         max_tokens=table.optional_integer("max_tokens", 1, 10**6),
@@ -156,7 +162,37 @@ def _quality(table: Table) -> Quality:
             )
             for row in table.tables("slices")
         ),
+        labels=(
+            _choice(table, "labels", get_args(Labels)) if "labels" in table else "self-labelled"
+        ),
+        variants=tuple(_variant_quality(row) for row in _optional_tables(table, "variants")),
+        layers=tuple(
+            LayerQuality(
+                layers=row.integer("layers", 1, 10**4),
+                dim=row.integer("dim", 1, MAX_DIM),
+                ndcg_at_10=row.number("ndcg_at_10", 0, 1),
+                kept=row.number("kept", 0, 100),
+            )
+            for row in _optional_tables(table, "layers")
+        ),
     )
+
+
+def _variant_quality(table: Table) -> VariantQuality:
+    return VariantQuality(
+        variant=table.text("variant", max_length=100),
+        slice=Slice.parse(table.text("slice")),
+        ndcg_at_10=_estimate(table.table("ndcg_at_10")),
+        recall_at_100=_estimate(table.table("recall_at_100")),
+    )
+
+
+def _estimate(table: Table) -> Estimate:
+    return Estimate(*(table.number(key, 0, 1) for key in ("value", "low", "high")))
+
+
+def _optional_tables(table: Table, key: str) -> tuple[Table, ...]:
+    return table.tables(key) if key in table else ()
 
 
 def _file(table: Table) -> FileEntry:
@@ -195,6 +231,9 @@ def _path(table: Table, text: str) -> str:
 
 
 def _check_relations(manifest: Manifest, root: Table) -> None:
+    tables = [variant.name for variant in manifest.variants if variant.format == "table"]
+    if tables and not manifest.embedding.include_prompt:
+        root.fail(f"include_prompt is false, but variant {tables[0]!r} is a table, which pools all")
     listed = [entry.path for entry in manifest.files]
     if len(set(listed)) != len(listed):
         root.fail("a file is listed twice")
@@ -212,3 +251,9 @@ def _check_relations(manifest: Manifest, root: Table) -> None:
     for row in manifest.quality.slices:
         if row.slice.dim not in manifest.embedding.matryoshka_dims:
             root.fail(f"the quality table has {row.slice}, which is not a trained size")
+    for one in manifest.quality.variants:
+        if one.variant not in names or one.slice.dim not in manifest.embedding.matryoshka_dims:
+            root.fail(
+                f"the quality table has {one.variant} at {one.slice}, which is no variant of this "
+                "bundle at a trained size"
+            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from dataclasses import dataclass
@@ -52,6 +51,9 @@ class Bundle:
         entry = self.manifest.file(path)
         place = self.path / entry.path
         self._check_plain(entry, place)
+        # OpenSSL, which comes with it, takes 4 MB that a program without a bundle can spare.
+        import hashlib
+
         digest = hashlib.sha256()
         with place.open("rb") as stream:
             while chunk := stream.read(_CHUNK):

@@ -7,11 +7,18 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for
+from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
 from edge_mrl.cli.output import Progress, print_json
+from edge_mrl.cli.plan_notices import PlanNotices
+from edge_mrl.cli.vector_arguments import (
+    add_vector_file_arguments,
+    chosen_vector_file,
+    refuse_column_arguments,
+)
 from edge_mrl.corpus import Corpus
-from edge_mrl.errors import CorpusError
+from edge_mrl.errors import CorpusError, InputError
 from edge_mrl.index import Index, Record
+from edge_mrl.vector_files import add_vector_file, check_vector_file
 
 _IDS_AT_ONCE = 1000
 
@@ -19,12 +26,11 @@ _IDS_AT_ONCE = 1000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `edge_mrl.cli.registry`."""
     parser.add_argument("index", type=Path, help="the index file")
-    parser.add_argument(
-        "--input",
-        type=Path,
-        required=True,
-        help="a corpus: JSON lines with _id, text, title, metadata",
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--input", type=Path, help="a corpus: JSON lines with _id, text, title, metadata"
     )
+    add_vector_file_arguments(parser, source)
     add_encoder_arguments(parser, optional_bundle=True)
     parser.add_argument(
         "--upsert", action="store_true", help="replace documents whose _id is taken"
@@ -34,20 +40,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
+    add = _corpus if arguments.vectors is None else _vectors
+    notices = PlanNotices()
+    added, count = add(arguments, notices)
+    if arguments.json:
+        print_json(
+            {"index": str(arguments.index), "added": added, "documents": count}
+            | {"plan_changes": notices.to_json()}
+        )
+    else:
+        print(f"{arguments.index}: {added} documents added, {count} in all")
+    return 0
+
+
+def _corpus(arguments: argparse.Namespace, notices: PlanNotices) -> tuple[int, int]:
+    refuse_column_arguments(arguments)
     corpus = Corpus.check(arguments.input)
-    encoder = load_encoder_for(arguments.index, arguments)
+    encoder = load_encoder_for(arguments.index, arguments, added=corpus.count)
     progress = Progress("adding", corpus.count, "documents")
-    with Index.open(arguments.index, encoder) as index:
+    with open_index(arguments.index, encoder, arguments, notices) as index:
         if not arguments.upsert:
             _refuse_taken_ids(index, corpus)
         index.add_stream(corpus.records(), upsert=arguments.upsert, on_progress=progress.update)
         progress.finish()
-        count = index.count()
-    if arguments.json:
-        print_json({"index": str(arguments.index), "added": corpus.count, "documents": count})
-    else:
-        print(f"{arguments.index}: {corpus.count} documents added, {count} in all")
-    return 0
+        return corpus.count, index.count()
+
+
+def _vectors(arguments: argparse.Namespace, notices: PlanNotices) -> tuple[int, int]:
+    if arguments.bundle or arguments.variant or arguments.profile:
+        raise InputError(
+            "--bundle, --variant and --profile go with --input: vectors need no encoder"
+        )
+    file = chosen_vector_file(arguments)
+    with open_index(arguments.index, None, arguments, notices) as index:
+        count = check_vector_file(index, file, upsert=arguments.upsert)
+        progress = Progress("adding", count, "vectors")
+        add_vector_file(index, file, upsert=arguments.upsert, on_progress=progress.update)
+        progress.finish()
+        return count, index.count()
 
 
 def _refuse_taken_ids(index: Index, corpus: Corpus) -> None:

@@ -1,28 +1,51 @@
-"""`edge-mrl build`: a new index from a corpus. It stands whole at its place, or not at all."""
+"""`edge-mrl build`: a new index from a corpus, or from vectors that were made elsewhere. It stands
+whole at its place, or not at all."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
+from edge_mrl.bundle import Bundle
+from edge_mrl.cli.arguments import numbers
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder
 from edge_mrl.cli.output import Progress, format_bytes, print_json
+from edge_mrl.cli.plan_notices import describe_plan
 from edge_mrl.cli.stats import layout_as_json
+from edge_mrl.cli.vector_arguments import (
+    add_vector_file_arguments,
+    chosen_vector_file,
+    refuse_column_arguments,
+)
 from edge_mrl.corpus import Corpus
 from edge_mrl.errors import InputError
-from edge_mrl.index import build_index
+from edge_mrl.index import Index, IndexStats, build_index, build_with, default_layout
+from edge_mrl.index.lexical import TOKENIZERS
+from edge_mrl.planning import Plan
+from edge_mrl.vector_files import VectorFile, add_vector_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `edge_mrl.cli.registry`."""
     parser.add_argument("index", type=Path, help="the index file to make")
-    parser.add_argument(
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
         "--input",
         type=Path,
-        required=True,
-        help="a corpus: JSON lines with _id, text, title, metadata",
+        help="a corpus: JSON lines with _id, text, title, metadata; needs --bundle",
+    )
+    add_vector_file_arguments(parser, source)
+    parser.add_argument("--identity", help="names the model that made the vectors")
+    parser.add_argument(
+        "--dims", metavar="A,B", help="the sizes it was trained for (default: the vectors' width)"
     )
     add_encoder_arguments(parser, optional_bundle=False)
+    parser.add_argument(
+        "--lexical",
+        choices=tuple(TOKENIZERS),
+        help="index the words of the documents too, cut by this tokenizer, for BM25",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an index that is there")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -32,31 +55,110 @@ def run(arguments: argparse.Namespace) -> int:
     place: Path = arguments.index
     if place.exists() and not arguments.overwrite:
         raise InputError(f"{place} exists: `edge-mrl add` adds to it, --overwrite replaces it")
-    corpus = Corpus.check(arguments.input)
-    encoder = load_encoder(arguments, documents=corpus.count)
-    progress = Progress("indexing", corpus.count, "documents")
-    with build_index(
-        place,
-        encoder,
-        corpus.records(),
-        bundle=arguments.bundle,
-        on_progress=progress.update,
-    ) as index:
-        progress.finish()
-        stats = index.stats()
+    made: Plan | None = None
+    advice: str | None = None
+    if arguments.vectors is None:
+        stats, variant, made, advice = _from_corpus(arguments)
+    else:
+        stats, variant = _from_vectors(arguments), None
     if arguments.json:
         print_json(
             {
                 "index": str(place),
                 "documents": stats.documents,
                 "bytes": stats.file_bytes,
-                "variant": encoder.variant.name,
+                "variant": variant,
+                "plan": None if made is None else made.to_json(),
+                "plan_advice": advice,
             }
             | layout_as_json(stats.layout)
         )
     else:
+        how = "" if variant is None else f", embedded with {variant}"
         print(
             f"{place}: {stats.documents} documents, {format_bytes(stats.file_bytes)}, "
-            f"{stats.layout}, embedded with {encoder.variant.name}"
+            f"{stats.layout}{how}"
         )
+        if made is not None:
+            print(describe_plan(made, advice))
     return 0
+
+
+def _from_corpus(
+    arguments: argparse.Namespace,
+) -> tuple[IndexStats, str, Plan | None, str | None]:
+    refuse_column_arguments(arguments)
+    if arguments.identity or arguments.dims:
+        raise InputError("--identity and --dims go with --vectors: a bundle says both by itself")
+    if arguments.bundle is None:
+        raise InputError("texts need a model to embed them: name its folder with --bundle")
+    corpus = Corpus.check(arguments.input)
+    encoder = load_encoder(arguments, documents=corpus.count)
+    progress = Progress("indexing", corpus.count, "documents")
+    with build_index(
+        arguments.index,
+        encoder,
+        corpus.records(),
+        bundle=arguments.bundle,
+        lexical=arguments.lexical,
+        memory_budget=arguments.memory_budget,
+        on_progress=progress.update,
+    ) as index:
+        progress.finish()
+        return index.stats(), encoder.variant.name, index.plan, index.plan_advice
+
+
+def _from_vectors(arguments: argparse.Namespace) -> IndexStats:
+    file = chosen_vector_file(arguments)
+    model = _model_of_vectors(arguments, file)
+    layout = default_layout(arguments.dim or file.dim, model.matryoshka_dims)
+    progress = Progress("indexing", file.count, "vectors")
+
+    def make(staging: Path) -> Index:
+        return Index.create(
+            staging,
+            dim=file.dim,
+            matryoshka_dims=model.matryoshka_dims,
+            identity=model.identity,
+            model_name=model.name,
+            layout=layout,
+        )
+
+    def fill(index: Index) -> None:
+        if arguments.lexical is not None:
+            index.create_lexical_index(arguments.lexical)
+        add_vector_file(index, file, on_progress=progress.update)
+        if arguments.bundle is not None:
+            index.remember_bundle(arguments.bundle, arguments.index)
+
+    build_with(arguments.index, make, fill)
+    progress.finish()
+    with Index.open(arguments.index) as index:
+        return index.stats()
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What made the vectors."""
+
+    identity: str
+    name: str
+    matryoshka_dims: tuple[int, ...]
+
+
+def _model_of_vectors(arguments: argparse.Namespace, file: VectorFile) -> _Model:
+    if arguments.profile or arguments.variant:
+        raise InputError("--profile and --variant go with --input: vectors need no encoder")
+    if arguments.bundle is not None:
+        if arguments.identity or arguments.dims:
+            raise InputError("give --bundle, or --identity and --dims: the bundle says both")
+        manifest = Bundle.open(arguments.bundle).manifest
+        dims = manifest.embedding.matryoshka_dims
+        return _Model(manifest.model.identity, manifest.model.name, dims)
+    if not arguments.identity:
+        raise InputError(
+            "nothing says which model made the vectors: name it with --identity, such as "
+            "text-embedding-3-small, or give its --bundle"
+        )
+    dims = numbers(arguments.dims, "sizes", "256,512,1024,1536") or (file.dim,)
+    return _Model(arguments.identity, arguments.identity, dims)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from edge_mrl.backends import installed_engines
 from edge_mrl.bundle import Bundle
 from edge_mrl.encoder import Encoder
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index import Index
+from edge_mrl.planning import DeviceProfile, IndexFacts, PlanChange, load_profile
 
 
 def add_encoder_arguments(parser: argparse.ArgumentParser, *, optional_bundle: bool) -> None:
@@ -22,32 +25,103 @@ def add_encoder_arguments(parser: argparse.ArgumentParser, *, optional_bundle: b
     if optional_bundle:
         parser.add_argument("--bundle", type=Path, help="the bundle folder, if it was moved")
     else:
-        parser.add_argument("--bundle", type=Path, required=True, help="the model's bundle folder")
-        parser.add_argument(
-            "--profile", help="a device's name or profile file: the planner then chooses the slices"
-        )
+        parser.add_argument("--bundle", type=Path, help="the model's bundle folder")
         parser.add_argument("--dim", type=int, help="a trained size, instead of the planner's")
     parser.add_argument("--variant", help="a variant of the bundle, instead of the planner's")
     parser.add_argument("--threads", type=int, help="threads of the engine (default: all cores)")
+    parser.add_argument(
+        "--profile",
+        metavar="P",
+        help="a device's name, `auto` for this one, or a profile file: the planner then chooses "
+        "what the command leaves open, and the index keeps to the device's memory",
+    )
+    parser.add_argument(
+        "--memory-budget",
+        type=mebibytes,
+        metavar="MIB",
+        help="what the scan codes may take in memory; beyond it each search reads them from the "
+        "file",
+    )
+
+
+def document_count(text: str) -> int:
+    """A number of documents as people write it: ``100000``, ``100_000``.
+
+    Raises:
+        argparse.ArgumentTypeError: not a whole number from 0 on.
+    """
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return value
+
+
+def mebibytes(text: str) -> int:
+    """A size in MiB as bytes.
+
+    Raises:
+        argparse.ArgumentTypeError: not a number from 0 on.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 2**40:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of MiB from 0 on")
+    return round(value * 2**20)
+
+
+def open_index(
+    path: Path,
+    encoder: Encoder | None,
+    arguments: argparse.Namespace,
+    on_plan_change: Callable[[PlanChange], None] | None = None,
+) -> Index:
+    """The index as the arguments ask for it."""
+    return Index.open(
+        path, encoder, memory_budget=arguments.memory_budget, on_plan_change=on_plan_change
+    )
+
+
+def _threads(arguments: argparse.Namespace, device: DeviceProfile | None) -> int:
+    """Threads for embedding many texts: all cores, but no more than the device has."""
+    cores = os.cpu_count() or 1
+    return arguments.threads or (cores if device is None else min(cores, device.facts.cores))
+
+
+def _device(arguments: argparse.Namespace) -> DeviceProfile | None:
+    if arguments.profile is None:
+        return None
+    return load_profile(arguments.profile, engines=installed_engines())
 
 
 def load_encoder(arguments: argparse.Namespace, *, documents: int) -> Encoder:
     """The encoder for a new index of so many documents."""
+    device = _device(arguments)
     return Encoder.load(
         arguments.bundle,
-        profile=arguments.profile,
+        profile=device,
         documents=documents,
         truncate_dim=arguments.dim,
         variant=arguments.variant,
-        threads=arguments.threads or os.cpu_count(),
+        threads=_threads(arguments, device),
     )
 
 
 def load_encoder_for(
-    index: Path, arguments: argparse.Namespace, *, threads: int | None = None
+    index: Path, arguments: argparse.Namespace, *, added: int = 0, threads: int | None = None
 ) -> Encoder:
     """The encoder for an index that exists, from the bundle that it remembers or the one that was
     named.
+
+    Args:
+        index: the index file.
+        arguments: from `add_encoder_arguments`.
+        added: documents that are to be added, for the plan.
+        threads: threads of the engine, where the arguments do not say; default as many as cores.
 
     Raises:
         IndexFileError: there is no such index, or it does not know a bundle.
@@ -62,9 +136,14 @@ def load_encoder_for(
             )
         model = Bundle.open(place).manifest.model
         opened.check_model(model.identity, model.name)
+        device = _device(arguments)
+        facts = None if device is None else IndexFacts.of(opened.stats())
     return Encoder.load(
         place,
+        profile=device,
+        documents=added + (0 if facts is None else facts.documents),
+        index=facts,
         truncate_dim=stored.dim,
         variant=arguments.variant,
-        threads=arguments.threads or threads or os.cpu_count(),
+        threads=arguments.threads or threads or _threads(arguments, device),
     )

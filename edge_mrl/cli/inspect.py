@@ -7,8 +7,12 @@ import json
 from pathlib import Path
 
 from edge_mrl.bundle import Bundle, Manifest
+from edge_mrl.bundle.manifest import Estimate
 from edge_mrl.bundle.manifest_json import dump
 from edge_mrl.cli.output import format_bytes, format_table, print_json
+
+SHOWN_BITS = (4, 32)
+"""What a scan reads, and what a variant itself is worth."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     print()
     print(variant_table(bundle))
     print()
-    print(slice_table(bundle.manifest))
+    print(quality_tables(bundle.manifest))
     return 0
 
 
@@ -57,12 +61,63 @@ def variant_table(bundle: Bundle) -> str:
             ", ".join(map(str, variant.dims)),
             f"{variant.gate.cosine_mean:.5f}",
             f"{variant.gate.cosine_min:.5f}",
+            "below its gate" if variant.gate.missed else "",
         ]
         for variant in bundle.manifest.variants
     ]
-    return format_table(
-        ["variant", "with tokenizer", "sizes", "cosine mean", "min"], rows, left=(0, 2)
+    table = format_table(
+        ["variant", "with tokenizer", "sizes", "cosine mean", "min", ""], rows, left=(0, 2, 5)
     )
+    notes = [
+        f"{variant.name} was kept below its gate: {variant.gate.missed}"
+        for variant in bundle.manifest.variants
+        if variant.gate.missed
+    ]
+    return "\n".join([table, *notes])
+
+
+def quality_tables(manifest: Manifest) -> str:
+    """What slices keep; also what variants and layers keep, where that was measured."""
+    parts = [slice_table(manifest)]
+    if manifest.quality.variants:
+        parts.append(judged_table(manifest))
+    if manifest.quality.layers:
+        parts.append(layer_table(manifest))
+    return "\n\n".join(parts)
+
+
+def judged_table(manifest: Manifest) -> str:
+    """One row a variant and size: nDCG@10 and recall@100 in float32 and at four bits."""
+    rows = [
+        [
+            one.variant,
+            str(one.slice),
+            _with_interval(one.ndcg_at_10),
+            _with_interval(one.recall_at_100),
+        ]
+        for one in manifest.quality.variants
+        if one.slice.bits in SHOWN_BITS
+    ]
+    table = format_table(["variant", "slice", "nDCG@10", "recall@100"], rows, left=(0, 1))
+    return f"{table}\nwith 95 % intervals; --json has every number of bits"
+
+
+def layer_table(manifest: Manifest) -> str:
+    """One row a number of layers and size."""
+    rows = [
+        [str(one.layers), str(one.dim), f"{one.ndcg_at_10:.3f}", f"{100 * one.kept:.1f} %"]
+        for one in manifest.quality.layers
+    ]
+    layers = [one.layers for one in manifest.quality.layers]
+    return (
+        f"{format_table(['layers', 'size', 'nDCG@10', 'kept'], rows)}\n"
+        f"the bundle holds the first {min(layers)} of {max(layers)} layers; measured in float32 "
+        "on self-labelled texts"
+    )
+
+
+def _with_interval(one: Estimate) -> str:
+    return f"{100 * one.value:.1f} ({100 * one.low:.1f} to {100 * one.high:.1f})"
 
 
 def slice_table(manifest: Manifest) -> str:

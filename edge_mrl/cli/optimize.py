@@ -7,11 +7,24 @@ from pathlib import Path
 
 from edge_mrl.cli.output import format_bytes, print_json
 from edge_mrl.index import Index
+from edge_mrl.index.lexical import TOKENIZERS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `edge_mrl.cli.registry`."""
     parser.add_argument("index", type=Path, help="the index file")
+    parser.add_argument(
+        "--lexical",
+        choices=tuple(TOKENIZERS),
+        help="index the words of all documents for BM25, cut by this tokenizer",
+    )
+    parser.add_argument(
+        "--payload-index",
+        nargs="+",
+        default=[],
+        metavar="KEY",
+        help="index metadata keys, so that filters on them are fast",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -19,6 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
     with Index.open(arguments.index) as index:
         before = index.stats()
+        if arguments.lexical is not None:
+            index.create_lexical_index(arguments.lexical)
+        for key in arguments.payload_index:
+            index.create_payload_index(key)
         index.optimize()
         after = index.stats()
     if arguments.json:

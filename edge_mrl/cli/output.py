@@ -59,7 +59,7 @@ class Progress:
     """
 
     def __init__(self, label: str, total: int | None, unit: str) -> None:
-        self._label, self._total, self._unit = label, total, unit
+        self._label, self.total, self._unit = label, total, unit
         self._terminal = sys.stderr.isatty()
         self._start = self._shown = time.monotonic()
         self._done = 0
@@ -79,10 +79,10 @@ class Progress:
     def _show(self, before: str, after: str) -> None:
         seconds = time.monotonic() - self._start
         rate = self._done / seconds if seconds > 0 else 0.0
-        count = f"{self._done}" if self._total is None else f"{self._done}/{self._total}"
+        count = f"{self._done}" if self.total is None else f"{self._done}/{self.total}"
         bar = ""
-        if self._terminal and self._total:
-            filled = round(24 * self._done / self._total)
+        if self._terminal and self.total:
+            filled = round(24 * self._done / self.total)
             bar = f" [{'#' * filled}{'.' * (24 - filled)}]"
         print(
             f"{before}{self._label}{bar} {count} {self._unit}, {rate:,.0f}/s, {seconds:.1f} s",

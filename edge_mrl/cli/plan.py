@@ -6,14 +6,22 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_mrl.backends import installed_formats
+from edge_mrl.backends import installed_engines
 from edge_mrl.bundle import Bundle
+from edge_mrl.cli.encoder_arguments import document_count
 from edge_mrl.cli.output import print_json
 from edge_mrl.cli.plan_plot import plan_plot
 from edge_mrl.cli.plan_table import plan_rows, render_plans
 from edge_mrl.errors import InputError, ProfileError
-from edge_mrl.planning import BundleFacts, DeviceProfile, list_profiles, load_profile
-from edge_mrl.planning.cost import DEFAULT_TEXT_BYTES
+from edge_mrl.index import Index
+from edge_mrl.planning import (
+    BundleFacts,
+    DeviceProfile,
+    IndexFacts,
+    list_profiles,
+    load_profile,
+)
+from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.planner import survey
 from edge_mrl.planning.refusal import refusal
 
@@ -36,14 +44,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--docs",
         action="append",
-        required=True,
-        type=_count,
+        default=[],
+        type=document_count,
         metavar="N",
         help="how many documents; may be given several times",
     )
     parser.add_argument(
+        "--index",
+        type=Path,
+        metavar="FILE",
+        help="an index that exists: its documents, and its shortlist as it measured it",
+    )
+    parser.add_argument(
         "--text-bytes",
-        type=_count,
+        type=document_count,
         default=DEFAULT_TEXT_BYTES,
         metavar="N",
         help="mean bytes of text of a document (default %(default)s)",
@@ -60,21 +74,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plans. Exit code 2 where the only plan asked for does not fit."""
-    profiles = [load_profile(name, formats=installed_formats()) for name in arguments.profile]
+    profiles = [load_profile(name, engines=installed_engines()) for name in arguments.profile]
     if arguments.all:
         named = {profile.name for profile in profiles}
         profiles += [profile for profile in list_profiles() if profile.name not in named]
     if not profiles:
         raise ProfileError("no device was named: give --profile NAME, or --all for every one")
     facts = BundleFacts.from_manifest(Bundle.open(arguments.bundle).manifest)
+    index = None if arguments.index is None else _index_facts(arguments.index)
+    if index is not None and not arguments.docs:
+        arguments.docs = [index.documents]
+    if not arguments.docs:
+        raise InputError("for how many documents? give --docs N, or --index FILE")
     if arguments.plot is not None:
         _draw(arguments, facts, profiles)
-    rows = plan_rows(facts, profiles, arguments.docs, text_bytes_per_document=arguments.text_bytes)
+    rows = plan_rows(
+        facts,
+        profiles,
+        arguments.docs,
+        text_bytes_per_document=arguments.text_bytes,
+        index=index,
+    )
     if arguments.json:
         print_json({"plans": [row.to_json() for row in rows]})
     else:
         print(render_plans(rows, every_reason=arguments.why))
     return NOTHING_FITS if len(rows) == 1 and rows[0].plan is None else 0
+
+
+def _index_facts(file: Path) -> IndexFacts:
+    with Index.open(file) as index:
+        return IndexFacts.of(index.stats())
 
 
 def _draw(
@@ -90,7 +120,10 @@ def _draw(
     if len(profiles) != 1 or len(arguments.docs) != 1:
         raise InputError("--plot draws one plan: give one --profile and one --docs")
     if file.suffix != ".svg":
-        raise InputError(f"--plot writes SVG: name the file {file.with_suffix('.svg')}")
+        raise InputError(
+            "--plot writes SVG, which browsers show at any size, and no other format: "
+            f"name the file {file.with_suffix('.svg')}"
+        )
     found = survey(
         facts, profiles[0], arguments.docs[0], text_bytes_per_document=arguments.text_bytes
     )
@@ -100,18 +133,3 @@ def _draw(
         file.write_text(plan_plot(found), encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write {file}: {error.strerror or error}") from error
-
-
-def _count(text: str) -> int:
-    """A number of documents as people write it: ``100000``, ``100_000``.
-
-    Raises:
-        argparse.ArgumentTypeError: not a whole number from 0 on.
-    """
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
-    return value

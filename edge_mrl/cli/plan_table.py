@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from edge_mrl.cli.output import format_table
 from edge_mrl.errors import PlanError
-from edge_mrl.planning.cost import DEFAULT_TEXT_BYTES
-from edge_mrl.planning.facts import BundleFacts
+from edge_mrl.planning.facts import BundleFacts, IndexFacts
+from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.plan import Plan
 from edge_mrl.planning.planner import plan
 from edge_mrl.planning.profile import DeviceProfile
@@ -85,10 +85,11 @@ def plan_rows(
     documents: Sequence[int],
     *,
     text_bytes_per_document: int = DEFAULT_TEXT_BYTES,
+    index: IndexFacts | None = None,
 ) -> tuple[PlanRow, ...]:
     """Plan for each profile and number of documents; what does not fit is a row with its reason."""
     return tuple(
-        _row(facts, profile, count, text_bytes_per_document)
+        _row(facts, profile, count, text_bytes_per_document, index)
         for profile in profiles
         for count in documents
     )
@@ -113,9 +114,15 @@ def render_plans(rows: Sequence[PlanRow], *, every_reason: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _row(facts: BundleFacts, profile: DeviceProfile, documents: int, text_bytes: int) -> PlanRow:
+def _row(
+    facts: BundleFacts,
+    profile: DeviceProfile,
+    documents: int,
+    text_bytes: int,
+    index: IndexFacts | None,
+) -> PlanRow:
     try:
-        made = plan(facts, profile, documents, text_bytes_per_document=text_bytes)
+        made = plan(facts, profile, documents, text_bytes_per_document=text_bytes, index=index)
     except PlanError as error:
         return PlanRow(profile.name, documents, None, str(error))
     return PlanRow(profile.name, documents, made, None)

@@ -7,7 +7,7 @@ import dataclasses
 import textwrap
 from pathlib import Path
 
-from edge_mrl.backends import installed_formats
+from edge_mrl.backends import installed_engines
 from edge_mrl.cli.output import format_bytes, format_table, print_json
 from edge_mrl.planning import DeviceProfile, list_profiles, load_profile
 from edge_mrl.planning.profile_files import shipped_profile_folder
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     """List the profiles, or show one."""
     profiles: tuple[DeviceProfile, ...]
     if arguments.name:
-        profiles = (load_profile(arguments.name, formats=installed_formats()),)
+        profiles = (load_profile(arguments.name, engines=installed_engines()),)
     else:
         profiles = list_profiles()
     if arguments.json:
@@ -61,7 +61,7 @@ def _table(profiles: tuple[DeviceProfile, ...]) -> str:
             format_bytes(profile.facts.memory_bytes),
             f"{profile.facts.memory_read / 1e9:.1f} GB/s",
             f"{profile.facts.storage_random_read * 1e3:.2f} ms",
-            ", ".join(profile.facts.backends),
+            ", ".join(profile.facts.engines),
             format_bytes(profile.budgets.memory_bytes),
             format_bytes(profile.budgets.storage_bytes),
             f"{profile.budgets.query_latency * 1e3:.0f} ms",

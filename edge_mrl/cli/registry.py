@@ -44,6 +44,11 @@ COMMANDS = (
         "is it a Matryoshka model at all: are its first coordinates worth more than others",
     ),
     Command(
+        "adapt",
+        "edge_mrl_export.commands.adapt",
+        "make a Matryoshka model of one that is none: train an adapter on its vectors",
+    ),
+    Command(
         "inspect",
         "edge_mrl.cli.inspect",
         "show what a bundle holds and what each slice costs and keeps",
@@ -77,6 +82,21 @@ COMMANDS = (
         "reslice",
         "edge_mrl.cli.reslice",
         "cut an index to a smaller one for a smaller device, without the model",
+    ),
+    Command(
+        "serve",
+        "edge_mrl.cli.serve",
+        "answer OpenAI's embeddings requests and searches over HTTP",
+    ),
+    Command(
+        "calibrate",
+        "edge_mrl.cli.calibrate",
+        "measure this device and write its profile, for plans that hold here",
+    ),
+    Command(
+        "bench",
+        "edge_mrl.cli.bench",
+        "what the planner predicts for a bundle here, beside what is measured",
     ),
     Command("doctor", "edge_mrl.cli.doctor", "say what this device can run, by trying it"),
     Command(

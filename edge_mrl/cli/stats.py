@@ -6,13 +6,21 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
+from edge_mrl.backends import installed_engines
+from edge_mrl.bundle import Bundle
 from edge_mrl.cli.output import format_bytes, print_json
+from edge_mrl.cli.plan_notices import describe_plan
+from edge_mrl.errors import IndexFileError
 from edge_mrl.index import Index, IndexLayout, IndexStats
+from edge_mrl.planning import BundleFacts, IndexFacts, PlanFollower, load_profile, plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `edge_mrl.cli.registry`."""
     parser.add_argument("index", type=Path, help="the index file")
+    parser.add_argument(
+        "--profile", metavar="P", help="say too what the planner makes of it on this device"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -20,11 +28,31 @@ def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
     with Index.open(arguments.index) as index:
         stats = index.stats()
+        follower = None if arguments.profile is None else _follower(index, arguments)
+        made = None if follower is None else follower.start(stats)
+        advice = None if follower is None else follower.advice
     if arguments.json:
-        print_json({"index": str(arguments.index)} | stats_as_json(stats))
+        planned = {} if made is None else {"plan": made.to_json(), "plan_advice": advice}
+        print_json({"index": str(arguments.index)} | stats_as_json(stats) | planned)
     else:
         print(f"{arguments.index}: {describe(stats)}")
+        if made is not None:
+            print(describe_plan(made, advice))
     return 0
+
+
+def _follower(index: Index, arguments: argparse.Namespace) -> PlanFollower:
+    """Plans for this index, from its bundle's manifest alone."""
+    place = index.bundle
+    if place is None:
+        raise IndexFileError(
+            f"{arguments.index} does not say where its model is, so nothing can be planned for it: "
+            "leave --profile out"
+        )
+    facts = BundleFacts.from_manifest(Bundle.open(place).manifest)
+    device = load_profile(arguments.profile, engines=installed_engines())
+    best = plan(facts, device, index=IndexFacts.of(index.stats()), keep_layout=True)
+    return PlanFollower(facts, device, best.variant, index.layout.stored.dim, 0)
 
 
 def stats_as_json(stats: IndexStats) -> dict[str, object]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from edge_mrl.errors import InputError
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.records import DocumentId
+from edge_mrl.retrieval.request import SparseVector
 from edge_mrl.slices import FloatArray, prefix
 
 _ID_LIMIT = 2**63
@@ -135,6 +136,26 @@ def metadata_json(metadata: object, number: int) -> str:
         raise InputError(
             f"the metadata of document {number} cannot be stored as JSON: {error}"
         ) from error
+
+
+def sparse_vectors(
+    given: Sequence[SparseVector | None] | None, count: int
+) -> dict[int, SparseVector]:
+    """The sparse vectors of a batch, by the number of their document; empty ones are left out.
+
+    Raises:
+        InputError: there are not as many as documents, or one is no `SparseVector`.
+    """
+    listed = [None] * count if given is None else as_list(given, "sparse")
+    if len(listed) != count:
+        raise InputError(f"{len(listed)} sparse for {count} documents: give one for each, or None")
+    for number, vector in enumerate(listed):
+        if vector is not None and not isinstance(vector, SparseVector):
+            raise InputError(
+                f"the sparse vector of document {number} must be a SparseVector or None, "
+                f"not {type(vector).__name__}"
+            )
+    return {n: vector for n, vector in enumerate(listed) if vector is not None and len(vector)}
 
 
 def unit_rows(

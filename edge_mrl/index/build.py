@@ -17,6 +17,8 @@ def build_index(
     records: Iterable[Record],
     *,
     bundle: Path | None = None,
+    lexical: str | None = None,
+    memory_budget: int | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Index:
     """Build an index beside its place and rename it, replacing what stood there.
@@ -25,7 +27,9 @@ def build_index(
         place: the index file to make.
         encoder: embeds the texts; its `index_layout`, if any, decides the slices.
         records: the documents.
+        memory_budget: as in `Index.open`.
         bundle: the bundle's folder, remembered in the file so that a search finds it.
+        lexical: a tokenizer, to index the words too; see `Index.create_lexical_index`.
         on_progress: called with the number of documents stored so far.
 
     Returns:
@@ -36,11 +40,34 @@ def build_index(
             index stands at `place`.
         InputError: a record cannot be stored; nothing stands at `place` that was not there before.
     """
-    with staged(place) as staging, Index.open(staging, encoder) as index:
-        # What a power cut takes back here has no name yet.
-        with index.bulk_load():
-            index.add_stream(records, on_progress=on_progress)
-        index.optimize()
+
+    def fill(index: Index) -> None:
+        if lexical is not None:
+            index.create_lexical_index(lexical)
+        index.add_stream(records, on_progress=on_progress)
         if bundle is not None:
             index.remember_bundle(bundle, place)
-    return Index.open(place, encoder)
+
+    def make(staging: Path) -> Index:
+        return Index.open(staging, encoder, memory_budget=memory_budget)
+
+    build_with(place, make, fill)
+    return Index.open(place, encoder, memory_budget=memory_budget)
+
+
+def build_with(place: Path, make: Callable[[Path], Index], fill: Callable[[Index], object]) -> None:
+    """Build an index beside its place and rename it; see `build_index`.
+
+    Args:
+        place: the index file to make.
+        make: makes an empty index at a path.
+        fill: adds its documents.
+
+    Raises:
+        IndexFileError: as `build_index`, or whatever `make` and `fill` raise.
+    """
+    with staged(place) as staging, make(staging) as index:
+        # What a power cut takes back here has no name yet.
+        with index.bulk_load():
+            fill(index)
+        index.optimize()

@@ -24,6 +24,8 @@ _REASONS = {
     sqlite3.SQLITE_CORRUPT: "is damaged: restore it from a backup or build it again",
     sqlite3.SQLITE_FULL: "cannot grow, the disk is full: free some space; nothing was stored",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: check the path and its permissions",
+    sqlite3.SQLITE_CORRUPT_VTAB: "has a damaged lexical index: make it anew with "
+    "create_lexical_index or `edge-mrl optimize --lexical`",
     sqlite3.SQLITE_NOTADB: "is not an index file: give another path",
     sqlite3.SQLITE_TOOBIG: "cannot hold a text or a metadata object this large: split it",
     sqlite3.SQLITE_MISUSE: "is used from another thread or after close: open it in each thread",

@@ -24,6 +24,15 @@ class Hit:
     text: str
     metadata: dict[str, object]
 
+    def as_json(self) -> dict[str, object]:
+        """Plain values for a JSON document."""
+        return {
+            "id": self.id,
+            "score": self.score,
+            "text": self.text,
+            "metadata": self.metadata,
+        }
+
     @classmethod
     def of(cls, document: Document, score: float) -> Self:
         """A document as the answer to a query."""

@@ -6,25 +6,28 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy.typing as npt
 
-from edge_mrl.index import batch, bundle_place, opening, segment_store
-from edge_mrl.index.hit import Hit
-from edge_mrl.index.ingest import Incoming, prepare_batch, query_vector, write_batch
+from edge_mrl.errors import EdgeMrlError
+from edge_mrl.index import batch, bundle_place, lexical, opening, payload_index, segment_store
+from edge_mrl.index import sparse as sparse_store
+from edge_mrl.index.ingest import Incoming, prepare_batch, write_batch
 from edge_mrl.index.layout import IndexLayout, default_layout
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.opening import Opened
+from edge_mrl.index.planned import Follower, follower_for
+from edge_mrl.index.querying import Querying
 from edge_mrl.index.records import Document, DocumentId, Record
-from edge_mrl.index.searcher import Searcher
 from edge_mrl.index.stats import IndexStats, gather
 from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.retrieval.request import SparseVector
 
 _Path = str | os.PathLike[str]
 
 
-class Index:
+class Index(Querying):
     """Documents, searchable by meaning, in one file.
 
     Make one with `Index.open` or `Index.create`, and close it or use it in a ``with`` statement.
@@ -34,12 +37,19 @@ class Index:
     """
 
     def __init__(
-        self, opened: Opened, encoder: TextEncoder | None, memory_budget: int | None = None
+        self,
+        opened: Opened,
+        encoder: TextEncoder | None,
+        memory_budget: int | None = None,
+        follower: Follower | None = None,
     ) -> None:
-        self._store = opened.store
-        self._meta = opened.meta
-        self._encoder = encoder
-        self._searcher = Searcher(opened.store, opened.meta.layout, memory_budget)
+        # What a plan says of the budget needs figures, which an index without one can give.
+        super().__init__(opened, encoder, 0 if follower else memory_budget)
+        self._follower = follower
+        if follower is not None:
+            planned = follower.start(self.stats()).scan_budget_bytes
+            memory_budget = planned if memory_budget is None else min(memory_budget, planned)
+            super().__init__(opened, encoder, memory_budget)
 
     @classmethod
     def open(
@@ -49,6 +59,8 @@ class Index:
         *,
         layout: IndexLayout | None = None,
         memory_budget: int | None = None,
+        profile: object = None,
+        on_plan_change: Callable[[Any], None] | None = None,
     ) -> Self:
         """Open an index; make it where it is missing and an encoder is given.
 
@@ -58,15 +70,34 @@ class Index:
             layout: for a new index; default the encoder's plan, then `default_layout`.
             memory_budget: bytes that the scan codes may take in memory; default no limit. Where
                 they need more, each search reads them from the file: the same hits, later.
+            profile: a device, as in `Encoder.load`; default the encoder's, if it was loaded with
+                one. The index then obeys the plan for it: the slices of a new index, and the memory
+                for the scan codes. As the index grows the plan is made anew.
+            on_plan_change: called with a `PlanChange` where the new plan differs from the old one.
+                `plan` holds the plan, `plan_advice` what would be better, in words.
 
         Raises:
             IndexFileError: missing without an encoder, damaged, not an index, or of a newer schema.
             IndexMismatchError: the index belongs to another model.
             SliceError: the encoder's vectors are too narrow, or the file has another layout.
-            InputError: the memory budget is no number of bytes.
+            InputError: the memory budget is no number of bytes, or a profile is given without an
+                encoder that can plan.
+            ProfileError: the profile is unknown or wrong.
+            PlanError: the index does not fit the device; says by how much, and what would have to
+                give.
         """
         budget = batch.check_budget(memory_budget)
-        return cls(opening.open_or_make(Path(path), encoder, layout), encoder, budget)
+        follower = follower_for(encoder, profile)
+        if follower is not None:
+            follower.on_change = on_plan_change
+            if layout is None and not Path(path).exists():
+                layout = follower.new_layout()
+        opened = opening.open_or_make(Path(path), encoder, layout)
+        try:
+            return cls(opened, encoder, budget, follower)
+        except EdgeMrlError:
+            opened.store.close()
+            raise
 
     @classmethod
     def create(
@@ -76,7 +107,7 @@ class Index:
         dim: int,
         matryoshka_dims: Sequence[int],
         identity: str,
-        model_name: str,
+        model_name: str | None = None,
         layout: IndexLayout | None = None,
     ) -> Self:
         """Make an index for vectors that come from elsewhere.
@@ -86,7 +117,7 @@ class Index:
             dim: width of the vectors, a trained size.
             matryoshka_dims: the sizes that the model was trained for.
             identity: names the vector space; any text that you keep the same for the same model.
-            model_name: for people.
+            model_name: for people; default the identity.
             layout: default `default_layout`.
 
         Raises:
@@ -96,7 +127,7 @@ class Index:
             InputError: the sizes or names cannot be used.
         """
         chosen = layout or default_layout(dim, matryoshka_dims)
-        meta = IndexMeta.checked(dim, matryoshka_dims, identity, model_name, chosen)
+        meta = IndexMeta.checked(dim, matryoshka_dims, identity, model_name or identity, chosen)
         return cls(opening.make(Path(path), meta), None)
 
     def close(self) -> None:
@@ -113,6 +144,16 @@ class Index:
     def layout(self) -> IndexLayout:
         """The slices that the file keeps."""
         return self._meta.layout
+
+    @property
+    def plan(self) -> Any:
+        """The `Plan` that the index obeys now; None where it was opened without a profile."""
+        return None if self._follower is None else self._follower.plan
+
+    @property
+    def plan_advice(self) -> str | None:
+        """What the plan would rather have than this index, in words; None where it is content."""
+        return None if self._follower is None else self._follower.advice
 
     @property
     def bundle(self) -> Path | None:
@@ -157,6 +198,7 @@ class Index:
         ids: Sequence[DocumentId] | None = None,
         metadata: Sequence[dict[str, object] | None] | None = None,
         vectors: npt.ArrayLike | None = None,
+        sparse: Sequence[SparseVector | None] | None = None,
     ) -> list[DocumentId]:
         """Add documents, all or none; they are on the disk when this returns.
 
@@ -166,6 +208,7 @@ class Index:
             metadata: n JSON objects.
             vectors: (n, d) numbers, d the width of the index or a trained size not below the stored
                 one.
+            sparse: n sparse vectors that go with the documents; None where one has none.
 
         Returns:
             The n ids.
@@ -174,7 +217,7 @@ class Index:
             InputError: anything above does not hold, or an id is taken. Nothing was added.
             IndexFileError: the file cannot be written, or another process keeps writing.
         """
-        return self._put(Incoming(texts, ids, metadata, vectors), replace=False)
+        return self._put(Incoming(texts, ids, metadata, vectors, sparse), replace=False)
 
     def upsert(
         self,
@@ -183,9 +226,10 @@ class Index:
         ids: Sequence[DocumentId] | None = None,
         metadata: Sequence[dict[str, object] | None] | None = None,
         vectors: npt.ArrayLike | None = None,
+        sparse: Sequence[SparseVector | None] | None = None,
     ) -> list[DocumentId]:
         """As `add`, but a document whose id is taken is replaced."""
-        return self._put(Incoming(texts, ids, metadata, vectors), replace=True)
+        return self._put(Incoming(texts, ids, metadata, vectors, sparse), replace=True)
 
     def add_stream(
         self,
@@ -256,25 +300,61 @@ class Index:
             found = self._store.documents_by_id(wanted)
         return [found[id_] for id_ in wanted if id_ in found]
 
-    def search(self, query: str | npt.ArrayLike, k: int = 10, *, exact: bool = False) -> list[Hit]:
-        """The documents most like a query, best first; equal scores by the order of adding.
+    def create_payload_index(self, key: str) -> None:
+        """Index a metadata key, so that filters on it need not read every document.
+
+        Conditions of `must`, and of `should` where all of them are on indexed keys, are looked up.
 
         Args:
-            query: a text (needs the encoder), or a vector of the width of the index.
-            k: hits wanted, 1 or more; fewer come back from a smaller index.
-            exact: compare with every stored vector, not only with a shortlist.
+            key: as in a filter, e.g. ``author.name`` or ``tags[].name``.
 
         Raises:
-            InputError: `k` or the query cannot be used.
-            IndexFileError: the file is damaged; names the document where it is one.
+            InputError: the key cannot be read.
+            IndexFileError: the file cannot be written, or the metadata in it is damaged.
         """
-        batch.check_k(k)
-        vector = query_vector(query, self._encoder, self._meta)
+        with self._store.write():
+            payload_index.create(self._store, key)
+
+    def delete_payload_index(self, key: str) -> None:
+        """Remove what `create_payload_index` made; does nothing where there is none."""
+        with self._store.write():
+            payload_index.drop(self._store, key)
+
+    @property
+    def payload_indexes(self) -> tuple[str, ...]:
+        """The metadata keys that are indexed, sorted."""
         with self._store.read():
-            found = self._searcher.exact(vector, k) if exact else self._searcher.funnel(vector, k)
-            documents = self._store.documents_by_row([item.row for item in found])
-        self._searcher.keep_repairs()
-        return [Hit.of(documents[item.row], item.score) for item in found]
+            return tuple(sorted(payload_index.keys(self._store)))
+
+    def create_lexical_index(self, tokenizer: str = "unicode61") -> None:
+        """Index the words of all documents, for BM25; kept in step with them from then on.
+
+        Made anew where there is one already. Words take about half a byte for each byte of text;
+        see docs/retrieval.md.
+
+        Args:
+            tokenizer: ``"unicode61"`` cuts words at anything that is no letter or digit and drops
+                accents; ``"porter"`` takes English words by their stems on top; ``"trigram"`` takes
+                every three letters, for scripts without spaces and for parts of words.
+
+        Raises:
+            InputError: there is no such tokenizer.
+            IndexFileError: the file cannot be written, or this SQLite has no FTS5.
+        """
+        name = lexical.check_tokenizer(tokenizer)
+        with self._store.write():
+            lexical.create(self._store, name)
+
+    def delete_lexical_index(self) -> None:
+        """Remove what `create_lexical_index` made; does nothing where there is none."""
+        with self._store.write():
+            lexical.drop(self._store)
+
+    @property
+    def lexical_index(self) -> str | None:
+        """The tokenizer of the lexical index; None where there is none."""
+        with self._store.read():
+            return lexical.tokenizer(self._store)
 
     def optimize(self) -> None:
         """Free the space of deleted documents, repack the scan codes, measure the shortlist anew.
@@ -285,8 +365,12 @@ class Index:
         with self._store.write():
             self._store.recount()
             segment_store.rebuild(self._store, self.layout)
+            sparse_store.rebuild(self._store)
+            lexical.optimize(self._store)
         self._store.shrink()
         self._searcher.measure()
+        if self._follower is not None:
+            self._follower.grow(self.stats())
 
     def stats(self) -> IndexStats:
         """The index in figures."""
@@ -296,4 +380,6 @@ class Index:
         prepared = prepare_batch(incoming, self._encoder, self._meta)
         ids = write_batch(self._store, prepared, self._meta, replace=replace)
         self._searcher.measure_if_due()
+        if self._follower is not None and self._follower.is_outgrown(self.count()):
+            self._follower.grow(self.stats())
         return ids

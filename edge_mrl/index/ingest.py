@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import InputError
-from edge_mrl.index import batch, segment_store
+from edge_mrl.index import batch, segment_store, sparse
 from edge_mrl.index.codes import Codes, encode
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.records import DocumentId, NewDocument, Record
 from edge_mrl.index.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.index.vector_rows import pack_records
+from edge_mrl.retrieval.request import SparseVector
 from edge_mrl.slices import FloatArray
 
 
@@ -27,6 +28,7 @@ class Incoming:
     ids: Sequence[DocumentId | None] | None
     metadata: Sequence[dict[str, object] | None] | None
     vectors: npt.ArrayLike | None
+    sparse: Sequence[SparseVector | None] | None = None
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Incoming:
@@ -48,12 +50,14 @@ class Batch:
         texts: n texts.
         metadata: n JSON texts.
         codes: n vectors at the stored slice.
+        sparse: sparse vectors, by the number of their document.
     """
 
     ids: list[DocumentId | None]
     texts: list[str]
     metadata: list[str]
     codes: Codes
+    sparse: dict[int, SparseVector]
 
 
 def prepare_batch(incoming: Incoming, encoder: TextEncoder | None, meta: IndexMeta) -> Batch:
@@ -76,7 +80,8 @@ def prepare_batch(incoming: Incoming, encoder: TextEncoder | None, meta: IndexMe
     metadata = [batch.metadata_json(item, number) for number, item in enumerate(objects)]
     checked = batch.check_ids(ids)
     units = _units(incoming, texts, encoder, meta)
-    return Batch(checked, texts, metadata, encode(units, meta.layout.stored))
+    sparse_vectors = batch.sparse_vectors(incoming.sparse, count)
+    return Batch(checked, texts, metadata, encode(units, meta.layout.stored), sparse_vectors)
 
 
 def _texts(incoming: Incoming) -> list[str]:
@@ -182,6 +187,7 @@ def write_batch(
             for parts in zip(ids, prepared.texts, prepared.metadata, strict=True)
         ]
         store.insert(documents, pack_records(prepared.codes, meta.layout.stored, row), row)
+        sparse.write(store, {row + number: v for number, v in prepared.sparse.items()})
         segment_store.pack_tail(store, meta.layout)
     return ids
 

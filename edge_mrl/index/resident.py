@@ -129,6 +129,10 @@ class Resident:
             new = store.vectors_after(last, LARGEST_ROW, segments.MAX_ROWS, self._layout.stored)
         self._tail = tail
 
+    def segments(self) -> Sequence[Segment]:
+        """All segments, in the order of their rows."""
+        return self._segments
+
     def nearest(self, vector: FloatArray, keeps: Sequence[int]) -> IntArray:
         """Row numbers of the best rows by their codes, best first.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_mrl.errors import IndexFileError, SliceError
-from edge_mrl.index import bundle_place, opening, segment_store
+from edge_mrl.index import bundle_place, companions, opening, segment_store
 from edge_mrl.index.codes import encode
 from edge_mrl.index.index import Index
 from edge_mrl.index.layout import IndexLayout, default_layout
@@ -73,10 +73,10 @@ def reslice_index(
 ) -> Index:
     """Cut an index to fewer dimensions or bits, beside its place, and rename it.
 
-    Ids, texts, metadata, the order of the documents, the next number and the note of the bundle are
-    carried over, deleted documents are left behind. An encoder of the same model opens it as it
-    opened the source. One view of the source is copied; others may go on writing to it. The memory
-    needed does not grow with the number of documents.
+    Ids, texts, metadata, the order of the documents, sparse vectors, indexes of words and metadata,
+    the next number and the note of the bundle are carried over, deleted documents are left behind.
+    An encoder of the same model opens it as it opened the source. One view of the source is copied;
+    others may go on writing to it. The memory needed does not grow with the number of documents.
 
     Args:
         source: an index file.
@@ -121,6 +121,8 @@ def _copy(
     old, new = source.store, target.store
     done = last = 0
     with old.read():
+        with new.write():
+            companions.prepare_like(new, old)
         while found := old.documents_after(last, _ROWS):
             rows = list(found)
             last = rows[-1]
@@ -130,6 +132,9 @@ def _copy(
                 first = new.next_row()
                 records = pack_records(encode(vectors.units, stored), stored, first)
                 new.insert(list(found.values()), records, first)
+                companions.copy(
+                    new, old, dict(zip(rows, range(first, new.next_row()), strict=True))
+                )
                 segment_store.pack_tail(new, target.meta.layout)
             done += len(rows)
             if on_progress is not None:

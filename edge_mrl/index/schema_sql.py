@@ -45,12 +45,45 @@ def _to_version_1(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _to_version_1}
+_VERSION_2 = (
+    """CREATE TABLE payload_values (
+        key INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        value NOT NULL,
+        row INTEGER NOT NULL,
+        PRIMARY KEY (key, kind, value, row)
+    ) WITHOUT ROWID""",
+    "CREATE TABLE sparse_vectors (row INTEGER PRIMARY KEY, record BLOB NOT NULL)",
+    """CREATE TABLE sparse_lists (
+        dimension INTEGER NOT NULL,
+        first_row INTEGER NOT NULL,
+        last_row INTEGER NOT NULL,
+        places BLOB NOT NULL,
+        numbers BLOB NOT NULL,
+        crc32 INTEGER NOT NULL,
+        PRIMARY KEY (dimension, first_row)
+    ) WITHOUT ROWID""",
+)
+
+
+def _to_version_2(connection: sqlite3.Connection) -> None:
+    """Tables that are kept in step with the documents where they are asked for: indexes of
+    metadata, the lexical index, sparse vectors. An older program would leave them behind."""
+    for statement in _VERSION_2:
+        connection.execute(statement)
+
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
+    1: _to_version_1,
+    2: _to_version_2,
+}
 """Schema version -> what turns the version before it into this one, inside one transaction."""
 
 SCHEMA_VERSION = max(MIGRATIONS)
 
-_TABLES = frozenset({"meta", "documents", "vectors", "segments", "deletions"})
+_TABLES = {1: frozenset({"meta", "documents", "vectors", "segments", "deletions"})}
+_TABLES[2] = _TABLES[1] | {"payload_values", "sparse_vectors", "sparse_lists"}
+"""Schema version -> the tables that a file must have."""
 
 
 def version_of(connection: sqlite3.Connection, path: Path) -> int:
@@ -75,7 +108,7 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
             "install a newer edge_mrl"
         )
     tables = {name for kind, name in objects if kind == "table"}
-    if not tables >= _TABLES or any(kind in ("trigger", "view") for kind, _ in objects):
+    if not tables >= _TABLES[version] or any(kind in ("trigger", "view") for kind, _ in objects):
         raise IndexFileError(
             f"{path} does not have the tables of an index: restore it from a backup"
         )

@@ -9,20 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl import kernel
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index import segment_store
 from edge_mrl.index.funnel import Measurement, is_due, shortlists_for
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.measuring import LEAST_DOCUMENTS, measure
 from edge_mrl.index.resident import Resident
-from edge_mrl.index.store import LARGEST_ROW, Store
+from edge_mrl.index.store import Store
 from edge_mrl.index.streamed import Streamed, fitting
 from edge_mrl.index.vector_rows import cosines
 from edge_mrl.slices import FloatArray
-
-_EXACT_ROWS = 8192
-"""Rows read at once by an exact search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +50,24 @@ class Searcher:
             vector: (stored dim,) float32 of unit length.
             k: 1 or more.
         """
-        self._sync()
-        measured = self._measurement_at(self._resident.stamp)
+        keeps = self.shortlists(k)
         if not self._resident.alive:
             return []
-        keeps = shortlists_for(measured, self._layout, self._resident.alive, k)
         rows = self._resident.nearest(vector, keeps)
         found = self._store.vectors(rows.tolist(), self._layout.stored)
         return _best(found.rows, cosines(found.units, vector), k)
 
-    def exact(self, vector: FloatArray, k: int) -> list[Found]:
-        """The best k of all stored vectors. Call inside `store.read()`."""
-        rows = np.empty(0, dtype=np.int64)
-        scores = np.empty(0, dtype=np.float32)
-        last = 0
-        while True:
-            found = self._store.vectors_after(last, LARGEST_ROW, _EXACT_ROWS, self._layout.stored)
-            if not found.rows.size:
-                return _best(rows, scores, k)
-            last = int(found.rows[-1])
-            rows = np.concatenate([rows, found.rows])
-            scores = np.concatenate([scores, cosines(found.units, vector)])
-            kept = kernel.top_positions(scores, k)
-            rows, scores = rows[kept], scores[kept]
+    def codes(self) -> Resident | Streamed:
+        """The codes, in step with the file. Call inside `store.read()`."""
+        self._sync()
+        return self._resident
+
+    def shortlists(self, k: int) -> tuple[int, ...]:
+        """How many candidates each stage in memory hands on for k hits. Call inside
+        `store.read()`."""
+        self._sync()
+        measured = self._measurement_at(self._resident.stamp)
+        return tuple(shortlists_for(measured, self._layout, self._resident.alive, k))
 
     def measurement(self) -> Measurement | None:
         """The measured shortlist in the file. Call inside `store.read()`."""

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import IndexFileError
-from edge_mrl.index.database import Database
+from edge_mrl.index import companions
+from edge_mrl.index.facts import Facts
 from edge_mrl.index.records import Document, DocumentId, NewDocument
 from edge_mrl.index.vector_rows import Vectors, unpack_records
 from edge_mrl.slices import Slice
@@ -25,39 +26,13 @@ _CHUNK = 500
 """Values bound in one statement; SQLite's own limit was 999 for long."""
 
 
-class Store(Database):
+class Store(Facts):
     """What an index file holds. Methods that write must run inside `write()`."""
-
-    def fact(self, key: str) -> str | None:
-        """A value of the table `meta`."""
-        found = self.connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if found is None else str(found[0])
-
-    def whole_number(self, key: str) -> int:
-        """A counter of the table `meta`.
-
-        Raises:
-            IndexFileError: it is missing or not a number.
-        """
-        number = self._number(key)
-        if number is None:
-            raise IndexFileError(
-                f"{self.path}: the counter {key} is damaged: build the index again"
-            )
-        return number
-
-    def _number(self, key: str) -> int | None:
-        text = self.fact(key) or ""
-        return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else None
-
-    def set_fact(self, key: str, value: str) -> None:
-        """Write a value of the table `meta`."""
-        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def count(self) -> int:
         """How many documents, from the fact that is kept with them; counted where that is
         missing."""
-        kept = self._number("documents")
+        kept = self.optional_number("documents")
         return self._counted() if kept is None else kept
 
     def recount(self) -> None:
@@ -88,6 +63,7 @@ class Store(Database):
         self.connection.executemany(
             "INSERT INTO vectors VALUES (?, ?)", enumerate(records, first_row)
         )
+        companions.add(self, range(first_row, first_row + len(documents)))
 
     def delete(self, ids: Sequence[DocumentId]) -> int:
         """Remove documents; ids that are not there are passed over. Returns how many were
@@ -96,6 +72,7 @@ class Store(Database):
             (row,) for (row,) in self._select("SELECT row FROM documents WHERE id IN ({})", ids)
         ]
         if rows:
+            companions.remove(self, [row for (row,) in rows])
             self.set_fact("documents", str(self.count() - len(rows)))
         for statement in (
             "DELETE FROM documents WHERE row = ?",
@@ -110,6 +87,15 @@ class Store(Database):
         return {
             found for (found,) in self._select("SELECT id FROM documents WHERE id IN ({})", ids)
         }
+
+    def row_of(self, id_: DocumentId) -> int | None:
+        """The row of a document; None where there is no such id."""
+        found = self._select("SELECT row FROM documents WHERE id IN ({})", [id_])
+        return int(found[0][0]) if found else None
+
+    def ids_of(self, rows: Sequence[int]) -> dict[int, DocumentId]:
+        """Ids by row number; rows that are not there are left out."""
+        return dict(self._select("SELECT row, id FROM documents WHERE row IN ({})", rows))
 
     def documents_by_id(self, ids: Sequence[DocumentId]) -> dict[DocumentId, Document]:
         """Documents by id; ids that are not there are left out."""

@@ -3,7 +3,7 @@ during each search."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from edge_mrl.index import segment_store, segments
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.packing import pack_range
 from edge_mrl.index.resident import Repair, Resident
+from edge_mrl.index.scan_list import Scanned
 from edge_mrl.index.segment_store import SegmentHead
 from edge_mrl.index.segments import Segment
 from edge_mrl.index.stages import stage_list
@@ -112,21 +113,11 @@ class Streamed:
 
     def nearest(self, vector: FloatArray, keeps: Sequence[int]) -> IntArray:
         """As `Resident.nearest`. Call inside `store.read()`, after `sync`."""
-        rows = np.empty(0, dtype=np.int64)
-        scores = np.empty((len(keeps), 0), dtype=np.int64)
-        for segment in self._segments():
-            stages = stage_list(self._layout, [segment])
-            places, found = _scored(vector, stages, keeps[0])
-            rows = np.concatenate([rows, segment.row_numbers(places)])
-            scores = np.concatenate([scores, found], axis=1)
-            kept = top_positions(scores[0], keeps[0])
-            rows, scores = rows[kept], scores[:, kept]
-        kept = top_positions(scores[-1], keeps[-1])
-        rows, last = rows[kept], scores[-1, kept]
-        best: IntArray = rows[np.lexsort((rows, -last))]
-        return best
+        return nearest_of(self._layout, self.segments(), vector, keeps).rows
 
-    def _segments(self) -> Iterator[Segment]:
+    def segments(self) -> Iterator[Segment]:
+        """All segments, in the order of their rows, one at a time. Call inside `store.read()`,
+        after `sync`."""
         for head in self._heads:
             segment = segment_store.load(self._store, head, self._layout)
             if segment is not None:
@@ -146,6 +137,32 @@ class Streamed:
             if whole and not self.repairs:
                 self.repairs.append(Repair(head, [made]))
             yield made
+
+
+def nearest_of(
+    layout: IndexLayout, segments: Iterable[Segment], vector: FloatArray, keeps: Sequence[int]
+) -> Scanned:
+    """The best rows of segments, with one of them in memory at a time.
+
+    Args:
+        layout: of their codes.
+        segments: in the order of their rows.
+        vector: (stored dim,) float32.
+        keeps: how many each stage hands on.
+    """
+    rows = np.empty(0, dtype=np.int64)
+    scores = np.empty((len(keeps), 0), dtype=np.int64)
+    for segment in segments:
+        stages = stage_list(layout, [segment])
+        places, found = _scored(vector, stages, keeps[0])
+        rows = np.concatenate([rows, segment.row_numbers(places)])
+        scores = np.concatenate([scores, found], axis=1)
+        kept = top_positions(scores[0], keeps[0])
+        rows, scores = rows[kept], scores[:, kept]
+    kept = top_positions(scores[-1], keeps[-1])
+    rows, last = rows[kept], scores[-1, kept]
+    order = np.lexsort((rows, -last))
+    return Scanned(rows[order], last[order])
 
 
 def _scored(vector: FloatArray, stages: StageList, keep: int) -> tuple[IntArray, IntArray]:

@@ -52,6 +52,7 @@ __all__ = [
     "scan",
     "score",
     "search",
+    "search_many",
     "top_positions",
     "turn",
     "unpack",
@@ -123,18 +124,21 @@ def rescore(query: RowQuery, blocks: BlockList, positions: IntArray, keep: int) 
     return current().rescore(query, blocks, positions, keep)
 
 
-def search(query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
+def search(
+    query: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
+) -> Candidates:
     """Scan the first stage, then look at what is left in each later one.
 
     Args:
         query: (D,) float32, finite, D at least each stage's `dim`; not rotated.
         stages: what is searched.
         keeps: how many candidates each stage hands on, 1 or more each.
+        threads: how many share a long scan; the numpy kernel uses one.
 
     Returns:
         What the last stage keeps, by falling score of that stage; equal scores by rising position.
     """
-    return current().search(query, stages, keeps)
+    return current().search(query, stages, keeps, threads)
 
 
 def pack_rows(
@@ -142,3 +146,20 @@ def pack_rows(
 ) -> tuple[ByteArray, FloatArray]:
     """Pack vectors of whole numbers to codes of 1, 2 or 4 bits; see `packer.pack_rows`."""
     return current().pack_rows(rows, dim, bits, turns)
+
+
+def search_many(
+    queries: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
+) -> list[Candidates]:
+    """`search` for each of many queries.
+
+    Args:
+        queries: (m, D) float32, finite.
+        stages: what is searched.
+        keeps: how many candidates each stage hands on, 1 or more each.
+        threads: how many work at once; the numpy kernel uses one.
+
+    Returns:
+        One for each query, as `search` gives it.
+    """
+    return current().search_many(queries, stages, keeps, threads)

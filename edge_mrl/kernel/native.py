@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import threading
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy.typing as npt
 
 from edge_mrl.kernel import hadamard, packer, reference
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
+from edge_mrl.kernel.library import LIBRARY, SOURCE, open_library
 from edge_mrl.kernel.quantizer import (
     LEVELS,
     THRESHOLDS,
@@ -25,91 +24,30 @@ from edge_mrl.kernel.quantizer import (
     PreparedQuery,
     RowQuery,
     TableQuery,
+    prepare_rows,
 )
 from edge_mrl.kernel.reference import Candidates, IntArray
-from edge_mrl.kernel.stages import StageList, Turn, check_turns, turn_table
+from edge_mrl.kernel.room import Room, capacity_for, checked_lengths, run_in_threads
+from edge_mrl.kernel.stages import StageList, Turn, check_turns, turn_table, turned
 from edge_mrl.slices import FloatArray
 
-LIBRARY = Path(__file__).with_name("_scan.so")
-SOURCE = Path(__file__).with_name("scan.c")
 TARGETS = ("scalar", "ssse3", "avx2", "avx512", "neon", "neon-dotprod")
 """Numbered as in scan.c; of those that a CPU has, the last is the fastest."""
 
-_INTERFACE = 5
-_AT_HWCAP = 16
-_RESERVOIR = 4
-"""Places in the reservoir for each candidate that is kept: the more, the fewer selections."""
-_SPARE_ROWS = 192
-"""More places, whatever is kept: scan.c needs 64 for a block."""
+LEAST_SHARED_ROWS = 131_072
+"""Starting a thread takes as long as scanning some thousand rows."""
 
 _Integers = npt.NDArray[np.uint8] | npt.NDArray[np.int8]
 
-_pointer = ctypes.c_void_p
 _int64 = ctypes.c_int64
-_query = [ctypes.c_int, ctypes.c_int, _pointer, _int64, ctypes.c_int32]
-_SIGNATURES: dict[str, tuple[object, list[object]]] = {
-    "emk_interface": (ctypes.c_int, []),
-    "emk_source": (ctypes.c_uint32, []),
-    "emk_targets": (ctypes.c_uint, [ctypes.c_uint64]),
-    "emk_scan": (_int64, [*_query, _pointer, _int64, _int64, _int64, _pointer]),
-    "emk_scores": (None, [*_query, _pointer, _pointer]),
-    "emk_rescore": (
-        _int64,
-        [
-            *(ctypes.c_int, ctypes.c_int, _pointer, _int64, _int64, _pointer),
-            *(_pointer, _pointer, _int64, _int64, _int64, _pointer),
-        ],
-    ),
-    "emk_search": (
-        _int64,
-        [ctypes.c_int, _pointer, _pointer, _int64, _pointer, _int64, _pointer, _pointer],
-    ),
-    "emk_row_scores": (
-        None,
-        [ctypes.c_int, ctypes.c_int, _pointer, _int64, _int64, _pointer, _pointer, _pointer],
-    ),
-    "emk_pack": (
-        None,
-        [
-            *(_pointer, _int64, _int64, _pointer, _int64, ctypes.c_int, _pointer, _int64),
-            *(_pointer, _pointer, ctypes.c_float, _pointer, _pointer, _pointer),
-        ],
-    ),
-    "emk_turn": (None, [_pointer, _pointer, _int64, ctypes.c_float]),
-    "emk_table": (ctypes.c_int32, [_pointer, _int64, ctypes.c_int, _pointer, _int64, _pointer]),
-    "emk_weights": (None, [_pointer, _int64, _pointer]),
-}
 
 
-def _capacity(kept: int, rows: int) -> int:
-    return min(_RESERVOIR * kept, rows) + _SPARE_ROWS
-
-
-class _Room(threading.local):
-    """Memory that searches of one thread use again: new pages would cost more than a search."""
-
-    def __init__(self) -> None:
-        self.work: IntArray = np.empty(0, dtype=np.int64)
-        self.scratch = np.empty(0, dtype=np.uint8)
-        self.work_address = self.scratch_address = 0
-
-    def of(self, work: int, scratch: int) -> _Room:
-        """Room for at least `work` numbers and `scratch` bytes."""
-        if self.work.size < work:
-            self.work = np.empty(work, dtype=np.int64)
-            self.work_address = self.work.ctypes.data
-        if self.scratch.size < scratch:
-            self.scratch = np.empty(scratch, dtype=np.uint8)
-            self.scratch_address = self.scratch.ctypes.data
-        return self
-
-
-_room = _Room()
+_room = Room()
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The outcome of looking for the library.
+    """The outcome of looking for compiled kernels.
 
     Attributes:
         kernels: one for each target that this CPU has, slowest first; empty without a library.
@@ -121,52 +59,10 @@ class Loaded:
 
 
 def load(library: Path = LIBRARY, source: Path = SOURCE) -> Loaded:
-    """Open the library.
-
-    Args:
-        library: the shared object.
-        source: the main file that it was compiled from. Where it is there and it or what it
-            includes has changed since, the library is not used.
-    """
-    if not library.is_file():
-        return Loaded((), "the package was installed without a C compiler")
-    try:
-        functions = ctypes.CDLL(str(library))
-        calls = {name: _declared(functions, name) for name in _SIGNATURES}
-    except (OSError, AttributeError) as error:
-        return Loaded((), f"{library.name} cannot be used here ({error})")
-    if calls["emk_interface"]() != _INTERFACE or (
-        source.is_file() and calls["emk_source"]() != source_crc(source)
-    ):
-        return Loaded((), f"{library.name} is older than its source: install the package again")
-    found = calls["emk_targets"](_hardware_capabilities())
-    numbers = [number for number in range(len(TARGETS)) if found >> number & 1]
-    return Loaded(tuple(NativeKernel(calls, number) for number in numbers), "")
-
-
-def source_crc(source: Path) -> int:
-    """What the library remembers of its source: CRC-32 of scan.c and the files it includes."""
-    crc = 0
-    for file in sorted(source.parent.glob("scan*.[ch]")):
-        crc = zlib.crc32(file.read_bytes(), crc)
-    return crc
-
-
-def _declared(library: ctypes.CDLL, name: str) -> Callable[..., int]:
-    result, arguments = _SIGNATURES[name]
-    function = getattr(library, name)
-    function.restype, function.argtypes = result, arguments
-    return function  # type: ignore[no-any-return]
-
-
-def _hardware_capabilities() -> int:
-    """What Linux says of an ARM CPU; 0 where the C library has no such function."""
-    try:
-        ask = ctypes.CDLL(None).getauxval
-    except (OSError, AttributeError):
-        return 0
-    ask.restype, ask.argtypes = ctypes.c_ulong, [ctypes.c_ulong]
-    return int(ask(_AT_HWCAP))
+    """The kernels of a library; see `library.open_library`."""
+    found = open_library(library, source)
+    numbers = [number for number in range(len(TARGETS)) if found.targets >> number & 1]
+    return Loaded(tuple(NativeKernel(found.calls, number) for number in numbers), found.missing)
 
 
 class NativeKernel:
@@ -211,7 +107,7 @@ class NativeKernel:
         integers = _integers(query)
         arguments = self._arguments(query, integers, blocks.blocks)
         kept = min(keep, max(1, blocks.rows))
-        capacity = _capacity(kept, blocks.rows)
+        capacity = capacity_for(kept, blocks.rows)
         work = np.empty((4, capacity), dtype=np.int64)
         count = self._calls["emk_scan"](
             *arguments, blocks.address, len(blocks.blocks), kept, capacity, work.ctypes.data
@@ -302,7 +198,7 @@ class NativeKernel:
             bits, columns, stride = query.bits, query.columns, weights.shape[1]
             levels = WHOLE_LEVELS[bits].ctypes.data
         kept = min(keep, count)
-        capacity = _capacity(kept, count)
+        capacity = capacity_for(kept, count)
         work = np.empty((4, capacity), dtype=np.int64)
         found = self._calls["emk_rescore"](
             self._target,
@@ -320,20 +216,20 @@ class NativeKernel:
         )
         return Candidates(work[1, :found].copy(), work[0, :found].copy())
 
-    def search(self, query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
-        """See `reference.search`.
+    def search(
+        self, query: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
+    ) -> Candidates:
+        """See `reference.search`; several threads share a scan of `LEAST_SHARED_ROWS` or more.
 
         Raises:
             ValueError: the query is narrower than a stage, or there is not one number for each.
         """
         values = np.ascontiguousarray(query, dtype=np.float32)
-        rows = stages.stages[0].blocks.rows
-        if len(keeps) != len(stages.stages) or min(keeps) < 1:
-            raise ValueError(f"{len(keeps)} lengths for {len(stages.stages)} stages")
-        if values.ndim != 1 or values.size < max(stage.dim for stage in stages.stages):
-            raise ValueError(f"a query of shape {values.shape} is too narrow")
-        kept = [min(keep, max(1, rows)) for keep in keeps]
-        capacity = max(_capacity(keep, rows) for keep in kept)
+        if values.ndim != 1:
+            raise ValueError(f"a query of shape {values.shape}")
+        kept, capacity = checked_lengths(values.size, stages, keeps)
+        if threads > 1 and stages.stages[0].blocks.rows >= LEAST_SHARED_ROWS:
+            return self._shared_search(values, stages, kept, threads)
         room = _room.of(5 * capacity, stages.scratch)
         count = self._calls["emk_search"](
             self._target,
@@ -347,6 +243,88 @@ class NativeKernel:
         )
         found = room.work[capacity : capacity + count].copy()
         return Candidates(found, room.work[:count].copy())
+
+    def _shared_search(
+        self, values: FloatArray, stages: StageList, kept: list[int], threads: int
+    ) -> Candidates:
+        capacity = capacity_for(kept[0], stages.stages[0].blocks.rows)
+        counter = np.zeros(1, dtype=np.int32)
+        shares: list[tuple[IntArray, IntArray]] = []
+
+        def scan_share() -> None:
+            room = _room.of(4 * capacity, stages.scratch)
+            count = self._calls["emk_scan_share"](
+                self._target,
+                values.ctypes.data,
+                stages.address,
+                kept[0],
+                capacity,
+                room.work_address,
+                room.scratch_address,
+                counter.ctypes.data,
+            )
+            # Appending is atomic.
+            shares.append((room.work[capacity : capacity + count].copy(), room.work[:count].copy()))
+
+        run_in_threads(scan_share, threads)
+        positions = np.concatenate([share[0] for share in shares])
+        scores = np.concatenate([share[1] for share in shares])
+        order = np.argsort(positions)
+        positions, scores = positions[order], scores[order]
+        best = reference.top_positions(scores, kept[0])
+        positions, scores = positions[best], scores[best]
+        falling = np.argsort(-scores, kind="stable")
+        found = Candidates(positions[falling], scores[falling])
+        for stage, keep in zip(stages.stages[1:], kept[1:], strict=True):
+            rotated = turned(values[: stage.dim, None], stage.turns)[:, 0]
+            query = prepare_rows(rotated, stage.bits)
+            found = self.rescore(query, stage.blocks, found.positions, keep)
+        return found
+
+    def search_many(
+        self, queries: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
+    ) -> list[Candidates]:
+        """See `reference.search_many`; the threads take one query after another.
+
+        Raises:
+            ValueError: the queries are narrower than a stage, or there is not one number for each.
+        """
+        values = np.ascontiguousarray(queries, dtype=np.float32)
+        if values.ndim != 2:
+            raise ValueError(f"queries of shape {values.shape}")
+        kept, capacity = checked_lengths(values.shape[1], stages, keeps)
+        many, last = values.shape[0], kept[-1]
+        positions = np.empty((many, last), dtype=np.int64)
+        scores = np.empty((many, last), dtype=np.int64)
+        found = np.zeros(many, dtype=np.int64)
+        counter = np.zeros(1, dtype=np.int32)
+        lengths = (_int64 * len(kept))(*kept)
+
+        def take_some() -> None:
+            room = _room.of(5 * capacity, stages.scratch)
+            self._calls["emk_search_many"](
+                self._target,
+                values.ctypes.data,
+                values.shape[1],
+                many,
+                stages.address,
+                len(kept),
+                lengths,
+                capacity,
+                room.work_address,
+                room.scratch_address,
+                counter.ctypes.data,
+                last,
+                positions.ctypes.data,
+                scores.ctypes.data,
+                found.ctypes.data,
+            )
+
+        run_in_threads(take_some, min(threads, many))
+        return [
+            Candidates(positions[number, :count], scores[number, :count])
+            for number, count in enumerate(found.tolist())
+        ]
 
     def _arguments(
         self, query: PreparedQuery, integers: _Integers, blocks: tuple[CodeBlock, ...]

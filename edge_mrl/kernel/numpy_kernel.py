@@ -45,6 +45,14 @@ class NumpyKernel:
         """See `reference.rescore`."""
         return reference.rescore(query, blocks, positions, keep)
 
-    def search(self, query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
-        """See `reference.search`."""
+    def search(
+        self, query: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
+    ) -> Candidates:
+        """See `reference.search`; one thread, whatever is asked."""
         return reference.search(query, stages, keeps)
+
+    def search_many(
+        self, queries: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
+    ) -> list[Candidates]:
+        """See `reference.search_many`; one thread, whatever is asked."""
+        return reference.search_many(queries, stages, keeps)

@@ -13,7 +13,7 @@ from edge_mrl.slices import FloatArray
 
 
 class Kernel(Protocol):
-    """Seven functions; every kernel returns the same integers."""
+    """Eight functions; every kernel returns the same integers."""
 
     @property
     def name(self) -> str:
@@ -41,5 +41,12 @@ class Kernel(Protocol):
     ) -> Candidates:
         """As `reference.rescore`."""
 
-    def search(self, query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candidates:
-        """As `reference.search`."""
+    def search(
+        self, query: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
+    ) -> Candidates:
+        """As `reference.search`, on several threads where the kernel can."""
+
+    def search_many(
+        self, queries: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
+    ) -> list[Candidates]:
+        """As `reference.search_many`, on several threads where the kernel can."""

@@ -233,6 +233,17 @@ def search(query: FloatArray, stages: StageList, keeps: Sequence[int]) -> Candid
     return found
 
 
+def search_many(queries: FloatArray, stages: StageList, keeps: Sequence[int]) -> list[Candidates]:
+    """`search` for each query.
+
+    Args:
+        queries: (m, D) float32.
+        stages: what is searched.
+        keeps: how many candidates each stage hands on.
+    """
+    return [search(query, stages, keeps) for query in queries]
+
+
 def top_positions(scores: IntArray | npt.NDArray[np.float32], keep: int) -> IntArray:
     """Positions of the `keep` largest scores in rising order of position; ties go to the lower
     position.

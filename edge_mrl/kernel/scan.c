@@ -12,7 +12,7 @@
  *   4. the best rows so far            scan_best.h: struct keeper
  *   5. a scan, and a second look       emk_scan, emk_scores, emk_rescore
  *   6. making a query                  scan_query.h: emk_turn, emk_table, emk_weights
- *   7. a whole search                  scan_search.h: emk_search
+ *   7. a whole search                  scan_search.h: emk_search, emk_search_many, emk_scan_share
  *   8. vectors to codes                scan_pack.h: emk_pack
  */
 #include <stdint.h>
@@ -30,7 +30,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* Rises with any change of the functions' arguments; Python refuses another number. */
-#define INTERFACE 5
+#define INTERFACE 7
 
 /* ---- 1. What Python hands over ------------------------------------------------------------- */
 
@@ -301,28 +301,51 @@ static void score_chunk(chunk_function *chunk, const struct query *query,
         hits[rows / BLOCK] &= (1ULL << rows % BLOCK) - 1;
 }
 
-/* Offer every `stride`-th piece of `piece` rows, counted through all blocks, to the keeper. */
-static void sweep(chunk_function *chunk, const struct query *query, const struct block *blocks,
-                  int64_t count, int64_t piece, int64_t stride, struct keeper *keeper) {
+/* Offer up to CHUNK rows of a block from row `first` (a multiple of BLOCK) on to the keeper.
+ * position: that of the block's first row. */
+static void sweep_chunk(chunk_function *chunk, const struct query *query,
+                        const struct block *block, int64_t first, int64_t rows, int64_t position,
+                        struct keeper *keeper) {
+    const uint16_t *gains = (const uint16_t *)(uintptr_t)block->gains;
+    const uint8_t *alive = (const uint8_t *)(uintptr_t)block->alive;
     int32_t values[CHUNK];
     uint64_t hits[CHUNK_BLOCKS];
+    score_chunk(chunk, query, block, first, rows, &keeper->bar, values, hits);
+    for (int64_t at = 0; at < rows; at += BLOCK)
+        if (hits[at / BLOCK])
+            keeper_offer(keeper, hits[at / BLOCK], values + at, gains + first + at,
+                         alive ? alive + first + at : 0, position + first + at);
+}
+
+/* The same for any number of rows. */
+static void sweep_rows(chunk_function *chunk, const struct query *query, const struct block *block,
+                       int64_t first, int64_t rows, int64_t position, struct keeper *keeper) {
+    for (int64_t at = 0; at < rows; at += CHUNK)
+        sweep_chunk(chunk, query, block, first + at, rows - at < CHUNK ? rows - at : CHUNK,
+                    position, keeper);
+}
+
+/* All rows of all blocks. */
+static void sweep(chunk_function *chunk, const struct query *query, const struct block *blocks,
+                  int64_t count, struct keeper *keeper) {
+    int64_t position = 0;
+    for (int64_t b = 0; b < count; position += blocks[b++].rows)
+        sweep_rows(chunk, query, &blocks[b], 0, blocks[b].rows, position, keeper);
+}
+
+/* One BLOCK in every `stride`, counted through all blocks. */
+static void sample(chunk_function *chunk, const struct query *query, const struct block *blocks,
+                   int64_t count, int64_t stride, struct keeper *keeper) {
     int64_t position = 0, wait = 0;
-    for (int64_t b = 0; b < count; position += blocks[b++].rows) {
-        const struct block *block = &blocks[b];
-        const uint16_t *gains = (const uint16_t *)(uintptr_t)block->gains;
-        const uint8_t *alive = (const uint8_t *)(uintptr_t)block->alive;
-        for (int64_t first = 0; first < block->rows; first += piece) {
+    for (int64_t b = 0; b < count; position += blocks[b++].rows)
+        for (int64_t first = 0; first < blocks[b].rows; first += BLOCK) {
             if (wait-- > 0)
                 continue;
             wait = stride - 1;
-            const int64_t rows = block->rows - first < piece ? block->rows - first : piece;
-            score_chunk(chunk, query, block, first, rows, &keeper->bar, values, hits);
-            for (int64_t at = 0; at < rows; at += BLOCK)
-                if (hits[at / BLOCK])
-                    keeper_offer(keeper, hits[at / BLOCK], values + at, gains + first + at,
-                                 alive ? alive + first + at : 0, position + first + at);
+            const int64_t left = blocks[b].rows - first;
+            sweep_chunk(chunk, query, &blocks[b], first, left < BLOCK ? left : BLOCK, position,
+                        keeper);
         }
-    }
 }
 
 static struct query query_of(int is_table, const void *integers, int64_t columns, int32_t offset) {
@@ -351,7 +374,7 @@ static int64_t estimated_threshold(chunk_function *chunk, const struct query *qu
     const int64_t expected = (int64_t)((float)keep / (float)stride);
     const int64_t rank = expected + 9 + (expected < 32 ? expected : expected >> 1);
     keeper_start(keeper, rank, LOWEST);
-    sweep(chunk, query, blocks, count, BLOCK, stride, keeper);
+    sample(chunk, query, blocks, count, stride, keeper);
     keeper_prune(keeper);
     return keeper->count == rank && keeper->threshold > LOWEST ? keeper->threshold - 1 : LOWEST;
 }
@@ -380,10 +403,10 @@ static void first_look(chunk_function *chunk, const struct query *query,
     keeper->bar = bar_of(query, blocks, count);
     const int64_t threshold = estimated_threshold(chunk, query, blocks, count, keep, keeper);
     keeper_start(keeper, keep, threshold);
-    sweep(chunk, query, blocks, count, CHUNK, 1, keeper);
+    sweep(chunk, query, blocks, count, keeper);
     if (keeper->count < keep && threshold > LOWEST) {
         keeper_start(keeper, keep, LOWEST);
-        sweep(chunk, query, blocks, count, CHUNK, 1, keeper);
+        sweep(chunk, query, blocks, count, keeper);
     }
     keeper_prune(keeper);
 }

@@ -1,6 +1,7 @@
 """Device profiles, and the planner that picks the slice a device affords."""
 
 from edge_mrl.planning.facts import BundleFacts, IndexFacts
+from edge_mrl.planning.follow import PlanChange, PlanFollower
 from edge_mrl.planning.plan import Plan
 from edge_mrl.planning.planner import plan
 from edge_mrl.planning.profile import DeviceProfile
@@ -13,6 +14,8 @@ __all__ = [
     "DeviceProfile",
     "IndexFacts",
     "Plan",
+    "PlanChange",
+    "PlanFollower",
     "list_profiles",
     "load_profile",
     "plan",

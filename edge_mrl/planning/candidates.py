@@ -5,17 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.planning import cost
+from edge_mrl.planning import encoder_cost, search_cost
 from edge_mrl.planning.cost import Cost
 from edge_mrl.planning.facts import BundleFacts, IndexFacts, VariantFacts
+from edge_mrl.planning.file_cost import index_file
 from edge_mrl.planning.profile import Budgets, DeviceProfile
+from edge_mrl.planning.search_cost import TABLE_RECALL, TOP_K, Home
 from edge_mrl.slices import Slice
 
 _STORED_LEAST_BITS = 8
 _SCAN_MOST_BITS = 8
 """An index stores 8 bits or more and scans 8 or fewer; see `IndexLayout`."""
+
+HOMES = get_args(Home)
 
 QUALITY_STEP = 0.005
 """Smaller differences in quality are noise: a table is measured on some hundred queries."""
@@ -23,7 +28,8 @@ QUALITY_STEP = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be planned; `index` is None where there is none yet."""
+    """What is to be planned; `index` is None where there is none yet, `keep_layout` says that only
+    its layout is a choice."""
 
     bundle: BundleFacts
     profile: DeviceProfile
@@ -31,6 +37,7 @@ class Request:
     text_bytes: int
     recall: float
     index: IndexFacts | None = None
+    keep_layout: bool = False
 
     def at(self, documents: int) -> Request:
         """The same for another number of documents."""
@@ -38,17 +45,18 @@ class Request:
 
     def measured(self, layout: IndexLayout) -> IndexFacts | None:
         """The index, if the shortlist of this layout was measured on it."""
-        if self.index is None or self.index.documents == 0 or self.index.layout != layout:
+        if self.index is None or not self.index.measured or self.index.layout != layout:
             return None
         return self.index
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One choice of variant and layout, and what it comes to."""
+    """One choice of variant, layout and home of the scan codes, and what it comes to."""
 
     variant: VariantFacts
     layout: IndexLayout
+    home: Home
     shortlist: int
     cost: Cost
     recall: float
@@ -69,8 +77,9 @@ class Candidate:
             "memory": self.cost.memory_bytes / budgets.memory_bytes,
             "storage": self.cost.storage_bytes / budgets.storage_bytes,
             "latency": self.cost.latency / budgets.query_latency,
+            "embedding": self.cost.embedding / budgets.embedding_latency,
         }
-        # A missed floor counts as a shortfall, so that all four compare as "times too much".
+        # A missed floor counts as a shortfall, so that all five compare as "times too much".
         if self.quality_kept < budgets.quality_kept:
             shares["quality"] = budgets.quality_kept / max(self.quality_kept, 1e-6)
         return {budget: share for budget, share in shares.items() if share > 1}
@@ -90,30 +99,41 @@ def candidates(request: Request) -> tuple[Candidate, ...]:
     return tuple(
         candidate
         for variant in request.bundle.variants
-        if variant.format in request.profile.facts.backends
-        for layout in _layouts(request.bundle, variant.dims)
-        if (candidate := evaluate(request, variant, layout)) is not None
+        if request.profile.facts.runs(variant.engines)
+        for layout in _layouts(request, variant.dims)
+        for home in HOMES
+        if (candidate := evaluate(request, variant, layout, home)) is not None
     )
 
 
-def evaluate(request: Request, variant: VariantFacts, layout: IndexLayout) -> Candidate | None:
+def evaluate(
+    request: Request, variant: VariantFacts, layout: IndexLayout, home: Home
+) -> Candidate | None:
     """Cost and worth of one choice; None where the quality table lacks one of its slices."""
     documents = request.documents
     stored = request.bundle.quality_of(layout.stored)
     rows = _shortlist_rows(request, layout)
     if stored is None or rows is None:
         return None
-    recall = 1.0 if rows >= documents else request.recall
+    index = request.measured(layout)
+    if rows >= documents:
+        recall = 1.0
+    elif index is not None and index.recall is not None and request.recall == TABLE_RECALL:
+        recall = index.recall
+    else:
+        recall = request.recall
     return Candidate(
         variant=variant,
         layout=layout,
+        home=home,
         shortlist=rows,
         cost=Cost(
-            encoder_bytes=cost.encoder_memory(variant),
-            index_bytes=cost.index_memory(layout, documents, rows),
+            encoder_bytes=encoder_cost.encoder_memory(variant),
+            index_bytes=search_cost.index_memory(layout, documents, rows, home),
             bundle_bytes=variant.disk_bytes,
-            file_bytes=cost.index_file(layout, documents, request.text_bytes),
-            latency=cost.query_latency(request.profile.facts, layout, documents, rows),
+            file_bytes=index_file(layout, documents, request.text_bytes),
+            latency=search_cost.query_latency(request.profile.facts, layout, documents, rows, home),
+            embedding=encoder_cost.embedding_latency(request.profile, request.bundle, variant),
         ),
         recall=recall,
         quality_kept=stored.kept * recall,
@@ -126,11 +146,11 @@ def _shortlist_rows(request: Request, layout: IndexLayout) -> int | None:
     The measured one grows with the documents, and with the recall asked for, by the same laws.
     """
     index, documents = request.measured(layout), request.documents
-    if index is None or documents <= cost.TOP_K:
-        return cost.shortlist_rows(request.bundle, layout, documents, request.recall)
+    if index is None or index.shortlist is None or documents <= TOP_K:
+        return search_cost.shortlist_rows(request.bundle, layout, documents, request.recall)
     growth: float = (documents / index.documents) ** request.bundle.quality.shortlist_growth
-    excess = max(cost.TOP_K, index.shortlist * growth) - cost.TOP_K
-    rows = cost.TOP_K + excess * cost.miss_factor(request.recall)
+    excess = max(TOP_K, index.shortlist * growth) - TOP_K
+    rows = TOP_K + excess * search_cost.miss_factor(request.recall)
     return min(documents, math.ceil(rows - 1e-9))
 
 
@@ -149,8 +169,13 @@ def needless_bits(bundle: BundleFacts, stored: Slice) -> bool:
     )
 
 
-def _layouts(bundle: BundleFacts, dims: tuple[int, ...]) -> Iterator[IndexLayout]:
+def _layouts(request: Request, dims: tuple[int, ...]) -> Iterator[IndexLayout]:
     """Every pair of measured slices that an index can keep and the variant can give."""
+    bundle, index = request.bundle, request.index
+    if request.keep_layout and index is not None:
+        if index.layout.stored.dim <= max(dims):
+            yield index.layout
+        return
     measured = sorted(row.slice for row in bundle.quality.slices if row.slice.dim in dims)
     for stored in measured:
         if stored.bits < _STORED_LEAST_BITS or needless_bits(bundle, stored):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from edge_mrl.bundle.engines import engines_for
 from edge_mrl.bundle.manifest import Manifest, Precision, Quality, SliceQuality, VariantFormat
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.slices import Slice
@@ -11,15 +14,18 @@ from edge_mrl.slices import Slice
 
 @dataclass(frozen=True, slots=True)
 class VariantFacts:
-    """One variant: `model_bytes` are its own files, `tokenizer_bytes` is shared by all."""
+    """One variant: `engines` can run it, `model_bytes` are its own files, `tokenizer_bytes` is
+    shared by all, `max_tokens` is where a text is cut (None: never)."""
 
     name: str
     format: VariantFormat
     precision: Precision
+    engines: tuple[str, ...]
     dims: tuple[int, ...]
     model_bytes: int
     tokenizer_bytes: int
     pad_invariant: bool
+    max_tokens: int | None
 
     @property
     def disk_bytes(self) -> int:
@@ -29,9 +35,10 @@ class VariantFacts:
 
 @dataclass(frozen=True, slots=True)
 class BundleFacts:
-    """A bundle's variants and its quality table."""
+    """A bundle's variants and its quality table; `identity` names its vector space."""
 
     model: str
+    identity: str
     dims: tuple[int, ...]
     variants: tuple[VariantFacts, ...]
     quality: Quality
@@ -46,16 +53,19 @@ class BundleFacts:
         tokenizer_bytes = manifest.file(manifest.tokenizer.path).size
         return cls(
             model=manifest.model.name,
+            identity=manifest.model.identity,
             dims=manifest.embedding.matryoshka_dims,
             variants=tuple(
                 VariantFacts(
                     name=variant.name,
                     format=variant.format,
                     precision=variant.precision,
+                    engines=engines_for(variant),
                     dims=variant.dims,
                     model_bytes=sum(manifest.file(path).size for path in variant.files),
                     tokenizer_bytes=tokenizer_bytes,
                     pad_invariant=variant.pad_invariant,
+                    max_tokens=manifest.max_tokens(variant),
                 )
                 for variant in manifest.variants
             ),
@@ -67,16 +77,55 @@ class BundleFacts:
         return next((row for row in self.quality.slices if row.slice == slice_), None)
 
 
+class StatsOfIndex(Protocol):
+    """What is read of an index's figures."""
+
+    @property
+    def documents(self) -> int:
+        """How many documents it holds."""
+
+    @property
+    def layout(self) -> IndexLayout:
+        """Its slices."""
+
+    @property
+    def shortlists(self) -> Sequence[int]:
+        """How long the lists of a search for 10 are; the last one's rows are re-read."""
+
+    @property
+    def expected_recall(self) -> float | None:
+        """The share of the exact top 10 that such a search finds."""
+
+    @property
+    def measurement(self) -> object | None:
+        """None where that number was not measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class IndexFacts:
-    """What an open index tells the planner, from `IndexStats` once it has measured its shortlist.
+    """What an index that exists tells the planner.
 
     Attributes:
-        documents: how many it holds.
+        documents: how many it holds, or held when its shortlist was measured.
         layout: its slices.
-        shortlist: rows that hold 99 % of the top 10 among them, measured on its own vectors.
+        shortlist: rows that hold 99 % of the top 10 among them, measured on its own vectors; None
+            where nobody has measured, as on a small index.
+        recall: the share that was found with so many rows; None where nobody has measured.
     """
 
     documents: int
     layout: IndexLayout
-    shortlist: int
+    shortlist: int | None
+    recall: float | None = None
+
+    @classmethod
+    def of(cls, stats: StatsOfIndex) -> IndexFacts:
+        """What `Index.stats` tells the planner."""
+        known = stats.measurement is not None
+        shortlist = stats.shortlists[-1] if known else None
+        return cls(stats.documents, stats.layout, shortlist, stats.expected_recall)
+
+    @property
+    def measured(self) -> bool:
+        """Whether `shortlist` is to be relied on."""
+        return self.shortlist is not None and self.documents > 0

@@ -3,11 +3,10 @@ Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
-from edge_mrl.bundle.manifest import VariantFormat
 from edge_mrl.planning.sheets import Sheet
 from edge_mrl.schema import Table
 
@@ -53,6 +52,11 @@ class Fields:
         self._known: list[str] = []
         self._origin = ""
 
+    def has(self, key: str) -> bool:
+        """Whether the profile, or one that it extends, gives this field."""
+        self._known.append(key)
+        return any(key in table for table, _ in self._tables)
+
     def done(self) -> None:
         """Refuse fields that nobody asked for."""
         for table, _ in self._tables:
@@ -91,16 +95,26 @@ class Fields:
         self._note(key, field, "yes" if value else "no", "")
         return value
 
-    def backends(self) -> tuple[VariantFormat, ...]:
-        """The formats that have an engine, in the order of `VariantFormat`."""
-        known: tuple[VariantFormat, ...] = get_args(VariantFormat)
-        field = self._field("backends", "value", "source", "estimate")
+    def pattern(self, key: str, expression: str, wanted: str) -> str:
+        """A short text that a regular expression matches as a whole; `wanted` describes it."""
+        field = self._field(key, "value", "source", "estimate")
+        value = field.text("value", max_length=60)
+        if re.fullmatch(expression, value) is None:
+            field.fail(f"the value {value!r} must be {wanted}", "value")
+        self._note(key, field, value, "")
+        return value
+
+    def choices(self, key: str, known: Sequence[str]) -> tuple[str, ...]:
+        """At least one of `known`, each at most once; in the order of `known`."""
+        field = self._field(key, "value", "source", "estimate")
         values = field.texts("value")
         unknown = [value for value in values if value not in known]
         if unknown or not values or len(set(values)) != len(values):
-            field.fail(f"the value must name each backend once, out of {', '.join(known)}")
-        self._note("backends", field, ", ".join(values), "")
-        return tuple(backend for backend in known if backend in values)
+            field.fail(
+                f"the value must name one or more out of {', '.join(known)}, each once", "value"
+            )
+        self._note(key, field, ", ".join(values), "")
+        return tuple(one for one in known if one in values)
 
     def _number(self, key: str, units: Mapping[str, float]) -> tuple[Table, float]:
         field = self._field(key, "value", "unit", "source", "estimate")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_mrl.index.layout import IndexLayout
+from edge_mrl.planning.search_cost import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,19 +17,25 @@ class Plan:
         device: the profile's name.
         documents: for how many documents this holds.
         variant: the name of the bundle's variant.
-        threads: threads of the engine.
-        layout: the stored slice in the file, and the scan slice in memory.
+        threads: threads of the engine for a query.
+        max_tokens: where a text is cut, None for never.
+        layout: the stored slice in the file, and the scan slice.
+        scan_home: whether the scan codes are held in memory (``"ram"``) or read from the file by
+            each search (``"disk"``).
+        scan_budget_bytes: what the scan codes may take before they have to stay in the file.
         shortlist: rows that a search re-reads from storage at the stored slice.
         memory_bytes: resident memory of the process: base, encoder, scan codes and row numbers,
             working buffers.
         encoder_bytes: the part of it that does not grow with the documents.
         index_file_bytes: size of the index file.
         query_latency_ms: one search without the encoder, 95th percentile.
+        embedding_latency_ms: embedding a query of 32 tokens.
         recall: expected share of the stored slice's top 10 that the scan's shortlist holds.
         quality_kept: expected nDCG@10 as a fraction of the full fp32 vector's: the stored slice's,
             times `recall`.
-        bound_by: the budget that keeps a better slice out: memory, storage or latency; None where
-            none does.
+        ndcg_at_10: what that comes to on the texts of the bundle's quality table.
+        bound_by: the budget that keeps a better slice out: memory, storage, latency or embedding;
+            None where none does.
         because: one reason for each choice; the first says what is over the budget `bound_by`, in
             numbers.
     """
@@ -37,14 +44,19 @@ class Plan:
     documents: int
     variant: str
     threads: int
+    max_tokens: int | None
     layout: IndexLayout
+    scan_home: Home
+    scan_budget_bytes: int
     shortlist: int
     memory_bytes: int
     encoder_bytes: int
     index_file_bytes: int
     query_latency_ms: float
+    embedding_latency_ms: float
     recall: float
     quality_kept: float
+    ndcg_at_10: float
     bound_by: str | None
     because: tuple[str, ...]
 
@@ -56,15 +68,20 @@ class Plan:
             "fits": True,
             "variant": self.variant,
             "threads": self.threads,
+            "max_tokens": self.max_tokens,
             "stored": str(self.layout.stored),
             "scan": str(self.layout.scan),
+            "scan_home": self.scan_home,
+            "scan_budget_bytes": self.scan_budget_bytes,
             "shortlist": self.shortlist,
             "memory_bytes": self.memory_bytes,
             "encoder_bytes": self.encoder_bytes,
             "index_file_bytes": self.index_file_bytes,
             "query_latency_ms": round(self.query_latency_ms, 3),
+            "embedding_latency_ms": round(self.embedding_latency_ms, 3),
             "recall": self.recall,
             "quality_kept": round(self.quality_kept, 4),
+            "ndcg_at_10": round(self.ndcg_at_10, 4),
             "bound_by": self.bound_by,
             "because": list(self.because),
         }

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
+from edge_mrl.bundle.manifest import Manifest
 from edge_mrl.errors import PlanError
-from edge_mrl.planning import cost
 from edge_mrl.planning.candidates import Candidate, Request, candidates
+from edge_mrl.planning.encoder_cost import THREADS, encode_time
 from edge_mrl.planning.facts import BundleFacts, IndexFacts
+from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.plan import Plan
 from edge_mrl.planning.profile import DeviceProfile
 from edge_mrl.planning.reasons import best_missed, reasons, worst_budget
 from edge_mrl.planning.refusal import refusal
+from edge_mrl.planning.search_cost import TABLE_RECALL, code_memory
 
 LEAST_RECALL = 0.5
 MOST_RECALL = 0.999
@@ -35,20 +39,35 @@ class Survey:
     chosen: Candidate | None
 
 
+class HasManifest(Protocol):
+    """A bundle that was opened."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it says of itself."""
+
+
 def survey(
-    facts: BundleFacts,
+    bundle: BundleFacts | HasManifest,
     profile: DeviceProfile,
-    documents: int,
+    documents: int | None = None,
     *,
-    text_bytes_per_document: int = cost.DEFAULT_TEXT_BYTES,
-    recall: float = cost.TABLE_RECALL,
+    text_bytes_per_document: int = DEFAULT_TEXT_BYTES,
+    recall: float = TABLE_RECALL,
     index: IndexFacts | None = None,
+    keep_layout: bool = False,
 ) -> Survey:
     """Look at every choice. The arguments are those of `plan`.
 
     Raises:
         PlanError: an argument is out of range.
     """
+    if not isinstance(bundle, BundleFacts):
+        bundle = BundleFacts.from_manifest(bundle.manifest)
+    if documents is None:
+        if index is None:
+            raise PlanError("for how many documents? give a number, or the facts of an index")
+        documents = index.documents
     if not 0 <= documents <= MOST_DOCUMENTS:
         raise PlanError(
             f"cannot plan for {documents} documents: give a number from 0 to {MOST_DOCUMENTS}"
@@ -61,7 +80,11 @@ def survey(
         raise PlanError(
             f"cannot plan for a recall of {recall:g}: give {LEAST_RECALL:g} to {MOST_RECALL:g}"
         )
-    request = Request(facts, profile, documents, text_bytes_per_document, recall, index)
+    if keep_layout:
+        profile = profile.at_any_quality()
+    request = Request(
+        bundle, profile, documents, text_bytes_per_document, recall, index, keep_layout
+    )
     known = candidates(request)
     fitting = [one for one in known if not one.overruns(profile.budgets)]
     chosen = min(fitting, key=lambda one: _order(one, profile)) if fitting else None
@@ -69,68 +92,99 @@ def survey(
 
 
 def plan(
-    facts: BundleFacts,
+    bundle: BundleFacts | HasManifest,
     profile: DeviceProfile,
-    documents: int,
+    documents: int | None = None,
     *,
-    text_bytes_per_document: int = cost.DEFAULT_TEXT_BYTES,
-    recall: float = cost.TABLE_RECALL,
+    text_bytes_per_document: int = DEFAULT_TEXT_BYTES,
+    recall: float = TABLE_RECALL,
     index: IndexFacts | None = None,
+    keep_layout: bool = False,
 ) -> Plan:
-    """Choose variant, stored slice and scan slice for a device.
+    """Choose variant, stored slice and scan slice for a device, and where the scan codes live.
 
     Among all choices that keep every budget: the most quality (in steps of
-    `candidates.QUALITY_STEP`), then the fastest encoder, then the least share of the memory and
-    latency budgets, then the smallest index file. The same input always gives the same plan.
+    `candidates.QUALITY_STEP`), then the fastest encoder, then codes in memory, then the least share
+    of the memory and latency budgets, then the smallest index file. The same input always gives the
+    same plan.
 
     Args:
-        facts: what the bundle offers.
+        bundle: an open bundle, or what the planner needs of one.
         profile: the device and its budgets.
-        documents: how many documents the index will hold, 0 or more.
+        documents: how many documents the index will hold, 0 or more; default as many as `index`.
         text_bytes_per_document: mean size of a document's text, for the size of the file.
         recall: the share of the stored slice's top 10 that the shortlist is to hold, 0.5 to 0.999.
-        index: an index that exists. For its layout the shortlist that it measured on its own
-            vectors holds, instead of the bundle's table, which was measured on other texts.
+        index: an index that exists, from `IndexFacts.of(index.stats())`. For its layout the
+            shortlist that it measured on its own vectors holds, instead of the bundle's table,
+            which was measured on other texts.
+        keep_layout: leave that index as it is, whatever its slices keep, and choose only what can
+            be chosen beside it.
 
     Raises:
         PlanError: nothing fits (the message says by how much and what would have to give), or an
             argument is out of range.
     """
-    found = survey(
-        facts,
-        profile,
-        documents,
-        text_bytes_per_document=text_bytes_per_document,
-        recall=recall,
-        index=index,
+    return settled(
+        survey(
+            bundle,
+            profile,
+            documents,
+            text_bytes_per_document=text_bytes_per_document,
+            recall=recall,
+            index=index,
+            keep_layout=keep_layout,
+        )
     )
+
+
+def settled(found: Survey) -> Plan:
+    """The plan that a survey comes to.
+
+    Raises:
+        PlanError: nothing fits.
+    """
     request, known, chosen = found.request, found.known, found.chosen
     if chosen is None:
         raise refusal(request, known)
     missed = best_missed(request, known, chosen)
     return Plan(
-        device=profile.name,
-        documents=documents,
+        device=request.profile.name,
+        documents=request.documents,
         variant=chosen.variant.name,
-        threads=cost.THREADS,
+        threads=THREADS,
+        max_tokens=chosen.variant.max_tokens,
         layout=chosen.layout,
+        scan_home=chosen.home,
+        scan_budget_bytes=_scan_budget(request, chosen),
         shortlist=chosen.shortlist,
         memory_bytes=chosen.cost.memory_bytes,
         encoder_bytes=chosen.cost.encoder_bytes,
         index_file_bytes=chosen.cost.file_bytes,
         query_latency_ms=1e3 * chosen.cost.latency,
+        embedding_latency_ms=1e3 * chosen.cost.embedding,
         recall=chosen.recall,
         quality_kept=chosen.quality_kept,
+        ndcg_at_10=chosen.quality_kept * request.bundle.quality.full_ndcg_at_10,
         bound_by=None if missed is None else worst_budget(request, missed),
         because=reasons(request, known, chosen, missed),
     )
+
+
+def _scan_budget(request: Request, chosen: Candidate) -> int:
+    """Bytes that the scan codes may take in memory: what the budget leaves after all else."""
+    codes = code_memory(chosen.layout, request.documents) if chosen.home == "ram" else 0
+    left = request.profile.budgets.memory_bytes - chosen.cost.memory_bytes
+    # From the file even one row more or less is read, so nothing is left for codes in memory.
+    return codes + left if chosen.home == "ram" else 0
 
 
 def _order(one: Candidate, profile: DeviceProfile) -> tuple[float | str, ...]:
     layout = one.layout
     return (
         -one.step,
-        cost.encode_time(one.variant),
+        encode_time(one.variant),
+        # Memory that is granted is there to be used: a search should not wait for the disk.
+        one.home == "disk",
         one.budget_share(profile.budgets),
         one.cost.file_bytes,
         # From here on only so that equal choices always fall the same way.

@@ -6,17 +6,25 @@ so code that holds a `DeviceProfile` may rely on every range and relation checke
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
-from edge_mrl.bundle.manifest import VariantFormat
+from edge_mrl.bundle.engines import ALL_ENGINES
 from edge_mrl.errors import ProfileError
+from edge_mrl.planning.encoder_times import EncoderTimes, encoder_times
 from edge_mrl.planning.fields import Fields, Figure
-from edge_mrl.planning.sheets import Lookup, open_chain
+from edge_mrl.planning.sheets import Lookup, Sheet, open_chain
 
 _BYTES = {"MiB": 2.0**20, "GiB": 2.0**30}
 _BYTES_PER_SECOND = {"MB/s": 1e6, "GB/s": 1e9}
 _SECONDS = {"us": 1e-6, "ms": 1e-3}
 _TIB = 2.0**40
+
+LEAST_STORAGE = 2 * 2**20
+"""Less than the smallest static table with its tokenizer."""
+
+PYTHON = r"none|3\.[0-9]{1,2}"
+LIBC = r"none|bionic|(glibc|musl) [0-9]{1,2}\.[0-9]{1,2}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +40,12 @@ class DeviceFacts:
         memory_read: bytes a second that one core reads in a scan.
         storage_random_read: seconds for one 4 KiB read at a random place, nothing else outstanding.
         storage_sequential_read: bytes a second of a long read.
-        core_speed: speed of one core in numeric code, relative to the reference machine of `cost`.
-        backends: the formats that have an engine for this device; the table needs none.
+        core_speed: speed of one core, relative to the reference machine of `search_cost`.
+        scan_speed: the same for the compiled scan alone, whose vector instructions differ more from
+            core to core; as `core_speed` where a profile does not give it.
+        engines: packages that there are for this device, as pip names them.
+        python: version of Python, e.g. ``"3.11"``; ``"none"`` where the application brings it.
+        libc: C library and version, e.g. ``"glibc 2.36"``, which decides the wheels.
     """
 
     cores: int
@@ -45,7 +57,14 @@ class DeviceFacts:
     storage_random_read: float
     storage_sequential_read: float
     core_speed: float
-    backends: tuple[VariantFormat, ...]
+    scan_speed: float
+    engines: tuple[str, ...]
+    python: str
+    libc: str
+
+    def runs(self, engines: Collection[str]) -> bool:
+        """Whether one of these engines is there for the device."""
+        return not set(self.engines).isdisjoint(engines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +75,14 @@ class Budgets:
         memory_bytes: resident memory of the whole process.
         storage_bytes: bundle and index file together.
         query_latency: seconds for searching, without the encoder, 95th percentile.
+        embedding_latency: seconds for embedding a query of `encoder_cost.QUERY_TOKENS` tokens.
         quality_kept: least share of the full fp32 vector's nDCG@10 that is acceptable.
     """
 
     memory_bytes: int
     storage_bytes: int
     query_latency: float
+    embedding_latency: float
     quality_kept: float
 
 
@@ -69,6 +90,7 @@ class Budgets:
 class DeviceProfile:
     """A device's facts and budgets, and every figure with its source.
 
+    `encoders` are what `edge-mrl calibrate` measured of models on the device,
     `extends` is the name of the profile from which the fields come that its file does not give, and
     `place` the file itself, empty where the profile was made in code.
     """
@@ -78,8 +100,13 @@ class DeviceProfile:
     facts: DeviceFacts
     budgets: Budgets
     figures: tuple[Figure, ...]
+    encoders: tuple[EncoderTimes, ...] = ()
     extends: str | None = None
     place: str = field(default="", compare=False)
+
+    def at_any_quality(self) -> DeviceProfile:
+        """The same without a floor for quality, for whoever has chosen the slice already."""
+        return replace(self, budgets=replace(self.budgets, quality_kept=0.0))
 
 
 def parse_profile(text: str, where: str, lookup: Lookup | None = None) -> DeviceProfile:
@@ -100,13 +127,40 @@ def parse_profile(text: str, where: str, lookup: Lookup | None = None) -> Device
     figures: list[Figure] = []
     facts = _facts(Fields(chain, "facts", figures))
     budgets = _budgets(Fields(chain, "budgets", figures))
-    if budgets.memory_bytes > facts.memory_bytes:
-        own.root.fail(
-            "budgets.memory is more than facts.memory: a process cannot use what is not there"
-        )
+    _check_budgets(own, facts, budgets)
     return DeviceProfile(
-        own.name, own.title, facts, budgets, tuple(figures), extends=own.extends, place=where
+        own.name,
+        own.title,
+        facts,
+        budgets,
+        tuple(figures),
+        encoders=encoder_times(chain),
+        extends=own.extends,
+        place=where,
     )
+
+
+def _check_budgets(own: Sheet, facts: DeviceFacts, budgets: Budgets) -> None:
+    """Refuse budgets that contradict the facts or one another."""
+    if budgets.memory_bytes > facts.memory_bytes:
+        own.fail_at(
+            "budgets",
+            "memory",
+            "budgets.memory is more than facts.memory: a process cannot use what is not there",
+        )
+    if budgets.query_latency <= facts.storage_random_read:
+        own.fail_at(
+            "budgets",
+            "query_latency",
+            "budgets.query_latency is not above facts.storage_random_read: not one row could be "
+            "read in time",
+        )
+    if budgets.storage_bytes < LEAST_STORAGE:
+        own.fail_at(
+            "budgets",
+            "storage",
+            f"budgets.storage is below {LEAST_STORAGE // 2**20} MiB: no bundle and index fit there",
+        )
 
 
 def _no_lookup(name: str) -> tuple[str, str]:
@@ -114,6 +168,7 @@ def _no_lookup(name: str) -> tuple[str, str]:
 
 
 def _facts(fields: Fields) -> DeviceFacts:
+    core_speed = fields.quantity("core_speed", {"x": 1.0}, 0.001, 100)
     facts = DeviceFacts(
         cores=fields.whole("cores", "cores", 1024),
         clock_hz=fields.quantity("clock", {"MHz": 1e6, "GHz": 1e9}, 1e6, 1e11),
@@ -125,8 +180,15 @@ def _facts(fields: Fields) -> DeviceFacts:
         storage_sequential_read=fields.quantity(
             "storage_sequential_read", _BYTES_PER_SECOND, 1e5, 1e12
         ),
-        core_speed=fields.quantity("core_speed", {"x": 1.0}, 0.001, 100),
-        backends=fields.backends(),
+        core_speed=core_speed,
+        scan_speed=(
+            fields.quantity("scan_speed", {"x": 1.0}, 0.001, 100)
+            if fields.has("scan_speed")
+            else core_speed
+        ),
+        engines=fields.choices("engines", ALL_ENGINES),
+        python=fields.pattern("python", PYTHON, '"none" or a version such as "3.11"'),
+        libc=fields.pattern("libc", LIBC, '"glibc 2.36", "musl 1.2", "bionic" or "none"'),
     )
     fields.done()
     return facts
@@ -137,6 +199,7 @@ def _budgets(fields: Fields) -> Budgets:
         memory_bytes=int(fields.quantity("memory", _BYTES, 2.0**20, 16 * _TIB)),
         storage_bytes=int(fields.quantity("storage", _BYTES, 2.0**20, 1024 * _TIB)),
         query_latency=fields.quantity("query_latency", _SECONDS, 1e-6, 600),
+        embedding_latency=fields.quantity("embedding_latency", _SECONDS, 1e-6, 600),
         quality_kept=fields.quantity("quality_kept", {"fraction": 1.0}, 0, 1),
     )
     fields.done()

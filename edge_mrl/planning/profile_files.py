@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Collection
 from pathlib import Path
 
-from edge_mrl.bundle.manifest import VariantFormat
 from edge_mrl.errors import ProfileError
 from edge_mrl.planning.profile import DeviceProfile, parse_profile
 from edge_mrl.planning.recognition import fitted, recognise
@@ -31,15 +29,15 @@ def list_profiles() -> tuple[DeviceProfile, ...]:
 
 
 def load_profile(
-    name: str | os.PathLike[str], *, formats: Collection[VariantFormat] | None = None
+    name: str | os.PathLike[str], *, engines: Collection[str] | None = None
 ) -> DeviceProfile:
     """Read one profile.
 
     Args:
         name: the name of a shipped profile or of one in the user's folder, or the path of a TOML
             file (it ends in ``.toml`` or has a slash), or ``"auto"``: the profile of this machine,
-            with its own cores and memory.
-        formats: the formats that have an engine installed here. They replace those of the profile
+            measured by `edge-mrl calibrate` if it was, with its own cores and memory.
+        engines: those that are installed here, as pip names them. They replace those of the profile
             ``"auto"``, and no other's: the profile of a named device speaks of that device.
 
     Raises:
@@ -50,8 +48,15 @@ def load_profile(
         return parse_profile(*_read(Path(text)), _lookup)
     if text == AUTO:
         machine = read_machine()
-        return fitted(_named(recognise(machine)), machine, formats)
+        recognised = recognise(machine)
+        own = calibrated_name(recognised)
+        return fitted(_named(own if own in _files() else recognised), machine, engines)
     return _named(text)
+
+
+def calibrated_name(recognised: str) -> str:
+    """The name of the profile that `edge-mrl calibrate` writes for a device."""
+    return f"{recognised}-measured"
 
 
 def _named(name: str) -> DeviceProfile:
@@ -70,6 +75,8 @@ def _lookup(name: str) -> tuple[str, str]:
     files = _files()
     if name in files:
         return _read(files[name])
+    import difflib
+
     nearest = difflib.get_close_matches(name.lower().replace("_", "-").replace(" ", "-"), files)
     hint = f"did you mean {' or '.join(nearest)}? " if nearest else ""
     raise ProfileError(

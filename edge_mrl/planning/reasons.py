@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_mrl.planning import cost
 from edge_mrl.planning.candidates import Candidate, Request, needless_bits
+from edge_mrl.planning.encoder_cost import QUERY_TOKENS, encode_time
+from edge_mrl.planning.search_cost import TOP_K
 from edge_mrl.planning.words import mebibytes, milliseconds, number, percent
 
 
@@ -25,6 +26,7 @@ def reasons(
     found = [
         "" if missed is None else _binding(request, chosen, missed),
         _scan(request, known, chosen),
+        _scan_home(request, known, chosen),
         _stored(request, known, chosen),
         _shortlist(request, chosen),
         _encoder(request, known, chosen),
@@ -50,7 +52,7 @@ def excess(request: Request, one: Candidate) -> str:
                 f"before any document, of {mebibytes(budgets.memory_bytes)}"
             )
         return (
-            f"memory: {scan} would need {mebibytes(one.cost.index_bytes)} "
+            f"memory: {scan} {_home(one)} would need {mebibytes(one.cost.index_bytes)} "
             f"of the {mebibytes(left)} left after the encoder"
         )
     if worst == "storage":
@@ -59,15 +61,24 @@ def excess(request: Request, one: Candidate) -> str:
             f"storage: {stored} would need {mebibytes(one.cost.file_bytes)} "
             f"of the {mebibytes(left)} left after the bundle"
         )
+    if worst == "embedding":
+        return (
+            f"embedding: {one.variant.name} would take {milliseconds(1e3 * one.cost.embedding)} "
+            f"for {QUERY_TOKENS} tokens, of {milliseconds(1e3 * budgets.embedding_latency)}"
+        )
     if worst == "latency":
         return (
-            f"latency: {scan} with {number(one.shortlist)} rows re-read would take "
+            f"latency: {scan} {_home(one)} with {number(one.shortlist)} rows re-read would take "
             f"{milliseconds(1e3 * one.cost.latency)} of {milliseconds(1e3 * budgets.query_latency)}"
         )
     return (
         f"quality: {stored} would keep {percent(one.quality_kept)}, "
         f"less than the {percent(budgets.quality_kept)} asked for"
     )
+
+
+def _home(one: Candidate) -> str:
+    return "in memory" if one.home == "ram" else "read from the file"
 
 
 def closest(request: Request, choices: Sequence[Candidate]) -> Candidate:
@@ -81,6 +92,7 @@ def closest(request: Request, choices: Sequence[Candidate]) -> Candidate:
             one.cost.file_bytes,
             one.variant.name,
             str(one.layout),
+            one.home,
         ),
     )
 
@@ -116,6 +128,7 @@ def _scan(request: Request, known: Sequence[Candidate], chosen: Candidate) -> st
         if one.variant == chosen.variant
         and one.layout.stored == chosen.layout.stored
         and one.step == chosen.step
+        and one.home == chosen.home
     ]
     size = chosen.layout.scan.code_bytes
     less = [one for one in peers if one.layout.scan.code_bytes < size]
@@ -130,6 +143,17 @@ def _scan(request: Request, known: Sequence[Candidate], chosen: Candidate) -> st
     return f"scan: {chosen.layout.scan}, because " + "; ".join(parts)
 
 
+def _scan_home(request: Request, known: Sequence[Candidate], chosen: Candidate) -> str:
+    """Where the scan codes live, and why not in the other place."""
+    others = [
+        one
+        for one in known
+        if (one.variant, one.layout) == (chosen.variant, chosen.layout) and one.home != chosen.home
+    ]
+    where = "in memory" if chosen.home == "ram" else "in the file"
+    return f"scan codes: {where}, because " + _instead(request, chosen, others[0])
+
+
 def _instead(request: Request, chosen: Candidate, other: Candidate) -> str:
     if other.overruns(request.profile.budgets):
         return excess(request, other)
@@ -137,7 +161,8 @@ def _instead(request: Request, chosen: Candidate, other: Candidate) -> str:
     milli = 1e3 * (other.cost.latency - chosen.cost.latency)
     space = f"{mebibytes(abs(memory))} {'more' if memory > 0 else 'less'} memory"
     time = f"{milliseconds(abs(milli))} {'more' if milli > 0 else 'less'} a search"
-    return f"{other.layout.scan} would take {space} and {time}"
+    what = str(other.layout.scan) if other.layout != chosen.layout else _home(other)
+    return f"{what} would take {space} and {time}"
 
 
 def _stored(request: Request, known: Sequence[Candidate], chosen: Candidate) -> str:
@@ -175,24 +200,22 @@ def _shortlist(request: Request, chosen: Candidate) -> str:
         known = "as measured on the index"
     return (
         f"shortlist: {number(chosen.shortlist)} of {number(request.documents)} rows hold "
-        f"{percent(chosen.recall)} of the top {cost.TOP_K}, {known}"
+        f"{percent(chosen.recall)} of the top {TOP_K}, {known}"
     )
 
 
 def _encoder(request: Request, known: Sequence[Candidate], chosen: Candidate) -> str:
     variant = chosen.variant
-    backends = request.profile.facts.backends
+    facts = request.profile.facts
     parts = [f"encoder: {variant.name}"]
     if variant.format == "table":
         parts.append(f"the cheapest table that serves {chosen.layout.stored.dim} dimensions")
     else:
         parts.append("the fastest that fits")
     faster = [
-        other
-        for other in request.bundle.variants
-        if cost.encode_time(other) < cost.encode_time(variant)
+        other for other in request.bundle.variants if encode_time(other) < encode_time(variant)
     ]
-    without_engine = sorted({other.format for other in faster if other.format not in backends})
+    without_engine = sorted({other.name for other in faster if not facts.runs(other.engines)})
     if without_engine:
         parts.append(f"there is no engine for {' or '.join(without_engine)} here")
     for other in faster:

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import get_args
 
-from edge_mrl.bundle.manifest import VariantFormat
+from edge_mrl.bundle.engines import ALL_ENGINES
 from edge_mrl.planning.fields import Figure
 from edge_mrl.planning.profile import DeviceProfile
 from edge_mrl.planning.this_machine import Machine
@@ -82,35 +81,38 @@ def recognise(machine: Machine) -> str:
 
 
 def fitted(
-    profile: DeviceProfile, machine: Machine, formats: Collection[VariantFormat] | None = None
+    profile: DeviceProfile, machine: Machine, engines: Collection[str] | None = None
 ) -> DeviceProfile:
     """A profile with the machine's cores and memory; the memory budget keeps its share of it.
 
     Args:
         profile: from `recognise`.
         machine: the machine.
-        formats: the formats that have an engine installed on it; None where nobody looked.
+        engines: the engines that are installed on it; None where nobody looked.
     """
     share = profile.budgets.memory_bytes / profile.facts.memory_bytes
     budget = min(profile.budgets.memory_bytes, int(share * machine.memory_bytes))
-    known: tuple[VariantFormat, ...] = get_args(VariantFormat)
-    backends = profile.facts.backends
-    if formats is not None:
-        backends = tuple(one for one in known if one in formats)
+    found = profile.facts.engines
+    if engines is not None:
+        found = tuple(one for one in ALL_ENGINES if one in engines)
     measured = {
         "facts.cores": ("cores", f"{machine.cores}"),
         "facts.memory": ("MiB", f"{machine.memory_bytes / 2**20:.0f}"),
         "budgets.memory": ("MiB", f"{budget / 2**20:.0f}"),
+        "facts.python": ("", machine.python),
+        "facts.libc": ("", machine.libc),
     }
-    if formats is not None:
-        measured["facts.backends"] = ("", ", ".join(backends))
+    if engines is not None:
+        measured["facts.engines"] = ("", ", ".join(found))
     return replace(
         profile,
         facts=replace(
             profile.facts,
             cores=machine.cores,
             memory_bytes=machine.memory_bytes,
-            backends=backends,
+            engines=found,
+            python=machine.python,
+            libc=machine.libc,
         ),
         budgets=replace(profile.budgets, memory_bytes=budget),
         figures=tuple(_restated(figure, measured) for figure in profile.figures),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from edge_mrl.bundle.engines import ENGINES
 from edge_mrl.errors import PlanError
 from edge_mrl.planning.candidates import Candidate, Request, evaluate
 from edge_mrl.planning.reasons import closest, excess
@@ -41,13 +42,14 @@ def refusal(request: Request, known: Sequence[Candidate]) -> PlanError:
 
 def _why_no_candidate(request: Request) -> str:
     bundle, profile = request.bundle, request.profile
-    backends = ", ".join(profile.facts.backends)
-    runnable = [one for one in bundle.variants if one.format in profile.facts.backends]
-    if not runnable:
+    if not any(profile.facts.runs(one.engines) for one in bundle.variants):
         formats = ", ".join(sorted({one.format for one in bundle.variants}))
+        needed = dict.fromkeys(engine for one in bundle.variants for engine in one.engines)
+        able = [name for name, engines in ENGINES.items() if profile.facts.runs(engines)]
         return (
-            f"{bundle.model} cannot run on {profile.name}: the bundle has {formats}, "
-            f"the device runs {backends}; export a variant for one of these"
+            f"{bundle.model} cannot run on {profile.name}: the bundle has {formats}, which needs "
+            f"{' or '.join(needed)}, and the device has {', '.join(profile.facts.engines)}; "
+            f"export it with --formats {' or '.join(able)}"
         )
     return (
         f"nothing can be planned for {bundle.model}: its quality table lacks a stored slice "
@@ -61,7 +63,7 @@ def _documents_that_fit(request: Request, known: Sequence[Candidate]) -> int:
 
     def fits(documents: int) -> bool:
         at = request.at(documents)
-        found = (evaluate(at, one.variant, one.layout) for one in known)
+        found = (evaluate(at, one.variant, one.layout, one.home) for one in known)
         return any(one is not None and not one.overruns(at.profile.budgets) for one in found)
 
     # Each cost grows with the documents and the quality never does, so halving the interval finds
@@ -81,6 +83,7 @@ def _raised(request: Request, nearest: Candidate) -> list[str]:
     needs = {
         "memory": f"budgets.memory {math.ceil(nearest.cost.memory_bytes / 2**20)} MiB",
         "storage": f"budgets.storage {math.ceil(nearest.cost.storage_bytes / 2**20)} MiB",
+        "embedding": f"budgets.embedding_latency {math.ceil(1e3 * nearest.cost.embedding)} ms",
         "latency": f"budgets.query_latency {math.ceil(1e3 * nearest.cost.latency)} ms",
         "quality": f"budgets.quality_kept {math.floor(1000 * nearest.quality_kept) / 1000:g}",
     }

@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 from edge_mrl.errors import ProfileError
 from edge_mrl.schema import Table
@@ -46,6 +47,13 @@ class Sheet:
     title: str
     extends: str | None
     root: Table
+
+    def fail_at(self, section: str, key: str, message: str) -> NoReturn:
+        """Refuse the profile, with the line of a field where this file gives it itself."""
+        if section in self.root and key in self.root.table(section):
+            line = self.root.line_at(section, key)
+            message += "" if line is None else f" (line {line})"
+        self.root.fail(message)
 
 
 def open_chain(text: str, where: str, lookup: Lookup) -> tuple[Sheet, ...]:
@@ -87,7 +95,7 @@ def _open(text: str, where: str) -> Sheet:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ProfileError(f"{where} is not valid TOML: {error}") from error
     root = Table(document, where, ProfileError, locate=lambda path: line_of(text, path))
-    root.only("schema", "name", "title", "extends", "facts", "budgets")
+    root.only("schema", "name", "title", "extends", "facts", "budgets", "encoders")
     version = root.integer("schema", 1, 10**6)
     if version > SCHEMA_VERSION:
         root.fail(
@@ -114,7 +122,7 @@ def line_of(text: str, path: tuple[str, ...]) -> int | None:
 
     Args:
         text: a valid TOML document.
-        path: the keys that lead to the value.
+        path: the keys that lead to the value; in a list its place, counted from 0.
 
     Returns:
         The line on which the value ends; None where it is not found.
@@ -127,7 +135,10 @@ def line_of(text: str, path: tuple[str, ...]) -> int | None:
         except tomllib.TOMLDecodeError:
             continue
         for key in path:
-            value = value.get(key) if isinstance(value, Mapping) else None
+            if isinstance(value, list):
+                value = value[int(key)] if int(key) < len(value) else None
+            else:
+                value = value.get(key) if isinstance(value, Mapping) else None
         if value is not None:
             return number
     return None

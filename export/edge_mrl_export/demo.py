@@ -13,7 +13,6 @@ from edge_mrl.bundle import Bundle
 from edge_mrl.cli.inspect import describe, slice_table
 from edge_mrl.cli.output import Progress, format_bytes, format_table
 from edge_mrl.cli.plan_table import plan_rows, render_plans
-from edge_mrl.cli.search import hit_as_json
 from edge_mrl.encoder import Encoder
 from edge_mrl.errors import BundleError, IndexFileError
 from edge_mrl.index import Hit, Index, Record, build_index
@@ -81,11 +80,9 @@ def run_demo(folder: Path, *, fresh: bool, quiet: bool) -> dict[str, object]:
         "documents": documents,
         "plans": plans,
         "answers": [
-            {"question": q, "hits": [hit_as_json(hit) for hit in hits]} for q, hits in answers
+            {"question": q, "hits": [hit.as_json() for hit in hits]} for q, hits in answers
         ],
-        "slices": {
-            str(dim): [hit_as_json(hit) for hit in hits] for dim, hits in side_by_side.items()
-        },
+        "slices": {str(dim): [hit.as_json() for hit in hits] for dim, hits in side_by_side.items()},
     }
 
 

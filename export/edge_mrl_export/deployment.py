@@ -82,6 +82,8 @@ def phone_advice(manifest: Manifest) -> str:
         "and gives a vector of length 1. For a TFLite file, export with --formats tflite.",
     }[variant.format]
     alone = "" if variant.pad_invariant else " Run texts one at a time, not in batches."
+    if not manifest.embedding.include_prompt:
+        alone += " It also takes how many tokens of the text are the prompt's, to leave them out."
     return (
         f"{said}{alone} The tokenizer file is that of the Hugging Face tokenizers library, which "
         "can be built for phones. To know that your code is right, embed the texts of "

@@ -9,19 +9,13 @@ from collections.abc import Iterator, Sequence
 
 from edge_mrl.bundle.manifest import Manifest, Variant
 from edge_mrl.cli.output import format_bytes
-from edge_mrl_export import deployment
+from edge_mrl_export import deployment, report_quality
+from edge_mrl_export.gates import MAX_DIFFERENCE, RankGate
 from edge_mrl_export.markup import Markup, code, element, facts, items, joined, table, words
-from edge_mrl_export.quality_plot import best_for_their_bytes, quality_plot
 from edge_mrl_export.report import VariantReport
 from edge_mrl_export.report_style import STYLE
 
 REPORT_FILE = "report.html"
-LEVELS = (0.9, 0.95, 0.99)
-"""Shares of the full quality for which the cheapest slice is named."""
-
-MANY = 100_000
-WIDE, NARROW = (720, 460), (360, 520)
-"""Both sizes of the plot; the page shows the one that suits the screen."""
 
 
 def html_report(manifest: Manifest, reports: Sequence[VariantReport], reference: str) -> str:
@@ -40,7 +34,9 @@ def html_report(manifest: Manifest, reports: Sequence[VariantReport], reference:
         [
             element("h1", name),
             *_model(manifest),
-            *_slices(manifest),
+            *report_quality.slices(manifest),
+            *report_quality.judged(manifest),
+            *report_quality.layers(manifest),
             *_variants(reports, reference),
             *_use(manifest),
             *_phone(manifest),
@@ -88,69 +84,13 @@ def _model(manifest: Manifest) -> Iterator[Markup]:
     )
 
 
-def _slices(manifest: Manifest) -> Iterator[Markup]:
-    quality = manifest.quality
-    yield element("h2", "What a slice costs and keeps")
-    levels = [(level, deployment.cheapest_for(manifest, level)) for level in LEVELS]
-    yield items(
-        joined(
-            [
-                f"To keep {100 * level:g} % of the quality, take ",
-                element("strong", str(slice_)),
-                f": {slice_.nbytes} bytes per vector.",
-            ]
-        )
-        for level, slice_ in levels
-        if slice_ is not None
-    )
-    if quality.slices:
-        plots = [quality_plot(quality.slices, *size) for size in (WIDE, NARROW)]
-        caption = element(
-            "figcaption",
-            "Share of the full vector's nDCG@10 that retrieval with the slice alone keeps. The "
-            "line joins the slices that keep the most for their bytes; their names are bold.",
-        )
-        yield element("figure", *plots, caption)
-    best = best_for_their_bytes(quality.slices)
-    yield table(
-        ("slice", "bytes/vector", "kept", "shortlist", "nDCG@10", f"{MANY // 1000} 000 vectors"),
-        [
-            (
-                str(row.slice),
-                str(row.slice.nbytes),
-                f"{100 * row.kept:.1f} %",
-                str(row.shortlist),
-                f"{row.ndcg_at_10:.3f}",
-                format_bytes(MANY * row.slice.nbytes),
-            )
-            for row in quality.slices
-        ],
-        ["best" if row in best else "" for row in quality.slices],
-    )
-    yield element(
-        "p",
-        f"Measured with {quality.queries} queries on {quality.documents} documents, where the full "
-        f"vector has nDCG@10 {quality.full_ndcg_at_10:.3f}; {quality.method}. Nobody judged these "
-        "labels, so read the shares and not the figures. To measure on your own texts, or with "
-        "labelled data:",
-        class_="note",
-    )
-    yield code("edge-mrl export MODEL -o bundle --texts FILE\nedge-mrl eval bundle --data FOLDER\n")
-    yield element(
-        "p",
-        "The shortlist is how many candidates a scan at that slice must hand on so that 99 % of "
-        "the full vector's top 10 are among them. For n documents expect the table's number times "
-        f"(n / {quality.documents}) to the power {quality.shortlist_growth:g}.",
-        class_="note",
-    )
-
-
 def _variants(reports: Sequence[VariantReport], reference: str) -> Iterator[Markup]:
     yield element("h2", "Variants")
     yield element(
         "p",
         f"Each was run through the device runtime and compared with {reference}, over "
-        "golden and sample texts. One that misses its gate is refused and is not in this bundle.",
+        "golden and sample texts. One that misses a gate is refused and is not in this bundle, "
+        "unless it was allowed.",
     )
     yield table(
         (
@@ -170,14 +110,16 @@ def _variants(reports: Sequence[VariantReport], reference: str) -> Iterator[Mark
         "p",
         "Cosines are means over the texts; lowest is that of the worst golden text. overlap@10 is "
         "the share of the ten nearest neighbours, at the largest slice, that agree with the "
-        "reference's. The gate is what the mean cosine must reach at every trained size.",
+        "reference's. The gate is what the mean cosine must reach at every trained size. A text's "
+        f"vector may differ by {MAX_DIFFERENCE:g} alone, in a batch and with other padding.",
         class_="note",
     )
     refused = [one for one in reports if not one.passed]
     if refused:
-        yield element("h3", "Refused, and why")
+        yield element("h3", "Below a gate, and why")
         yield items(
-            joined([element("strong", one.name), f": {one.why_refused()}."]) for one in refused
+            joined([element("strong", one.name), f", {one.verdict}: {one.why_refused()}."])
+            for one in refused
         )
     yield element("h3", "Why these gates")
     gates: dict[tuple[float, str], list[str]] = {}
@@ -187,13 +129,22 @@ def _variants(reports: Sequence[VariantReport], reference: str) -> Iterator[Mark
         joined([element("strong", f"{gate:g}"), f" for {', '.join(names)}: {reason}."])
         for (gate, reason), names in gates.items()
     )
+    rank_gates: dict[RankGate, list[str]] = {}
+    for one in reports:
+        rank_gates.setdefault(one.rank_gate, []).append(one.name)
+    yield element("p", "Beside the mean cosine, ranks and the worst golden text are looked at:")
+    yield items(
+        f"overlap@10 of {gate.overlap_at_10:g} and cosine {gate.golden_cosine:g} for "
+        f"{', '.join(names)}: {gate.reason}."
+        for gate, names in rank_gates.items()
+    )
 
 
 def _variant_cells(one: VariantReport) -> tuple[str, ...]:
     small, large = min(one.cosine), max(one.cosine)
     return (
         one.name,
-        "written" if one.passed else "refused",
+        one.verdict,
         format_bytes(one.size),
         f"{one.cosine[small]:.5f} ({small})",
         f"{one.cosine[large]:.5f} ({large})",
@@ -234,6 +185,8 @@ def _variant_files(manifest: Manifest, variant: Variant) -> Markup:
     notes = []
     if variant.dims != manifest.embedding.matryoshka_dims:
         notes.append(f"gives {', '.join(map(str, variant.dims))} numbers only")
+    if variant.gate.missed:
+        notes.append("kept below its gate")
     if not variant.pad_invariant:
         notes.append("runs texts one by one")
     if variant.engines:

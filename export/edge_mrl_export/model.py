@@ -33,7 +33,7 @@ class ModelDescription:
     `identity` is the SHA-256, in hex, of everything that decides the vectors: weights, tokenizer,
     module list. `tools` are the packages that make the variants, whose versions the bundle records.
     `matryoshka_dims` are the trained sizes in rising order; the last may be smaller
-    than `dim`."""
+    than `dim`. `include_prompt` is false where the tokens of a prompt are left out of pooling."""
 
     name: str
     architecture: str
@@ -47,6 +47,7 @@ class ModelDescription:
     default_prompt_name: str | None
     tokenizer: TokenizerSource
     tools: tuple[str, ...]
+    include_prompt: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,11 @@ class ExportOptions:
     user's own texts on which the slices are measured: a JSONL corpus, or a plain file with one text
     a line. Without it, the documentation of this machine's Python serves. `strict` refuses a model
     whose first coordinates are not shown to be worth more than others (see
-    `edge_mrl_export.front_loading`).
+    `edge_mrl_export.front_loading`). `revision` is a branch, tag or commit of a model on the hub,
+    `trust_remote_code` lets code that a model brings run. `layers` keeps the first so many layers
+    of a model trained in both directions. `eval` is a folder of judged data in BEIR's layout on
+    which the slices are measured instead of on texts that nobody judged. `allow` keeps a variant
+    that misses a gate, and marks it. `opset` is the ONNX operator set.
     """
 
     formats: tuple[VariantFormat, ...] | None = None
@@ -27,3 +31,9 @@ class ExportOptions:
     texts: Path | None = None
     overwrite: bool = False
     strict: bool = False
+    revision: str | None = None
+    trust_remote_code: bool = False
+    layers: int | None = None
+    eval: Path | None = None
+    allow: bool = False
+    opset: int | None = None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import product
@@ -23,15 +23,15 @@ from edge_mrl.bundle.manifest import (
     TokenizerInfo,
     Variant,
 )
-from edge_mrl.encoder import Encoder
 from edge_mrl.errors import ExportError
 from edge_mrl.version import __version__
 from edge_mrl_export.front_loading import FrontLoading, measure_front_loading
 from edge_mrl_export.golden_texts import GOLDEN_TEXTS
 from edge_mrl_export.html_report import REPORT_FILE, html_report
+from edge_mrl_export.layers import first_layers
+from edge_mrl_export.measuring import by_layers, judged, labelled_data, self_labelled
 from edge_mrl_export.model import BuiltVariant, ModelDescription, Source, VariantRequest
 from edge_mrl_export.options import ExportOptions
-from edge_mrl_export.quality import measure_quality
 from edge_mrl_export.report import ExportReport, VariantReport
 from edge_mrl_export.sample import Sample, default_sample, evenly, sample_from_file
 from edge_mrl_export.sources import open_source
@@ -73,10 +73,13 @@ def export(
     options = options or ExportOptions()
     start = time.monotonic()
     on_step(f"reading {source}")
-    model = open_source(source, options)
-    description = model.describe()
-    requests = _requests(model, options, on_step)
-    with staged(destination, overwrite=options.overwrite) as folder:
+    data = labelled_data(options.eval) if options.eval else None
+    with (
+        _opened(source, options) as model,
+        staged(destination, overwrite=options.overwrite) as folder,
+    ):
+        description = model.describe()
+        requests = _requests(model, options, on_step)
         sample = sample_from_file(options.texts) if options.texts else default_sample()
         on_step(f"reference vectors by {model.reference_name()}")
         checkup = _checkup(model, sample)
@@ -90,21 +93,41 @@ def export(
         for request in requests:
             on_step(f"building {request.format} {request.precision}")
             built.extend(model.build(request, folder))
-        reports = _verify(folder, description, built, checkup, on_step)
-        passed = [variant for variant, report in zip(built, reports, strict=True) if report.passed]
-        if not passed:
+        reports = _verify(folder, description, built, checkup, options, on_step)
+        kept = [variant for variant, report in zip(built, reports, strict=True) if report.kept]
+        if not kept:
             missed = "; ".join(f"{report.name}: {report.why_refused()}" for report in reports)
             raise ExportError(f"no variant passed its gate: {missed}")
         for variant in built:
-            if variant not in passed:
+            if variant not in kept:
                 for file in variant.files:
                     (folder / file).unlink()
-        on_step(f"measuring what every slice keeps on {len(sample.documents)} texts")
-        manifest = _manifest(folder, description, passed, reports, _EMPTY_QUALITY)
-        write_manifest(folder, manifest)
-        manifest = _manifest(
-            folder, description, passed, reports, _quality(folder, passed, sample, description)
-        )
+        write_manifest(folder, _manifest(folder, description, kept, reports, _EMPTY_QUALITY))
+        if data is None:
+            on_step(f"measuring what every slice keeps on {len(sample.documents)} texts")
+            quality = self_labelled(folder, kept, sample, description)
+        else:
+            quality = judged(
+                folder,
+                kept,
+                data,
+                description,
+                lambda name: on_step(
+                    f"measuring {name} on {len(data.documents)} documents of {data.name}"
+                ),
+            )
+        if options.layers is not None:
+            on_step("measuring what fewer layers keep")
+            quality = replace(
+                quality,
+                layers=by_layers(
+                    Path(source),
+                    options.layers,
+                    sample,
+                    lambda one: open_source(str(one), options),
+                ),
+            )
+        manifest = _manifest(folder, description, kept, reports, quality)
         on_step("writing the bundle")
         page = html_report(manifest, reports, model.reference_name())
         (folder / REPORT_FILE).write_text(page, encoding="utf-8", newline="\n")
@@ -118,6 +141,15 @@ def export(
         reports,
         front_loading,
     )
+
+
+@contextlib.contextmanager
+def _opened(source: str, options: ExportOptions) -> Iterator[Source]:
+    if options.layers is None:
+        yield open_source(source, options)
+        return
+    with first_layers(Path(source), options.layers) as cut:
+        yield open_source(str(cut), options)
 
 
 _EMPTY_QUALITY = Quality("not measured", 0, 0, 0.0, 1.0, ())
@@ -173,6 +205,7 @@ def _verify(
     description: ModelDescription,
     built: Sequence[BuiltVariant],
     checkup: Checkup,
+    options: ExportOptions,
     on_step: Step,
 ) -> tuple[VariantReport, ...]:
     # The runtime opens bundles, so it is given one whose gates are still open.
@@ -180,31 +213,8 @@ def _verify(
     reports = []
     for variant in built:
         on_step(f"verifying {variant.name} through the device runtime")
-        reports.append(verify_variant(folder, variant, checkup))
+        reports.append(verify_variant(folder, variant, checkup, allow=options.allow))
     return tuple(reports)
-
-
-def _quality(
-    folder: Path, variants: Sequence[BuiltVariant], sample: Sample, description: ModelDescription
-) -> Quality:
-    # The variant that is nearest to fp32 states what slices keep; the gates state what variants
-    # lose.
-    best = max(variants, key=lambda variant: (max(variant.dims), variant.min_cosine))
-    encoder = Encoder.load(
-        folder,
-        variant=best.name,
-        truncate_dim=max(description.matryoshka_dims),
-        self_test=False,
-        threads=os.cpu_count(),
-    )
-    return measure_quality(
-        encoder.encode_query(sample.queries),
-        encoder.encode_document(sample.documents),
-        sample.answers,
-        description.matryoshka_dims,
-        "self-labelled: first sentence as query, the rest as its document, from "
-        f"{sample.origin}; {best.name}",
-    )
 
 
 def _manifest(
@@ -229,6 +239,7 @@ def _manifest(
             similarity=description.similarity,
             prompts=description.prompts,
             default_prompt_name=description.default_prompt_name,
+            include_prompt=description.include_prompt,
         ),
         tokenizer=TokenizerInfo(
             path=TOKENIZER_FILE,
@@ -248,7 +259,9 @@ def _variant(built: BuiltVariant, report: VariantReport | None) -> Variant:
     gate = GateResult(-1.0, -1.0, built.min_cosine)
     if report is not None:
         mean = min(report.cosine.values())
-        gate = GateResult(round(mean, 6), round(report.cosine_min, 6), built.min_cosine)
+        gate = GateResult(
+            round(mean, 6), round(report.cosine_min, 6), built.min_cosine, report.why_refused()
+        )
     return Variant(
         name=built.name,
         format=built.format,

@@ -4,12 +4,12 @@ Pure arithmetic."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.bundle.manifest import Quality, SliceQuality
+from edge_mrl.bundle.manifest import Labels, Quality, SliceQuality
 from edge_mrl.index.codes import decode, encode
 from edge_mrl.slices import FloatArray, Slice, prefix
 
@@ -18,29 +18,33 @@ TOP = 10
 COVERAGE = 0.99
 """The share of the full vector's top 10 that a shortlist must hold, over all queries together."""
 
+Ndcg = Callable[[FloatArray], float]
+"""Scores (q, n) of documents for queries -> mean nDCG@10."""
+
 
 def measure_quality(
     queries: FloatArray,
     documents: FloatArray,
-    answers: Sequence[int],
+    ndcg: Ndcg,
     dims: Sequence[int],
     method: str,
+    labels: Labels = "self-labelled",
 ) -> Quality:
     """Measure every trained size at 1, 2, 4, 8 and 32 bits.
 
     Args:
         queries: (q, dim) float32 full-width unit vectors.
         documents: (n, dim) float32, likewise.
-        answers: the one relevant document of each query.
+        ndcg: what scores are worth, by the labels: see `one_answer`.
         dims: the trained sizes.
         method: how the labels came about, for the record.
+        labels: who made them.
 
     Returns:
         The quality table. `kept` of a slice is its nDCG@10 over that of the full float32 vectors.
     """
-    wanted = np.asarray(answers)
     full = queries @ documents.T
-    full_ndcg = _mean_ndcg(full, wanted)
+    full_ndcg = ndcg(full)
     subsets = [np.arange(0, len(documents), step) for step in (4, 2, 1)]
     tops = [_top(full[:, subset]) for subset in subsets]
     rows: list[SliceQuality] = []
@@ -50,7 +54,7 @@ def measure_quality(
         for bits in MEASURED_BITS:
             slice_ = Slice(dim, bits)
             scores = cut_queries @ decode(encode(cut_documents, slice_), slice_).T
-            ndcg = _mean_ndcg(scores, wanted)
+            found = ndcg(scores)
             shortlists = [
                 shortlist_for(scores[:, s], top) for s, top in zip(subsets, tops, strict=True)
             ]
@@ -59,8 +63,8 @@ def measure_quality(
             rows.append(
                 SliceQuality(
                     slice=slice_,
-                    ndcg_at_10=round(ndcg, 4),
-                    kept=round(ndcg / full_ndcg, 4) if full_ndcg else 0.0,
+                    ndcg_at_10=round(found, 4),
+                    kept=round(found / full_ndcg, 4) if full_ndcg else 0.0,
                     shortlist=shortlists[-1],
                 )
             )
@@ -71,6 +75,7 @@ def measure_quality(
         full_ndcg_at_10=round(full_ndcg, 4),
         shortlist_growth=round(float(np.clip(np.median(growths), 0, 1)), 3) if growths else 1.0,
         slices=tuple(rows),
+        labels=labels,
     )
 
 
@@ -99,12 +104,20 @@ def shortlist_for(scores: FloatArray, top: npt.NDArray[np.intp]) -> int:
     return max(last_wanted, len(top[0]))
 
 
-def _mean_ndcg(scores: FloatArray, answers: npt.NDArray[np.intp]) -> float:
+def one_answer(answers: Sequence[int]) -> Ndcg:
     """NDCG@10 with one relevant document a query: 1 / log2(1 + rank), 0 below rank 10 (Järvelin,
-    Kekäläinen 2002)."""
-    answer_scores = np.take_along_axis(scores, answers[:, None], axis=1)
-    ranks = (scores >= answer_scores).sum(axis=1)
-    return float(np.where(ranks <= TOP, 1 / np.log2(1 + ranks), 0).mean())
+    Kekäläinen 2002); ties count against the answer.
+
+    Args:
+        answers: the relevant document of each query.
+    """
+    wanted = np.asarray(answers)[:, None]
+
+    def ndcg(scores: FloatArray) -> float:
+        ranks = (scores >= np.take_along_axis(scores, wanted, axis=1)).sum(axis=1)
+        return float(np.where(ranks <= TOP, 1 / np.log2(1 + ranks), 0).mean())
+
+    return ndcg
 
 
 def _top(scores: FloatArray) -> npt.NDArray[np.intp]:

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from edge_mrl.bundle.manifest import Manifest
 from edge_mrl_export.front_loading import FrontLoading
-
-MAX_BATCH_DIFFERENCE = 1e-5
-"""Rounding of float32 sums in another order stays below it; a dependence on the batch does not."""
+from edge_mrl_export.gates import RankGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +16,11 @@ class VariantReport:
 
     `cosine` and `overlap_at_10` hold one mean per trained size, against the model's own fp32
     vectors: cosine over golden and sample texts, and the share of the ten nearest neighbours that
-    agree. `batch_difference` is the largest difference of a coordinate between a text alone and in
-    a batch."""
+    agree. `cosine_min` is that of the worst golden text. `batch_difference` is the largest
+    difference of a coordinate between a text alone and in a batch, `padding_difference` between a
+    text alone and padded to the longest. `gate` is what the mean cosine must reach, `rank_gate`
+    what ranks and the worst text must; `missed` says which gates it did not reach, in numbers.
+    `kept` is true for a variant that passed, or that the user allowed all the same."""
 
     name: str
     format: str
@@ -29,27 +30,28 @@ class VariantReport:
     cosine_min: float
     overlap_at_10: dict[int, float]
     batch_difference: float
+    padding_difference: float
     gate: float
     reason: str
-    passed: bool
+    rank_gate: RankGate
+    missed: tuple[str, ...]
+    kept: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether it reached every gate."""
+        return not self.missed
+
+    @property
+    def verdict(self) -> str:
+        """In a word: written, allowed or refused."""
+        if self.passed:
+            return "written"
+        return "allowed" if self.kept else "refused"
 
     def why_refused(self) -> str:
         """What it missed, in numbers; empty where it passed."""
-        if self.passed:
-            return ""
-        worst = min(self.cosine, key=lambda dim: self.cosine[dim])
-        missed = []
-        if not self.cosine[worst] >= self.gate:
-            missed.append(
-                f"mean cosine {self.cosine[worst]:.5f} at {worst} dimensions, where {self.gate:g} "
-                "is needed"
-            )
-        if not self.batch_difference <= MAX_BATCH_DIFFERENCE:
-            missed.append(
-                f"a text's vector changes by {self.batch_difference:.1e} with its batch, where "
-                f"{MAX_BATCH_DIFFERENCE:g} is allowed"
-            )
-        return "; ".join(missed)
+        return "; ".join(self.missed)
 
 
 @dataclass(frozen=True, slots=True)

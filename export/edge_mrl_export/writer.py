@@ -4,9 +4,13 @@ renamed."""
 from __future__ import annotations
 
 import contextlib
+import errno
+import glob
 import hashlib
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,25 +18,41 @@ from edge_mrl.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest
 from edge_mrl.bundle.manifest_json import dump
 from edge_mrl.errors import ExportError
 
+_PARTIAL, _REPLACED = ".partial-", ".replaced-"
+_NEXT_TO_NOTHING = 2**16
+
 
 @contextlib.contextmanager
-def staged(destination: Path, *, overwrite: bool) -> Iterator[Path]:
+def staged(destination: Path, *, overwrite: bool, mark: str = MANIFEST_NAME) -> Iterator[Path]:
     """A new folder beside `destination` that takes its place when the block ends well, and vanishes
-    when not.
+    when not: after an error, an interrupt or a SIGTERM. What a SIGKILL leaves, the next one for the
+    same place clears away.
+
+    Args:
+        destination: where the folder is to stand.
+        overwrite: whether a folder of the same kind that stands there is replaced.
+        mark: the file by which such a folder is known.
 
     Raises:
-        ExportError: `destination` exists and may not be replaced, or its parent is no folder.
+        ExportError: `destination` exists and may not be replaced, or the disk is full.
     """
-    _check_destination(destination, overwrite=overwrite)
     parent = destination.parent
+    _clear_leftovers(destination)
+    _check_destination(destination, overwrite=overwrite, mark=mark)
     parent.mkdir(parents=True, exist_ok=True)
-    staging = parent / f".{destination.name}.partial-{os.getpid()}"
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir()
+    staging = parent / f".{destination.name}{_PARTIAL}{os.getpid()}"
     try:
-        yield staging
-        _flush(staging)
-        _take_place(staging, destination)
+        with _ended_by_sigterm():
+            staging.mkdir()
+            yield staging
+            _flush(staging)
+            _take_place(staging, destination)
+    except OSError as error:
+        if _is_full(error, parent):
+            raise ExportError(
+                f"the disk is full: free some space beside {destination}, or choose another place"
+            ) from error
+        raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -55,16 +75,17 @@ def list_files(folder: Path) -> tuple[FileEntry, ...]:
     return tuple(entries)
 
 
-def _check_destination(destination: Path, *, overwrite: bool) -> None:
+def _check_destination(destination: Path, *, overwrite: bool, mark: str) -> None:
     if not os.path.lexists(destination):
         return
     if not overwrite:
         raise ExportError(f"{destination} exists: choose another place or give --overwrite")
     if not destination.is_dir() or (
-        any(destination.iterdir()) and not (destination / MANIFEST_NAME).is_file()
+        any(destination.iterdir()) and not (destination / mark).is_file()
     ):
+        kind = "a bundle" if mark == MANIFEST_NAME else f"a folder with {mark}"
         raise ExportError(
-            f"{destination} is not a bundle, so it is not replaced: choose another place"
+            f"{destination} is not {kind}, so it is not replaced: choose another place"
         )
 
 
@@ -77,8 +98,57 @@ def _flush(folder: Path) -> None:
             os.close(descriptor)
 
 
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM unwinds the block like an interrupt; by itself it would end the process at once."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _clear_leftovers(destination: Path) -> None:
+    """Remove what processes left that were killed while they wrote here, and put back a folder that
+    one of them had already moved aside."""
+    for path in destination.parent.glob(f".{glob.escape(destination.name)}.*"):
+        kind, _, number = path.name.removeprefix(f".{destination.name}").rpartition("-")
+        if f"{kind}-" not in (_PARTIAL, _REPLACED) or not number.isdigit() or _runs(int(number)):
+            continue
+        if f"{kind}-" == _REPLACED and not os.path.lexists(destination):
+            path.rename(destination)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _is_full(error: OSError, folder: Path) -> bool:
+    # numpy reports a short write without a number.
+    return error.errno in (errno.ENOSPC, errno.EDQUOT) or (
+        error.errno is None and shutil.disk_usage(folder).free < _NEXT_TO_NOTHING
+    )
+
+
 def _take_place(staging: Path, destination: Path) -> None:
-    old = destination.parent / f".{destination.name}.replaced-{os.getpid()}"
+    old = destination.parent / f".{destination.name}{_REPLACED}{os.getpid()}"
     if destination.exists():
         destination.rename(old)
     staging.rename(destination)

@@ -142,7 +142,7 @@ def test_a_variant_is_not_run_by_an_engine_that_it_does_not_name(file, monkeypat
     assert not available(marked)
     assert available(variant())
     assert available(variant(engines=("ai-edge-litert", "tflite-runtime")))
-    with pytest.raises(BackendMissingError, match=r"needs ai_edge_litert.*edge-mrl\[litert\]"):
+    with pytest.raises(BackendMissingError, match=r"needs ai-edge-litert.*edge-mrl\[litert\]"):
         open_backend(marked, [file], pad_id=0, threads=1)
     with pytest.raises(BackendMissingError, match="needs ai-edge-litert"):
         LiteRtBackend.open(marked, [file], pad_id=0, threads=1)

@@ -9,14 +9,17 @@ from hypothesis import strategies as st
 
 from edge_mrl.bundle.manifest import (
     EmbeddingInfo,
+    Estimate,
     FileEntry,
     GateResult,
+    LayerQuality,
     Manifest,
     ModelInfo,
     Quality,
     SliceQuality,
     TokenizerInfo,
     Variant,
+    VariantQuality,
 )
 from edge_mrl.bundle.manifest_json import dump, parse
 from edge_mrl.errors import BundleError, EdgeMrlError
@@ -36,12 +39,22 @@ MANIFEST = Manifest(
             ("table/a.npy",),
             True,
             {},
-            GateResult(0.9999, 0.999, 0.999),
+            GateResult(0.9999, 0.999, 0.999, "mean cosine 0.9, where 0.999 is needed"),
             engines=("ai-edge-litert",),
             max_tokens=256,
         ),
     ),
-    quality=Quality("by hand", 5, 50, 0.5, 0.75, (SliceQuality(Slice(64, 4), 0.4, 0.8, 17),)),
+    quality=Quality(
+        "by hand",
+        5,
+        50,
+        0.5,
+        0.75,
+        (SliceQuality(Slice(64, 4), 0.4, 0.8, 17),),
+        "judged",
+        (VariantQuality("t", Slice(64, 4), Estimate(0.4, 0.3, 0.5), Estimate(0.9, 0.8, 1.0)),),
+        (LayerQuality(3, 64, 0.4, 0.8),),
+    ),
     golden="golden.json",
     files=tuple(FileEntry(p, HASH, 10) for p in ("golden.json", "table/a.npy", "tokenizer.json")),
     tools={"python": "3.11"},
@@ -59,6 +72,41 @@ def test_a_variant_may_name_no_engine_and_no_limit():
     (variant,) = parse(json.dumps(document).encode()).variants
     assert variant.engines == ()
     assert variant.max_tokens is None
+
+
+def test_prompts_are_pooled_unless_the_manifest_says_otherwise():
+    document = copy.deepcopy(DOCUMENT)
+    del document["embedding"]["include_prompt"]
+    assert parse(json.dumps(document).encode()).embedding.include_prompt
+    document["variants"][0] |= {"format": "onnx"}
+    document["embedding"]["include_prompt"] = False
+    manifest = parse(json.dumps(document).encode())
+    assert not manifest.embedding.include_prompt
+    assert parse(dump(manifest)) == manifest
+    with pytest.raises(BundleError, match="must be true or false"):
+        parse(changed("embedding", "include_prompt", to="no"))
+
+
+def test_a_table_cannot_leave_prompts_out():
+    with pytest.raises(BundleError, match="'t' is a table, which pools all"):
+        parse(changed("embedding", "include_prompt", to=False))
+
+
+def test_an_older_manifest_has_no_judged_quality_and_no_layers():
+    document = copy.deepcopy(DOCUMENT)
+    for key in ("labels", "variants", "layers"):
+        del document["quality"][key]
+    del document["variants"][0]["gate"]["missed"]
+    manifest = parse(json.dumps(document).encode())
+    assert manifest.quality.labels == "self-labelled"
+    assert (manifest.quality.variants, manifest.quality.layers) == ((), ())
+    assert manifest.variants[0].gate.missed == ""
+
+
+@pytest.mark.parametrize(("key", "value"), [("variant", "another"), ("slice", "128x4")])
+def test_judged_quality_of_what_is_not_there_is_refused(key, value):
+    with pytest.raises(BundleError, match="no variant of this bundle at a trained size"):
+        parse(changed("quality", "variants", 0, key, to=value))
 
 
 def test_same_manifest_same_bytes():

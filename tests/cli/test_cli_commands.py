@@ -274,3 +274,34 @@ def test_stats_optimize_and_reslice(capsys, built, static_bundle, tmp_path):
     assert main([*map(str, arguments), "--overwrite"]) == 0
     assert "64, 128, 256" in fails(capsys, "reslice", built, "--dim", 100, "-o", tmp_path / "x.db")
     assert "no index" in fails(capsys, "stats", tmp_path / "none.db")
+
+
+def test_a_profile_decides_slices_and_is_obeyed_afterwards(capsys, static_bundle, corpus, tmp_path):
+    place = tmp_path / "planned.db"
+    made = run_json(
+        capsys, "build", place, "--bundle", static_bundle, "--input", corpus, "--profile", "laptop"
+    )
+    plan = made["plan"]
+    assert (plan["device"], plan["scan_home"]) == ("laptop", "ram")
+    assert (made["stored"], made["scan"]) == (plan["stored"], plan["scan"])
+    stats = run_json(capsys, "stats", place, "--profile", "raspberry-pi-zero-2w")
+    assert stats["plan"]["device"] == "raspberry-pi-zero-2w"
+    assert stats["plan"]["stored"] == made["stored"]
+    hits = run_json(capsys, "search", place, "zip a file", "--profile", "laptop")["hits"]
+    assert hits[0]["id"] == "gzip"
+    added = run_json(capsys, "add", place, "--input", corpus, "--upsert", "--profile", "laptop")
+    assert added["plan_changes"] == []
+
+
+def test_a_memory_budget_never_changes_the_hits(capsys, built):
+    free = run_json(capsys, "search", built, "a bird in the reeds")
+    assert run_json(capsys, "search", built, "a bird in the reeds", "--memory-budget", 0) == free
+    with pytest.raises(SystemExit):
+        main(["search", str(built), "x", "--memory-budget", "much"])
+    assert "not a number of MiB" in capsys.readouterr().err
+
+
+def test_plan_reads_an_index_that_exists(capsys, built, static_bundle):
+    found = run_json(capsys, "plan", static_bundle, "--profile", "raspberry-pi-5", "--index", built)
+    assert found["plans"][0]["documents"] == len(CORPUS)
+    assert "--docs N, or --index" in fails(capsys, "plan", static_bundle, "--profile", "laptop")

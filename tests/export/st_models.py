@@ -11,6 +11,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from edge_mrl_export.model import TokenizerSource
+from edge_mrl_export.sources.modules_json import LEGACY_POOLING
 
 HIDDEN = 32
 VOCABULARY = [
@@ -133,14 +134,19 @@ def write_modules(
     *,
     transformer: Mapping[str, object] | None = None,
     dims: Sequence[int] | None = (8, 16, 48),
+    pooling_mode: str = "mean",
+    include_prompt: bool = True,
+    prompts: Mapping[str, str] | None = None,
 ) -> Path:
     """Write everything beside the backbone, as sentence-transformers of that version does."""
     from safetensors.numpy import save_file
 
-    pooling = {
-        5: {"word_embedding_dimension": HIDDEN, "pooling_mode_mean_tokens": True},
-        6: {"embedding_dimension": HIDDEN, "pooling_mode": "mean", "include_prompt": True},
-    }[style]
+    pooling: dict[str, object] = {"include_prompt": include_prompt}
+    if style == 5:
+        flag = next(flag for flag, mode in LEGACY_POOLING.items() if mode == pooling_mode)
+        pooling |= {"word_embedding_dimension": HIDDEN, flag: True}
+    else:
+        pooling |= {"embedding_dimension": HIDDEN, "pooling_mode": pooling_mode}
     modules = [Module("Transformer"), Module("Pooling", pooling), *tail]
     entries = []
     for number, module in enumerate(modules):
@@ -162,7 +168,7 @@ def write_modules(
     write_json(
         folder / "config_sentence_transformers.json",
         {
-            "prompts": {"query": "find: "},
+            "prompts": {"query": "find: "} if prompts is None else dict(prompts),
             "default_prompt_name": None,
             "similarity_fn_name": "cosine",
         },

@@ -1,37 +1,42 @@
 """Backbones beside BERT: every slice equals sentence-transformers, through the runtime."""
 
 import importlib.util
+import json
 
 import numpy as np
 import pytest
 
 from edge_mrl.backends import open_backend
 from edge_mrl.bundle.manifest import GateResult, Variant
+from edge_mrl.errors import ExportError
 from edge_mrl.slices import prefix
 from edge_mrl_export.model import VariantRequest
+from edge_mrl_export.sources.backbone import read_config
 from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
-from tests.export.small_models import ARCHITECTURES, write_backbone
-from tests.export.st_models import TEXTS, token_ids, write_modules
+from tests.export.small_models import ARCHITECTURES, write_model
+from tests.export.st_models import TEXTS, token_ids
 
+needs_converter = pytest.mark.skipif(
+    importlib.util.find_spec("litert_torch") is None, reason="litert-torch is not installed here"
+)
 CASES = [
     *((name, "onnx") for name in ARCHITECTURES),
-    pytest.param(
-        "mpnet",
-        "tflite",
-        marks=pytest.mark.skipif(
-            importlib.util.find_spec("litert_torch") is None,
-            reason="litert-torch is not installed here",
-        ),
-    ),
+    pytest.param("mpnet", "tflite", marks=needs_converter),
+    # The one whose attention is written anew for the converter.
+    pytest.param("gemma3_text", "tflite", marks=needs_converter),
 ]
 
 
 @pytest.mark.parametrize(("name", "format_"), CASES)
 def test_float32_equals_sentence_transformers(name, format_, tmp_path):
-    write_backbone(tmp_path / name, ARCHITECTURES[name])
-    source = SentenceTransformersSource(write_modules(tmp_path / name, 5), sequence_lengths=(8, 32))
+    source = SentenceTransformersSource(
+        write_model(tmp_path / name, ARCHITECTURES[name]), sequence_lengths=(32,)
+    )
+    description = source.describe()
+    assert description.architecture == name
+    assert description.prompts == ARCHITECTURES[name].prompts
     (built,) = source.build(VariantRequest(format_, "fp32"), tmp_path)
-    tokenizer = source.describe().tokenizer
+    tokenizer = description.tokenizer
     variant = Variant(
         built.name,
         built.format,
@@ -43,9 +48,30 @@ def test_float32_equals_sentence_transformers(name, format_, tmp_path):
         GateResult(1, 1, 1),
     )
     backend = open_backend(variant, [tmp_path / built.files[0]], pad_id=tokenizer.pad_id, threads=1)
-    reference = source.reference(TEXTS)
+    texts = [*TEXTS, *(prompt + TEXTS[2] for prompt in description.prompts.values())]
+    reference = source.reference(texts)
     # A check of the check: the texts are not all one vector.
     assert np.min(reference @ reference.T) < 0.9
     for dim in built.dims:
-        vectors = backend.embed(token_ids(tokenizer, TEXTS), dim)
+        vectors = backend.embed(token_ids(tokenizer, texts), dim)
         np.testing.assert_allclose(vectors, prefix(reference, dim), atol=1e-5)
+
+
+def test_an_encoder_with_a_decoder_is_refused_by_name(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bart"}))
+    with pytest.raises(ExportError, match=r"an encoder and a decoder \(bart\).*only mt5 and t5"):
+        read_config(tmp_path)
+
+
+def test_both_halves_of_a_t5_give_the_encoder_alone(tmp_path):
+    """Older folders hold the decoder too; it takes no part."""
+    from transformers import T5Config, T5Model
+
+    folder = write_model(tmp_path / "t5", ARCHITECTURES["t5"])
+    halves = T5Model(T5Config.from_pretrained(folder, is_encoder_decoder=True))
+    halves.save_pretrained(folder)
+    source = SentenceTransformersSource(folder)
+    (built,) = source.build(VariantRequest("onnx", "fp32"), tmp_path)
+    only_encoder = sum(weight.numel() for weight in halves.get_encoder().parameters())
+    assert (tmp_path / built.files[0]).stat().st_size < 4 * (only_encoder + 10_000) + 200_000
+    assert json.loads((folder / "config.json").read_text())["is_encoder_decoder"]

@@ -17,10 +17,11 @@ DIM = 6
 LENGTHS = (1, 4, 7, 9)
 
 
-def pooling_session(modes):
+def pooling_session(modes, include_prompt=True):
     graph = GraphBuilder("tail")
-    result = append_pooling(graph, PoolingModule(DIM, modes, True), "hidden", "mask")
+    result = append_pooling(graph, PoolingModule(DIM, modes, include_prompt), "hidden", "mask")
     float32, int64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
+    count = onnx.helper.make_tensor_value_info("prompt_tokens", int64, [1])
     model = onnx.helper.make_model(
         onnx.helper.make_graph(
             graph.nodes,
@@ -28,6 +29,7 @@ def pooling_session(modes):
             [
                 onnx.helper.make_tensor_value_info("hidden", float32, ["batch", "sequence", DIM]),
                 onnx.helper.make_tensor_value_info("mask", int64, ["batch", "sequence"]),
+                *(() if include_prompt else (count,)),
             ],
             [onnx.helper.make_tensor_value_info(result, float32, ["batch", len(modes) * DIM])],
             graph.initializers,
@@ -49,7 +51,7 @@ def batch(side):
     return hidden, mask
 
 
-def expected(modes, hidden, mask):
+def expected(modes, hidden, mask, prompt=None):
     import torch
 
     with warnings.catch_warnings():
@@ -61,7 +63,10 @@ def expected(modes, hidden, mask):
         "token_embeddings": torch.from_numpy(hidden),
         "attention_mask": torch.from_numpy(mask),
     }
-    return Pooling(DIM, pooling_mode=list(modes))(features)["sentence_embedding"].numpy()
+    if prompt is not None:
+        features["prompt_length"] = prompt
+    pooling = Pooling(DIM, pooling_mode=list(modes), include_prompt=prompt is None)
+    return pooling(features)["sentence_embedding"].numpy()
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -81,3 +86,16 @@ def test_what_stands_in_the_padding_does_not_matter(mode):
     (plain,) = session.run(None, {"hidden": hidden, "mask": mask})
     (disturbed,) = session.run(None, {"hidden": other, "mask": mask})
     np.testing.assert_array_equal(plain, disturbed)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("modes", [*((mode,) for mode in MODES), ("cls", "mean", "lasttoken")])
+@pytest.mark.parametrize("prompt", [0, 1, 3])
+def test_a_prompt_is_left_out_as_sentence_transformers_does(modes, side, prompt):
+    hidden, mask = batch(side)
+    # The shortest text has a word after the longest prompt.
+    hidden, mask = hidden[1:], mask[1:]
+    session = pooling_session(modes, include_prompt=False)
+    feeds = {"hidden": hidden, "mask": mask, "prompt_tokens": np.array([prompt])}
+    (pooled,) = session.run(None, feeds)
+    np.testing.assert_allclose(pooled, expected(modes, hidden, mask, prompt), atol=2e-6)

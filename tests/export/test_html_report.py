@@ -15,15 +15,17 @@ import pytest
 
 from edge_mrl import Encoder
 from edge_mrl.bundle import Bundle
-from edge_mrl.bundle.manifest import SliceQuality
+from edge_mrl.bundle.manifest import Estimate, LayerQuality, SliceQuality, VariantQuality
 from edge_mrl.cli.main import main
 from edge_mrl.cli.svg import LETTER
 from edge_mrl.slices import Slice
 from edge_mrl_export import deployment
-from edge_mrl_export.html_report import NARROW, REPORT_FILE, WIDE, html_report
+from edge_mrl_export.gates import RANK_GATES
+from edge_mrl_export.html_report import REPORT_FILE, html_report
 from edge_mrl_export.markup import element, words
 from edge_mrl_export.quality_plot import RADIUS, best_for_their_bytes, quality_plot
 from edge_mrl_export.report import VariantReport
+from edge_mrl_export.report_quality import NARROW, WIDE
 from tests.planning.bundles import minilm_manifest, static_manifest
 
 HOSTILE = "<script>alert(1)</script>\"'&amp;</title></style>\x1b\u202egnp.exe\ud800"
@@ -39,9 +41,12 @@ def report(name="table-int8-256", **changes):
         cosine_min=0.9998,
         overlap_at_10={64: 0.98, 256: 0.99},
         batch_difference=1e-7,
+        padding_difference=1e-7,
         gate=0.9999,
         reason="rows lose little",
-        passed=True,
+        rank_gate=RANK_GATES["int8-portable"],
+        missed=(),
+        kept=True,
     )
     return replace(one, **changes)
 
@@ -177,14 +182,35 @@ def mebibytes(count):
 
 
 def test_a_refused_variant_is_named_with_what_it_missed():
-    low = report("table-int8-128", cosine={64: 0.5, 256: 0.99}, passed=False)
-    uneven = report("onnx-int8", batch_difference=0.02, passed=False)
+    low = report("table-int8-128", missed=("mean cosine 0.5 at 64 dimensions",), kept=False)
+    uneven = report("onnx-int8", missed=("its batch", "its padding"))
     text = said(tree(page(reports=[report(), low, uneven])))
-    assert "Refused, and why" in text
-    assert "table-int8-128: mean cosine 0.50000 at 64 dimensions, where 0.9999 is needed." in text
-    assert "onnx-int8: a text's vector changes by 2.0e-02 with its batch, where 1e-05" in text
-    assert "Refused, and why" not in said(tree(page()))
-    assert report().why_refused() == ""
+    assert "Below a gate, and why" in text
+    assert "table-int8-128, refused: mean cosine 0.5 at 64 dimensions." in text
+    assert "onnx-int8, allowed: its batch; its padding." in text
+    assert "Below a gate, and why" not in said(tree(page()))
+    assert (report().why_refused(), report().verdict) == ("", "written")
+
+
+def test_judged_quality_and_layers_are_tables_of_their_own():
+    plain = static_manifest()
+    name = plain.variants[0].name
+    quality = replace(
+        plain.quality,
+        labels="judged",
+        method="judged data, cranes; best",
+        variants=(
+            VariantQuality(name, Slice(64, 4), Estimate(0.511, 0.4, 0.6), Estimate(0.8, 0.7, 0.9)),
+        ),
+        layers=(LayerQuality(3, 64, 0.25, 0.5), LayerQuality(6, 64, 0.5, 1.0)),
+    )
+    text = said(tree(page(replace(plain, quality=quality))))
+    assert "What a variant keeps" in text and f"{name}64x43651.140.0 to 60.0" in text
+    assert "People judged" in text and "Nobody judged these labels" not in text
+    assert "What fewer layers keep" in text and "the first 3 of 6 layers" in text
+    without = said(tree(page()))
+    assert "Nobody judged these labels" in without
+    assert "What a variant keeps" not in without and "fewer layers" not in without
 
 
 def test_the_python_snippet_runs(real, bundle_copy, tmp_path, monkeypatch, capsys):

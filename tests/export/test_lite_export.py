@@ -26,7 +26,8 @@ LENGTHS = (4, 8, 16)
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "small"
     write_bert(folder)
-    return write_modules(folder, 5)
+    # Its prompts are left out of pooling, so every file takes a third input.
+    return write_modules(folder, 5, include_prompt=False)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,45 @@ def test_every_precision_passes_its_gate_and_names_its_engines(report):
 
 
 @needs_converter
+def test_signatures_share_scales_and_only_ends_are_named(report):
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs((report.path / "tflite" / "int8-fast.tflite").read_bytes(), 0)
+    graphs = [model.Subgraphs(number) for number in range(model.SubgraphsLength())]
+    assert len(graphs) == len(LENGTHS)
+    places = []
+    for graph in graphs:
+        tensors = [graph.Tensors(number) for number in range(graph.TensorsLength())]
+        ends = {*graph.InputsAsNumpy(), *graph.OutputsAsNumpy()}
+        assert {number for number, tensor in enumerate(tensors) if tensor.Name()} == ends
+        tables = [tensor.Quantization() for tensor in tensors]
+        places.append({table._tab.Pos for table in tables if table and table.ScaleLength() > 1})
+    assert places[0] and places[0] == places[1] == places[2]
+
+
+def test_the_compact_file_gives_the_same_numbers(tmp_path):
+    """Written anew from a file of another origin: every output bit for bit."""
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    from edge_mrl_export.lite.compact import compact
+    from edge_mrl_export.lite.static import static_tflite
+
+    random = np.random.default_rng(0)
+    codes = random.integers(-127, 128, (50, 8), dtype=np.int8)
+    before = static_tflite(codes, random.random(50, dtype=np.float32))
+    feeds = {
+        "input_ids": np.array([[3, 7, 49]], dtype=np.int32),
+        "attention_mask": np.array([[1, 1, 0]], dtype=np.int32),
+    }
+    found = []
+    for content in (before, compact(before), compact(compact(before))):
+        runner = interpreter.Interpreter(model_content=content).get_signature_runner("tokens")
+        found.append(runner(**feeds)["sentence_embedding"])
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+    assert compact(compact(before)) == compact(before)
+
+
+@needs_converter
 @pytest.mark.parametrize("dim", [8, 16, 48])
 def test_float32_equals_sentence_transformers_at_every_slice(report, folder, dim):
     encoder = Encoder.load(report.path, variant="tflite-fp32", truncate_dim=dim)
@@ -61,6 +101,22 @@ def test_float32_equals_sentence_transformers_at_every_slice(report, folder, dim
     vectors = encoder.encode(texts, prompt="")
     np.testing.assert_allclose(vectors[whole], reference[whole], atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+@needs_converter
+def test_a_prompt_left_out_of_pooling_equals_sentence_transformers(report, folder):
+    from sentence_transformers import SentenceTransformer
+
+    encoder = Encoder.load(report.path, variant="tflite-fp32")
+    texts = ["zip 3", "東京の天気", "e"]
+    library = SentenceTransformer(str(folder), device="cpu")
+    for vectors, prompt in (
+        (encoder.encode_query(texts), "find: "),
+        (encoder.encode(texts, prompt="a b "), "a b "),
+        (encoder.encode_document(texts), None),
+    ):
+        expected = library.encode(texts, prompt=prompt, normalize_embeddings=True)
+        np.testing.assert_allclose(vectors, expected, atol=1e-5)
 
 
 @needs_converter

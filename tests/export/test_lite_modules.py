@@ -33,6 +33,25 @@ def test_pooling_equals_sentence_transformers(modes):
         torch.testing.assert_close(found, expected["sentence_embedding"], atol=2e-6, rtol=1e-6)
 
 
+@pytest.mark.parametrize("modes", [*((mode,) for mode in MODES), ("cls", "mean")])
+def test_pooling_without_the_prompt_equals_sentence_transformers(modes):
+    import torch
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    from edge_mrl_export.lite.modules import PooledText
+
+    torch.manual_seed(2)
+    pooling = Pooling(6, pooling_mode=list(modes), include_prompt=False)
+    ours = PooledText(PoolingModule(6, modes, include_prompt=False))
+    hidden = torch.randn(1, 8, 6) * 10
+    mask = torch.tensor([[1] * 6 + [0] * 2], dtype=torch.int32)
+    for prompt in (0, 1, 5):
+        features = {"token_embeddings": hidden, "attention_mask": mask.long()}
+        expected = pooling(features | {"prompt_length": prompt})
+        found = ours(hidden, mask, torch.tensor([prompt], dtype=torch.int32))
+        torch.testing.assert_close(found, expected["sentence_embedding"], atol=2e-6, rtol=1e-6)
+
+
 def saved(folder, module):
     from safetensors.numpy import save_file
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
 from edge_mrl.slices import normalize
-from edge_mrl_export.quality import COVERAGE, measure_quality, shortlist_for
+from edge_mrl_export.quality import COVERAGE, measure_quality, one_answer, shortlist_for
 
 
 def unit(rows, dim, seed):
@@ -18,7 +18,7 @@ def test_ndcg_equals_scikit_learn_s():
     documents = unit(300, 64, 1)
     answers = np.arange(0, 300, 5)
     queries = normalize(documents[answers] + unit(60, 64, 2))
-    quality = measure_quality(queries, documents, answers, (16, 64), "noise")
+    quality = measure_quality(queries, documents, one_answer(answers), (16, 64), "noise")
     gains = np.zeros((60, 300))
     gains[np.arange(60), answers] = 1
     for row in quality.slices:
@@ -52,7 +52,7 @@ def test_ties_are_counted_against_the_shortlist():
 
 def test_a_perfect_scan_needs_only_the_top():
     documents = unit(100, 32, 3)
-    quality = measure_quality(documents[:20], documents, range(20), (32,), "itself")
+    quality = measure_quality(documents[:20], documents, one_answer(range(20)), (32,), "itself")
     exact = next(row for row in quality.slices if row.slice.bits == 32)
     assert (exact.shortlist, exact.kept) == (10, 1.0)
     assert 0 <= quality.shortlist_growth <= 1

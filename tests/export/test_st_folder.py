@@ -199,7 +199,6 @@ WRONG_FIELDS = [
     ("1_Pooling", {"pooling_mode": "median"}, "the pooling mode 'median'"),
     ("1_Pooling", {"pooling_mode": []}, "pooling_mode is empty"),
     ("1_Pooling", {"pooling_mode_attention": True}, "pooling_mode_attention is not a pooling mode"),
-    ("1_Pooling", {"include_prompt": False}, "leaves them out of pooling"),
     (".", {"max_position_embeddings": 0.5}, "'max_position_embeddings' must be a whole number"),
 ]
 
@@ -210,10 +209,12 @@ def test_a_wrong_field_is_named(folder, place, fields, sentence):
     assert sentence in refusal(folder)
 
 
-def test_include_prompt_does_not_matter_without_prompts(folder):
+def test_a_model_that_leaves_its_prompts_out_of_pooling_is_another_model(folder):
+    before = SentenceTransformersSource(folder).describe()
     edit(folder / "1_Pooling" / "config.json", include_prompt=False)
-    edit(folder / "config_sentence_transformers.json", prompts={"query": ""})
-    assert SentenceTransformersSource(folder).describe().prompts == {"query": ""}
+    after = SentenceTransformersSource(folder).describe()
+    assert (before.include_prompt, after.include_prompt) == (True, False)
+    assert before.identity != after.identity
 
 
 WRONG_TRANSFORMER = [
@@ -262,6 +263,11 @@ def test_a_tokenizer_without_a_padding_token(folder):
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         edit(folder / name, pad_token=REMOVED)
     assert "has no padding token: set pad_token" in refusal(folder)
+
+
+def test_a_tokenizer_that_cuts_the_beginning_of_texts(folder):
+    edit(folder / "tokenizer_config.json", truncation_side="left")
+    assert "texts are cut at their beginning (truncation_side)" in refusal(folder)
 
 
 def test_a_padding_token_that_the_tokenizer_does_not_know(folder):

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_mrl.bundle import Bundle
+from edge_mrl.cli.main import main
 from edge_mrl.errors import ExportError, UntrainedDimError
 from edge_mrl_export import ExportOptions, export
 from edge_mrl_export import pipeline as pipeline_module
@@ -97,7 +98,9 @@ def test_what_a_table_cannot_be_is_refused_and_nothing_is_left(tmp_path, options
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_variant_below_its_gate_is_not_written(tmp_path, monkeypatch):
+@pytest.fixture
+def spoiled_table(monkeypatch):
+    """Every export's widest table has its rows in the wrong places."""
     real = WordLlamaSource.build
 
     def spoiled(self, request, folder):
@@ -110,6 +113,9 @@ def test_a_variant_below_its_gate_is_not_written(tmp_path, monkeypatch):
         return variants
 
     monkeypatch.setattr(WordLlamaSource, "build", spoiled)
+
+
+def test_a_variant_below_its_gate_is_not_written(tmp_path, spoiled_table):
     report = export("wordllama", tmp_path / "b")
     verdicts = {variant.name: variant.passed for variant in report.variants}
     assert verdicts == {
@@ -126,14 +132,29 @@ def test_a_variant_below_its_gate_is_not_written(tmp_path, monkeypatch):
     bundle.check_all()
 
 
+def test_an_allowed_variant_is_written_and_marked(tmp_path, spoiled_table, capsys):
+    command = ["export", "wordllama", "-o", str(tmp_path / "b"), "--formats", "table", "--allow"]
+    assert main(command) == 0
+    assert "table-int8-256 is allowed: mean cosine" in capsys.readouterr().out
+    bundle = Bundle.open(tmp_path / "b")
+    gate = bundle.manifest.variant("table-int8-256").gate
+    assert "mean cosine" in gate.missed and "nearest neighbours" in gate.missed
+    assert "of a golden text" in gate.missed
+    assert bundle.manifest.variant("table-int8-64").gate.missed == ""
+    page = (tmp_path / "b" / "report.html").read_text("utf-8")
+    assert "allowed" in page and "kept below its gate" in page
+    assert main(["inspect", str(tmp_path / "b")]) == 0
+    assert f"table-int8-256 was kept below its gate: {gate.missed}" in capsys.readouterr().out
+
+
 def test_no_variant_left_is_a_failure_that_says_how_far_off(tmp_path, monkeypatch):
     real = pipeline_module.verify_variant
 
-    def strict(folder, variant, checkup):
+    def strict(folder, variant, checkup, *, allow):
         stricter = {name: getattr(variant, name) for name in BuiltVariant.__slots__} | {
             "min_cosine": 1.1
         }
-        return real(folder, BuiltVariant(**stricter), checkup)
+        return real(folder, BuiltVariant(**stricter), checkup, allow=allow)
 
     monkeypatch.setattr(pipeline_module, "verify_variant", strict)
     with pytest.raises(ExportError, match=r"no variant passed.*1\.1 is needed"):

@@ -1,5 +1,6 @@
 """A bundle is whole or not there, whatever happens while it is written."""
 
+import errno
 import signal
 import subprocess
 import sys
@@ -7,8 +8,10 @@ import sys
 import pytest
 
 from edge_mrl.bundle import Bundle
+from edge_mrl.cli.main import main
 from edge_mrl.errors import BundleError, ExportError
 from edge_mrl_export.writer import list_files, staged
+from tests.faults.disks import memory_disk, why_not
 
 
 def test_a_failure_leaves_nothing(tmp_path):
@@ -84,4 +87,70 @@ def test_a_killed_export_leaves_no_half_bundle(tmp_path, step):
     else:
         with pytest.raises(BundleError, match="no bundle"):
             Bundle.open(place)
+    # What a kill leaves beside the place, the next export there clears away.
     assert len(list(tmp_path.iterdir())) == 1
+    with staged(place, overwrite=True):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_a_terminated_export_leaves_nothing(tmp_path):
+    """SIGTERM, as service managers and `timeout` send it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(tmp_path / "b")], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert any(line.startswith("building") for line in process.stdout)
+    process.terminate()
+    assert process.wait() == 128 + signal.SIGTERM
+    process.stdout.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_that_a_killed_process_had_moved_aside_comes_back(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / f".b.replaced-{ended.pid}").mkdir()
+    (tmp_path / f".b.replaced-{ended.pid}" / "manifest.json").write_text("old")
+    (tmp_path / f".b.partial-{ended.pid}").mkdir()
+    (tmp_path / ".b.partial-x").mkdir()
+    with pytest.raises(ExportError, match="--overwrite"), staged(tmp_path / "b", overwrite=False):
+        pass
+    assert (tmp_path / "b" / "manifest.json").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.partial-x", "b"]
+
+
+def test_another_process_that_still_writes_is_left_alone(tmp_path):
+    (tmp_path / ".b.partial-1").mkdir()
+    with staged(tmp_path / "b", overwrite=False):
+        pass
+    assert (tmp_path / ".b.partial-1").is_dir()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, number):
+    with (
+        pytest.raises(ExportError, match="the disk is full"),
+        staged(tmp_path / "b", overwrite=False),
+    ):
+        raise OSError(number, "full")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    reason = why_not()
+    if reason is not None:
+        pytest.skip(reason)
+    disk = memory_disk(tmp_path / "disk", 1)
+    if not disk.mount():
+        pytest.skip("this machine does not let us mount a disk")
+    yield disk.folder
+    disk.unmount()
+
+
+def test_an_export_to_a_full_disk_is_one_sentence_and_leaves_nothing(small_disk, capsys):
+    """A real disk, too small for the bundle."""
+    assert main(["export", "wordllama", "-o", str(small_disk / "b"), "--formats", "table"]) == 2
+    assert "the disk is full" in capsys.readouterr().err.splitlines()[-1]
+    assert list(small_disk.iterdir()) == []

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
+from edge_mrl.cli.main import main
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index import Index, reslice_index
 from tests.faults.history import DIM, SIZE, acknowledged, check, new_index, writer
@@ -85,3 +86,21 @@ def test_a_log_that_was_left_behind_on_a_write_protected_disk(written, tmp_path,
     for name in ("i.db", "i.db-wal"):
         shutil.copy(written.folder / name, tmp_path / name)
     assert check(tmp_path / "i.db") in (stored, stored + 1)
+
+
+def test_an_index_that_was_not_closed_is_one_file_after_it_was_opened(written):
+    """What docs/raspberry-pi.md says to do before a card becomes read-only."""
+    path = written.folder / "i.db"
+    with writer(path, first=3) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.kill()
+        process.stdout.read()
+    assert path.with_name("i.db-wal").stat().st_size
+    assert main(["stats", str(path)]) == 0
+    assert [file.name for file in written.folder.glob("i.db*")] == ["i.db"]
+    with Index.open(path) as index:
+        expected = index.search(np.ones(DIM))
+    written.write_protect()
+    with Index.open(path) as index:
+        assert index.search(np.ones(DIM)) == expected

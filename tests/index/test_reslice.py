@@ -16,6 +16,7 @@ from edge_mrl.index import (
     default_layout,
     reslice_index,
 )
+from edge_mrl.retrieval import Lexical, SparseVector
 from edge_mrl.slices import Slice
 
 
@@ -163,3 +164,27 @@ def test_memory_does_not_grow_with_the_index(tmp_path):
         )
         peaks.append(int(done.stdout))
     assert peaks[1] < 1.3 * peaks[0]
+
+
+def test_what_is_kept_beside_the_documents_comes_along(tmp_path, clustered):
+    vectors = clustered(30, 32)
+    with Index.create(
+        tmp_path / "large.db", dim=32, matryoshka_dims=[16, 32], identity="i", model_name="m"
+    ) as large:
+        large.create_lexical_index("porter")
+        large.create_payload_index("n")
+        large.add(
+            [f"heron {n}" for n in range(30)],
+            vectors=vectors,
+            metadata=[{"n": n} for n in range(30)],
+            sparse=[SparseVector([n % 3], [1.0 + n]) for n in range(30)],
+        )
+        large.delete([1, 2])
+        words = large.query(Lexical("herons 7")).hits
+        products = large.query(SparseVector([1], [2.0])).hits
+    with reslice_index(tmp_path / "large.db", tmp_path / "small.db", 16) as small:
+        assert small.lexical_index == "porter" and small.payload_indexes == ("n",)
+        assert small.query(Lexical("herons 7")).hits == words
+        assert small.query(SparseVector([1], [2.0])).hits == products
+        kept = small.search(vectors[3][:16], filter={"must": [{"key": "n", "range": {"lt": 5}}]})
+        assert {hit.id for hit in kept} == {3, 4, 5}

@@ -209,6 +209,10 @@ static void search_case(unsigned targets, int64_t test) {
             expect(!memcmp(work + capacity, positions, 8 * (size_t)found), target, test,
                    "a search's position");
         }
+        int32_t next = 0;
+        const int64_t shared =
+            emk_scan_share(target, query, stages, keeps[0], capacity, work, scratch, &next);
+        expect(count > 1 || shared == found, target, test, "the number found by a share");
         free(work), free(scratch);
     }
     for (int64_t s = 0; s < count; s++) {

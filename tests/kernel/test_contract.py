@@ -391,3 +391,36 @@ def test_searches_that_do_not_fit_are_refused(kernel):
     for query, keeps in ((np.zeros(7), (1,)), (np.zeros(8), (1, 1)), (np.zeros((8, 1)), (1,))):
         with pytest.raises(ValueError):
             kernel.search(query.astype(np.float32), listed, keeps)
+
+
+@EVERY
+@pytest.mark.parametrize("threads", [1, 3, 200])
+def test_many_searches_are_single_ones(kernel, threads):
+    listed = stages_of((32, 64), (1, 4), (900, 0, 333), 8)
+    queries = np.random.default_rng(9).normal(size=(70, 64)).astype(np.float32)
+    found = kernel.search_many(queries, listed, (80, 12), threads)
+    assert len(found) == 70
+    for query, many in zip(queries, found, strict=True):
+        single = kernel.search(query, listed, (80, 12))
+        assert many.positions.tolist() == single.positions.tolist()
+        assert many.scores.tolist() == single.scores.tolist()
+    assert kernel.search_many(queries[:0], listed, (80, 12), threads) == []
+
+
+@EVERY
+@pytest.mark.parametrize("threads", [2, 5])
+def test_a_scan_shared_by_threads_finds_the_same(kernel, threads, monkeypatch):
+    monkeypatch.setattr("edge_mrl.kernel.native.LEAST_SHARED_ROWS", 1)
+    generator = np.random.default_rng(11)
+    lengths = (8192, 0, 20_000, 8191, 70)
+    alive = [generator.random(rows) < 0.9 for rows in lengths]
+    for dims, bits, keeps in (((32, 64), (1, 2), (300, 40)), ((16,), (8,), (25,))):
+        listed = stages_of(dims, bits, lengths, 12, alive)
+        for _ in range(4):
+            query = generator.normal(size=64).astype(np.float32)
+            single = kernel.search(query, listed, keeps)
+            shared = kernel.search(query, listed, keeps, threads)
+            assert shared.positions.tolist() == single.positions.tolist()
+            assert shared.scores.tolist() == single.scores.tolist()
+    nothing = stages_of((16,), (2,), (), 1)
+    assert kernel.search(query, nothing, (5,), threads).positions.size == 0

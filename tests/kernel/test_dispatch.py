@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from edge_mrl.errors import InputError
-from edge_mrl.kernel import available, info, native
+from edge_mrl.kernel import available, info, library, native
 from edge_mrl.kernel.dispatch import VARIABLE, choose
 
 NAMES = {"numpy", *native.TARGETS}
@@ -65,16 +65,16 @@ def test_a_file_that_is_no_library_is_not_used(tmp_path):
     assert "_scan.so cannot be used" in loaded.missing
 
 
-@pytest.mark.skipif(not native.LIBRARY.exists(), reason="no C compiler when this was installed")
+@pytest.mark.skipif(not library.LIBRARY.exists(), reason="no C compiler when this was installed")
 def test_a_library_of_another_source_is_not_used(tmp_path):
-    for file in native.SOURCE.parent.glob("scan*.[ch]"):
+    for file in library.SOURCE.parent.glob("scan*.[ch]"):
         shutil.copy(file, tmp_path)
     source = tmp_path / "scan.c"
-    assert native.load(native.LIBRARY, source).kernels
+    assert native.load(library.LIBRARY, source).kernels
     for changed in (source, tmp_path / "scan_best.h"):
         before = changed.read_bytes()
         changed.write_bytes(before + b"\n")
-        loaded = native.load(native.LIBRARY, source)
+        loaded = native.load(library.LIBRARY, source)
         changed.write_bytes(before)
         assert loaded.kernels == ()
         assert "older than its source" in loaded.missing

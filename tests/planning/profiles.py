@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edge_mrl.bundle.engines import ENGINES
 from edge_mrl.bundle.manifest import VariantFormat
 from edge_mrl.planning.profile import Budgets, DeviceFacts, DeviceProfile
 
@@ -22,12 +23,16 @@ BOARD = DeviceProfile(
         storage_random_read=1e-3,
         storage_sequential_read=20e6,
         core_speed=0.1,
-        backends=("table", "onnx"),
+        scan_speed=0.1,
+        engines=("numpy", "onnxruntime"),
+        python="3.11",
+        libc="glibc 2.36",
     ),
     budgets=Budgets(
         memory_bytes=160 * MIB,
         storage_bytes=2048 * MIB,
         query_latency=0.5,
+        embedding_latency=1.0,
         quality_kept=0.0,
     ),
     figures=(),
@@ -39,9 +44,17 @@ def board(
     memory_mib: float = 160,
     storage_mib: float = 2048,
     latency_ms: float = 500,
+    embedding_ms: float = 1000,
     kept: float = 0.0,
-    backends: tuple[VariantFormat, ...] = ("table", "onnx"),
+    formats: tuple[VariantFormat, ...] = ("table", "onnx"),
 ) -> DeviceProfile:
     """The board with other budgets or engines."""
-    budgets = Budgets(int(memory_mib * MIB), int(storage_mib * MIB), latency_ms / 1000, kept)
-    return replace(BOARD, facts=replace(BOARD.facts, backends=backends), budgets=budgets)
+    budgets = Budgets(
+        int(memory_mib * MIB),
+        int(storage_mib * MIB),
+        latency_ms / 1000,
+        embedding_ms / 1000,
+        kept,
+    )
+    engines = tuple(engine for format_ in formats for engine in ENGINES[format_])
+    return replace(BOARD, facts=replace(BOARD.facts, engines=engines), budgets=budgets)

@@ -9,7 +9,7 @@ import pytest
 
 from edge_mrl.bundle.manifest import Precision
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.planning import BundleFacts, cost
+from edge_mrl.planning import BundleFacts, encoder_cost, file_cost, search_cost
 from edge_mrl.planning.facts import VariantFacts
 from edge_mrl.slices import Slice
 from tests.planning.bundles import minilm_manifest, static_manifest
@@ -28,7 +28,9 @@ def layout(stored: str, scan: str) -> IndexLayout:
 @pytest.mark.parametrize("variant", [v for v in MINILM.variants if v.name in MEASURED_MB])
 def test_memory_of_the_encoder_is_near_what_was_measured(variant: object) -> None:
     found = next(one for one in MINILM.variants if one == variant)
-    assert cost.encoder_memory(found) / 1e6 == pytest.approx(MEASURED_MB[found.name], rel=0.06)
+    assert encoder_cost.encoder_memory(found) / 1e6 == pytest.approx(
+        MEASURED_MB[found.name], rel=0.06
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,21 +46,23 @@ def test_memory_of_a_tflite_encoder_is_near_what_was_measured(
     precision: Precision, size: int, megabytes: int
 ) -> None:
     """Resident memory of MiniLM under ai-edge-litert 2.3, after a text of 256 tokens."""
-    variant = VariantFacts("x", "tflite", precision, (384,), size, 466_247, True)
-    assert cost.encoder_memory(variant) / 1e6 == pytest.approx(megabytes, rel=0.03)
+    variant = VariantFacts(
+        "x", "tflite", precision, ("ai-edge-litert",), (384,), size, 466_247, True, 256
+    )
+    assert encoder_cost.encoder_memory(variant) / 1e6 == pytest.approx(megabytes, rel=0.03)
 
 
 def test_memory_of_a_static_encoder() -> None:
-    # 29 MiB of process, 9 x 1 842 796 bytes of tokenizer, 8 320 000 bytes of table.
+    # 31 MiB of process, 9 x 1 842 796 bytes of tokenizer, 8 320 000 bytes of table.
     table = STATIC.variants[0]
-    assert cost.encoder_memory(table) == 30_408_704 + 16_585_164 + 8_320_000
+    assert encoder_cost.encoder_memory(table) == 32_505_856 + 16_585_164 + 8_320_000
 
 
 def test_memory_of_the_index() -> None:
-    # 256x1 is 32 bytes of codes; a row number (8) and a gain (2) stand beside them; 100 rows x 256
-    # x 32 bytes are rescored; 13 MiB of buffers.
-    found = cost.index_memory(layout("256x8", "256x1"), 1_000_000, 100)
-    assert found == 42_000_000 + 819_200 + 13 * MIB
+    # 256x1 is 32 bytes of codes; a gain (2) stands beside them; 100 rows x 256
+    # x 24 bytes are rescored; 13 MiB of buffers.
+    found = search_cost.index_memory(layout("256x8", "256x1"), 1_000_000, 100)
+    assert found == 34_000_000 + 614_400 + 13 * MIB
 
 
 FILES = [
@@ -74,49 +78,51 @@ FILES = [
 def test_file_is_within_five_percent_of_real_ones(
     stored: str, scan: str, documents: int, text: int, size: int
 ) -> None:
-    assert cost.index_file(layout(stored, scan), documents, text) == pytest.approx(size, rel=0.05)
+    assert file_cost.index_file(layout(stored, scan), documents, text) == pytest.approx(
+        size, rel=0.05
+    )
 
 
 def test_a_vector_longer_than_a_page_takes_whole_pages() -> None:
     # 2048 x 32 bits: 8192 bytes and 10 of headers, in three pages of 4096.
-    without = cost.index_file(layout("64x8", "64x8"), 1000, 0)
-    with_wide = cost.index_file(layout("2048x32", "64x8"), 1000, 0)
+    without = file_cost.index_file(layout("64x8", "64x8"), 1000, 0)
+    with_wide = file_cost.index_file(layout("2048x32", "64x8"), 1000, 0)
     # 64x8 is 78 bytes a row, 52 to a page.
     assert with_wide - without == pytest.approx(1000 * (3 * 4096 - 4096 / 52), abs=1)
 
 
 def test_latency_of_a_small_index_is_computing_and_cached_rows() -> None:
     # 10 000 rows x (32 bytes x 0.065 ns + 0.3 ns) / 0.05 = 0.476 ms; reading 320 kB at 1 GB/s is
-    # less. (0.4 ms + 100 rows x 4 us) / 0.05 = 16 ms; 5 % of 110 reads of 1 ms = 5.5 ms.
-    slow = replace(BOARD.facts, core_speed=0.05)
-    found = cost.query_latency(slow, layout("256x8", "256x1"), 10_000, 100)
-    assert found == pytest.approx(0.476e-3 + 16e-3 + 5.5e-3)
+    # less. (0.4 ms + 100 rows x 2.43 us) / 0.05 = 12.86 ms; 1 % of 110 reads of 1 ms = 1.1.
+    slow = replace(BOARD.facts, core_speed=0.05, scan_speed=0.05)
+    found = search_cost.query_latency(slow, layout("256x8", "256x1"), 10_000, 100)
+    assert found == pytest.approx(0.476e-3 + 12.86e-3 + 1.1e-3)
 
 
 def test_a_fast_core_is_bound_by_memory() -> None:
     # 1 000 000 x 32 bytes at 1 GB/s = 32 ms, of which the core needs 0.24.
     fast = replace(BOARD.facts, core_speed=10.0, memory_bytes=2**40)
-    found = cost.query_latency(fast, layout("256x8", "256x1"), 1_000_000, 0)
-    assert found == pytest.approx(32e-3 + 0.04e-3 + 10 * 0.05 * 1e-3)
+    found = search_cost.query_latency(fast, layout("256x8", "256x1"), 1_000_000, 0)
+    assert found == pytest.approx(32e-3 + 0.04e-3 + 10 * 0.01 * 1e-3)
 
 
 def test_a_large_file_is_mostly_not_cached() -> None:
     # A quarter of 400 MiB holds 104 857 600 bytes; a row has 270 bytes, 15 to a page of 4096: 273
     # MB.
-    assert cost.cached_share(BOARD.facts, Slice(256, 8), 1_000_000) == pytest.approx(
+    assert search_cost.cached_share(BOARD.facts, 1_000_000 * 4096 / 15) == pytest.approx(
         0.384, abs=1e-4
     )
 
 
 def test_shortlist_for_the_full_vector_is_the_table_grown() -> None:
     # 243 rows at 25 339 documents, four times as many documents: x 4 ** 0.35 = 1.6245.
-    rows = cost.shortlist_rows(STATIC, layout("256x8", "256x1"), 4 * 25_339, 0.99)
+    rows = search_cost.shortlist_rows(STATIC, layout("256x8", "256x1"), 4 * 25_339, 0.99)
     assert rows == math.ceil(243 * 1.6245047927)
 
 
 def test_shortlist_for_another_recall() -> None:
     # The excess over 10, 233, times (0.01 / 0.05) ** 0.7 = 0.32413.
-    rows = cost.shortlist_rows(STATIC, layout("256x8", "256x1"), 25_339, 0.95)
+    rows = search_cost.shortlist_rows(STATIC, layout("256x8", "256x1"), 25_339, 0.95)
     assert rows == math.ceil(10 + 233 * 0.3241313)
 
 
@@ -133,20 +139,20 @@ MEASURED_PAIRS = {
 def test_shortlist_for_a_smaller_stored_slice_covers_what_was_measured(
     pair: tuple[str, str], needed: int
 ) -> None:
-    rows = cost.shortlist_rows(STATIC, layout(*pair), 25_339, 0.99)
+    rows = search_cost.shortlist_rows(STATIC, layout(*pair), 25_339, 0.99)
     table = STATIC.quality_of(Slice.parse(pair[1]))
     assert rows is not None and table is not None
     assert needed <= rows <= table.shortlist
 
 
 def test_shortlist_of_the_stored_slice_itself_is_the_top_ten() -> None:
-    assert cost.shortlist_rows(STATIC, layout("64x8", "64x8"), 25_339, 0.99) == 10
+    assert search_cost.shortlist_rows(STATIC, layout("64x8", "64x8"), 25_339, 0.99) == 10
 
 
 def test_no_shortlist_is_longer_than_the_index() -> None:
-    assert cost.shortlist_rows(STATIC, layout("256x8", "64x1"), 300, 0.99) == 300
-    assert cost.shortlist_rows(STATIC, layout("256x8", "64x1"), 0, 0.99) == 0
+    assert search_cost.shortlist_rows(STATIC, layout("256x8", "64x1"), 300, 0.99) == 300
+    assert search_cost.shortlist_rows(STATIC, layout("256x8", "64x1"), 0, 0.99) == 0
 
 
 def test_a_slice_outside_the_quality_table_has_no_shortlist() -> None:
-    assert cost.shortlist_rows(STATIC, layout("100x8", "64x8"), 300, 0.99) is None
+    assert search_cost.shortlist_rows(STATIC, layout("100x8", "64x8"), 300, 0.99) is None

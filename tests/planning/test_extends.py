@@ -48,17 +48,17 @@ def test_fields_given_replace_those_of_the_base_and_the_rest_is_the_base_s() -> 
     )
     assert child.facts.memory_bytes == 2 * 2**30
     assert child.budgets.memory_bytes == 512 * 2**20
-    assert (child.facts.cores, child.facts.isa, child.facts.backends) == (
+    assert (child.facts.cores, child.facts.isa, child.facts.engines) == (
         base.facts.cores,
         base.facts.isa,
-        base.facts.backends,
+        base.facts.engines,
     )
     assert child.budgets.query_latency == base.budgets.query_latency
 
 
 def test_each_field_keeps_its_own_source_and_the_name_of_its_profile() -> None:
     figures = {one.field: one for one in parse_profile(CHILD, "c", family()).figures}
-    assert len(figures) == 14
+    assert len(figures) == 17
     memory, read = figures["facts.memory"], figures["facts.memory_read"]
     assert (memory.source, memory.origin, memory.estimate) == ("read off the chip", "child", False)
     assert (read.source, read.origin, read.estimate) == ("s", "my-board", True)

@@ -47,6 +47,7 @@ profiles = st.builds(
     memory_mib=st.floats(40, 400),
     storage_mib=st.floats(5, 4000),
     latency_ms=st.floats(5, 2000),
+    embedding_ms=st.floats(1, 2000),
     kept=st.sampled_from((0.0, 0.7, 0.9)),
 )
 counts = st.integers(0, 3_000_000)
@@ -89,7 +90,9 @@ def test_never_over_a_budget(
     assert made.index_file_bytes + variant.disk_bytes <= profile.budgets.storage_bytes
     assert made.query_latency_ms <= 1e3 * profile.budgets.query_latency
     assert made.quality_kept >= profile.budgets.quality_kept
-    assert variant.format in profile.facts.backends
+    assert profile.facts.runs(variant.engines)
+    assert made.embedding_latency_ms <= 1e3 * profile.budgets.embedding_latency
+    assert 0 <= made.scan_budget_bytes <= profile.budgets.memory_bytes
     assert made.layout.stored.dim in variant.dims
     assert made.shortlist <= documents
 

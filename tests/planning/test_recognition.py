@@ -53,20 +53,20 @@ def test_every_board_has_its_profiles_and_sizes_rise():
 def test_the_engines_of_this_machine_replace_those_of_the_board():
     whole = load_profile("raspberry-pi-4b")
     machine = Machine("Raspberry Pi 4 Model B", 4, 4 * GIB)
-    assert fitted(whole, machine).facts.backends == whole.facts.backends
-    bare = fitted(whole, machine, ("table",))
-    assert bare.facts.backends == ("table",)
-    figure = next(one for one in bare.figures if one.field == "facts.backends")
+    assert fitted(whole, machine).facts.engines == whole.facts.engines
+    bare = fitted(whole, machine, ("numpy",))
+    assert bare.facts.engines == ("numpy",)
+    figure = next(one for one in bare.figures if one.field == "facts.engines")
     assert (figure.value, figure.source, figure.estimate) == (
-        "table",
+        "numpy",
         "read on this machine",
         False,
     )
 
 
 def test_only_auto_takes_the_engines_of_this_machine():
-    assert load_profile("auto", formats=("table",)).facts.backends == ("table",)
-    named = load_profile("raspberry-pi-5", formats=("table",))
+    assert load_profile("auto", engines=("numpy",)).facts.engines == ("numpy",)
+    named = load_profile("raspberry-pi-5", engines=("numpy",))
     assert named == load_profile("raspberry-pi-5")
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edge_mrl.cli.arguments import numbers
 from edge_mrl.cli.output import format_table, print_json
 from edge_mrl.errors import ExportError
-from edge_mrl_export.commands.arguments import numbers
+from edge_mrl_export.commands.source_arguments import SOURCE_HELP, add_hub_arguments
 from edge_mrl_export.front_loading import (
     MAX_TEXTS,
     MIN_GAIN,
@@ -33,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"many of a text's ten nearest neighbours they keep. {WHAT_IT_SEES} Exit code 1 where "
         "the model is not front-loaded."
     )
-    parser.add_argument("model", help="`wordllama`, or a sentence-transformers folder")
+    parser.add_argument("model", help=SOURCE_HELP)
+    add_hub_arguments(parser)
     parser.add_argument(
         "--texts",
         type=Path,
@@ -50,9 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
-    model = open_source(
-        arguments.model, ExportOptions(dims=numbers(arguments.dims, "sizes", "64,128,256"))
+    options = ExportOptions(
+        dims=numbers(arguments.dims, "sizes", "64,128,256"),
+        revision=arguments.revision,
+        trust_remote_code=arguments.trust_remote_code,
     )
+    model = open_source(arguments.model, options)
     description = model.describe()
     path: Path | None = arguments.texts
     texts = texts_from_file(path) if path else list(default_sample().documents)

@@ -10,10 +10,12 @@ from typing import get_args
 
 from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest import Precision, VariantFormat
-from edge_mrl.cli.inspect import describe, slice_table
+from edge_mrl.cli.arguments import numbers
+from edge_mrl.cli.inspect import describe, quality_tables
 from edge_mrl.cli.output import format_bytes, format_table, print_json
-from edge_mrl_export.commands.arguments import numbers
 from edge_mrl_export.commands.check import as_json as front_loading_as_json
+from edge_mrl_export.commands.source_arguments import SOURCE_HELP, add_hub_arguments
+from edge_mrl_export.graphs.head import NEWEST_OPSET, OPSET
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.pipeline import export
 from edge_mrl_export.report import ExportReport, VariantReport
@@ -21,7 +23,8 @@ from edge_mrl_export.report import ExportReport, VariantReport
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `edge_mrl.cli.registry`."""
-    parser.add_argument("source", help="`wordllama`, or a sentence-transformers folder")
+    parser.add_argument("source", help=SOURCE_HELP)
+    add_hub_arguments(parser)
     parser.add_argument(
         "-o", "--output", type=Path, required=True, help="where the bundle is to stand"
     )
@@ -44,11 +47,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N,N,...",
         help="TFLite: tokens per signature (default 16,64,256 and the model's own limit)",
     )
+    parser.add_argument(
+        "--layers",
+        type=int,
+        metavar="N",
+        help="keep the first N layers, of a model trained in both directions (2D Matryoshka)",
+    )
+    parser.add_argument(
+        "--opset",
+        type=int,
+        help=f"ONNX operator set, {OPSET} (default) to {NEWEST_OPSET}",
+    )
     parser.add_argument("--licence", help="the model's licence, where its files do not say")
     parser.add_argument(
         "--texts",
         type=Path,
         help="your own texts (JSONL corpus or a text a line) to measure slices on",
+    )
+    parser.add_argument(
+        "--eval",
+        type=Path,
+        metavar="FOLDER",
+        help="labelled data in BEIR's layout (corpus.jsonl, queries.jsonl, qrels/test.tsv) to "
+        "measure every variant and slice on, instead of on texts that nobody judged",
+    )
+    parser.add_argument(
+        "--allow",
+        action="store_true",
+        help="keep a variant that misses its gate, marked as such; without it, it is not written",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a bundle that stands there"
@@ -73,6 +99,12 @@ def run(arguments: argparse.Namespace) -> int:
         texts=arguments.texts,
         overwrite=arguments.overwrite,
         strict=arguments.strict,
+        revision=arguments.revision,
+        trust_remote_code=arguments.trust_remote_code,
+        layers=arguments.layers,
+        eval=arguments.eval,
+        allow=arguments.allow,
+        opset=arguments.opset,
     )
     report = export(arguments.source, arguments.output, options, on_step=StepPrinter())
     if arguments.json:
@@ -83,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(report_table(report))
         print(report.front_loading.in_words())
         print()
-        print(slice_table(report.manifest))
+        print(quality_tables(report.manifest))
         size = sum(entry.size for entry in report.manifest.files)
         print(
             f"\n{report.path}: {format_bytes(size)} in {len(report.manifest.files)} files, "
@@ -117,7 +149,7 @@ def report_table(report: ExportReport) -> str:
                 f"{variant.cosine[large]:.5f}",
                 f"{variant.overlap_at_10[large]:.3f}",
                 f"{variant.gate:g}",
-                "written" if variant.passed else "refused",
+                variant.verdict,
             ]
         )
     header = [
@@ -129,10 +161,16 @@ def report_table(report: ExportReport) -> str:
         "gate",
         "",
     ]
-    return (
-        f"{format_table(header, rows, left=(0, 6))}\ncompared with {report.reference}, through the "
-        "device runtime"
-    )
+    lines = [
+        format_table(header, rows, left=(0, 6)),
+        f"compared with {report.reference}, through the device runtime",
+        *(
+            f"{one.name} is {one.verdict}: {one.why_refused()}"
+            for one in report.variants
+            if not one.passed
+        ),
+    ]
+    return "\n".join(lines)
 
 
 def report_as_json(report: ExportReport) -> dict[str, object]:
@@ -160,7 +198,12 @@ def _variant_as_json(variant: VariantReport) -> dict[str, object]:
         "cosine_min": variant.cosine_min,
         "overlap@10": {str(dim): value for dim, value in variant.overlap_at_10.items()},
         "batch_difference": variant.batch_difference,
+        "padding_difference": variant.padding_difference,
         "gate": variant.gate,
         "reason": variant.reason,
+        "gate_golden_cosine": variant.rank_gate.golden_cosine,
+        "gate_overlap@10": variant.rank_gate.overlap_at_10,
+        "missed": list(variant.missed),
         "passed": variant.passed,
+        "verdict": variant.verdict,
     }

@@ -35,6 +35,55 @@ class PairData:
     scores: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedQueries:
+    """Queries of a BEIR set without its corpus: `judgements` holds each query's documents by id."""
+
+    name: str
+    queries: tuple[str, ...]
+    judgements: tuple[dict[str, int], ...]
+
+
+def read_judged(folder: Path) -> JudgedQueries:
+    """Read queries.jsonl and qrels/test.tsv, for documents that stand in an index.
+
+    Raises:
+        InputError: the folder does not hold them.
+        CorpusError: a file is missing, empty, or has a line that cannot be read; names the line.
+    """
+    if not (folder / QUERIES).is_file():
+        raise InputError(f"{folder} holds no {QUERIES}: give a folder in BEIR's layout")
+    queries, places = _texts(folder / QUERIES)
+    path = folder / QRELS
+    judged: dict[int, dict[str, int]] = {}
+    for number, (query, document, grade) in _rows(path):
+        if number == 1 and not _is_whole(grade):
+            continue
+        judged.setdefault(_place(query, places, f"{path}, line {number}"), {})[document] = _grade(
+            grade, f"{path}, line {number}"
+        )
+    kept = [place for place in sorted(judged) if any(grade > 0 for grade in judged[place].values())]
+    if not kept:
+        raise CorpusError(f"{path} judges no document as relevant: there is nothing to measure")
+    return JudgedQueries(
+        folder.resolve().name,
+        tuple(queries[place] for place in kept),
+        tuple(judged[place] for place in kept),
+    )
+
+
+def _place(query: str, places: dict[str, int], where: str) -> int:
+    if query not in places:
+        raise CorpusError(f"{where}: the query {query!r} is not in {QUERIES}")
+    return places[query]
+
+
+def _grade(text: str, where: str) -> int:
+    if not _is_whole(text):
+        raise CorpusError(f"{where}: the grade {text!r} is not a whole number")
+    return int(text)
+
+
 def read_data(folder: Path) -> RetrievalData | PairData:
     """Read a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv, or with pairs.tsv.
 
@@ -63,13 +112,10 @@ def _read_retrieval(folder: Path) -> RetrievalData:
         where = f"{path}, line {number}"
         if number == 1 and not _is_whole(grade):
             continue
-        if not _is_whole(grade):
-            raise CorpusError(f"{where}: the grade {grade!r} is not a whole number")
-        if query not in query_places:
-            raise CorpusError(f"{where}: the query {query!r} is not in {QUERIES}")
+        value, asked = _grade(grade, where), _place(query, query_places, where)
         if document not in document_places:
             raise CorpusError(f"{where}: the document {document!r} is not in {CORPUS}")
-        judged.setdefault(query_places[query], {})[document_places[document]] = int(grade)
+        judged.setdefault(asked, {})[document_places[document]] = value
     kept = [place for place in sorted(judged) if any(grade > 0 for grade in judged[place].values())]
     if not kept:
         raise CorpusError(f"{path} judges no document as relevant: there is nothing to measure")

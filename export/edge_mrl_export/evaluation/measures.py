@@ -41,21 +41,39 @@ def rank_documents(queries: FloatArray, documents: FloatArray) -> npt.NDArray[np
         (q, min(n, 100)).
     """
     ranked = [
-        np.argsort(
-            -(queries[start : start + _QUERIES_AT_ONCE] @ documents.T), axis=1, kind="stable"
-        )
+        rank(queries[start : start + _QUERIES_AT_ONCE] @ documents.T)
         for start in range(0, len(queries), _QUERIES_AT_ONCE)
     ]
-    return np.concatenate([part[:, :DEPTH] for part in ranked])
+    return np.concatenate(ranked)
+
+
+def rank(scores: FloatArray) -> npt.NDArray[np.intp]:
+    """The places of the 100 largest scores of each row, best first; of equals the lower comes
+    first.
+
+    Args:
+        scores: (q, n) float32.
+
+    Returns:
+        (q, min(n, 100)).
+    """
+    return np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH]
 
 
 def retrieval(
     ranked: npt.NDArray[np.intp], judgements: Sequence[dict[int, int]]
 ) -> dict[str, Measured]:
-    """nDCG@10 and recall@100 of ranked documents.
+    """nDCG@10 and recall@100 of ranked documents; see `each_query`."""
+    return {name: mean(values) for name, values in each_query(ranked, judgements).items()}
+
+
+def each_query(
+    ranked: npt.NDArray[np.intp], judgements: Sequence[dict[int, int]]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """nDCG@10 and recall@100 of each query.
 
     Args:
-        ranked: (q, depth) places of documents, best first.
+        ranked: (q, depth) places of documents, best first; -1 where nothing was found.
         judgements: each query's graded documents.
     """
     import ir_measures
@@ -68,14 +86,18 @@ def retrieval(
     depth = ranked.shape[1]
     # Scores that fall with the rank, so that the library keeps our order of equals.
     run = {
-        str(query): {str(document): float(depth - place) for place, document in enumerate(row)}
+        str(query): {
+            str(document): float(depth - place)
+            for place, document in enumerate(row)
+            if document >= 0
+        }
         for query, row in enumerate(ranked)
     }
     names = {str(nDCG @ 10): "ndcg@10", str(R @ DEPTH): "recall@100"}
-    values: dict[str, list[float]] = {name: [] for name in names.values()}
+    values = {name: np.zeros(len(judgements)) for name in names.values()}
     for metric in ir_measures.iter_calc([nDCG @ 10, R @ DEPTH], wanted, run):
-        values[names[str(metric.measure)]].append(metric.value)
-    return {name: _mean(np.array(found)) for name, found in values.items()}
+        values[names[str(metric.measure)]][int(metric.query_id)] = metric.value
+    return values
 
 
 def similarity(
@@ -121,7 +143,8 @@ def _spearman(
     return found
 
 
-def _mean(values: npt.NDArray[np.floating]) -> Measured:
+def mean(values: npt.NDArray[np.floating]) -> Measured:
+    """The mean over queries; of differences between two ways, query by query, too."""
     from scipy import stats
 
     mean = float(values.mean())

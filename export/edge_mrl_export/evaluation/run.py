@@ -103,9 +103,9 @@ def evaluate(
         encoder = Encoder.load(
             bundle, variant=variant.name, truncate_dim=max(dims), threads=os.cpu_count()
         )
-        sides = _embed(encoder, labelled, on_progress)
+        sides = embed(encoder, labelled, on_progress)
         results += [
-            Result(variant.name, slice_, _measure(labelled, *sides, slice_))
+            Result(variant.name, slice_, measure(labelled, *sides, slice_))
             for slice_ in slices
             if slice_.dim in dims
         ]
@@ -127,10 +127,10 @@ def _variants(manifest: Manifest, choice: Choice) -> tuple[list[Variant], tuple[
     return runnable, skipped
 
 
-def _embed(
+def embed(
     encoder: Encoder, labelled: RetrievalData | PairData, on_progress: OnProgress
 ) -> tuple[FloatArray, FloatArray]:
-    """Vectors of queries and documents, or of first and second sentences."""
+    """Vectors of queries and documents, or of first and second sentences, (n, encoder.dim) each."""
     if isinstance(labelled, RetrievalData):
         work = (
             (labelled.queries, encoder.encode_query),
@@ -151,9 +151,15 @@ def _embed(
     return sides[0], sides[1]
 
 
-def _measure(
+def measure(
     labelled: RetrievalData | PairData, asked: FloatArray, stored: FloatArray, slice_: Slice
 ) -> dict[str, Measured]:
+    """What `embed` gave is worth at one slice: documents (or second sentences) stored at its bits,
+    queries cut to its dimensions in float32.
+
+    Returns:
+        ndcg@10 and recall@100, or spearman.
+    """
     cut = prefix(asked, slice_.dim)
     kept = decode(encode(stored, slice_), slice_)
     if isinstance(labelled, RetrievalData):

@@ -12,6 +12,8 @@ import onnx
 
 from edge_mrl.errors import ExportError
 from edge_mrl_export.graphs.head import OPSET
+from edge_mrl_export.sources.backbone import is_encoder_half, load_backbone, read_config
+from edge_mrl_export.sources.refusing import refusing
 from edge_mrl_export.sources.safetensors_file import count_weights
 
 HIDDEN = "last_hidden_state"
@@ -36,11 +38,15 @@ def check_size(weights: Sequence[Path]) -> None:
         )
 
 
-def export_backbone(folder: Path) -> onnx.ModelProto:
+def export_backbone(
+    folder: Path, *, opset: int = OPSET, trust_remote_code: bool = False
+) -> onnx.ModelProto:
     """Export a transformers folder.
 
     Args:
         folder: holds config.json and model.safetensors.
+        opset: the ONNX operator set, one that `check_opset` lets through.
+        trust_remote_code: whether the folder's own code may run.
 
     Returns:
         A model with the output `HIDDEN`, float32 [batch, sequence, hidden]. Nothing is left on
@@ -50,39 +56,34 @@ def export_backbone(folder: Path) -> onnx.ModelProto:
         ExportError: Optimum does not know the architecture, or could not trace it.
     """
     with _silence(), tempfile.TemporaryDirectory(prefix="edge-mrl-") as scratch:
-        from optimum.exporters.onnx import main_export
+        from optimum.exporters.onnx import export
+        from optimum.exporters.tasks import TasksManager
 
+        config = read_config(folder, trust_remote_code=trust_remote_code)
         try:
-            main_export(
-                str(folder),
-                output=scratch,
+            describe = TasksManager.get_exporter_config_constructor(
+                exporter="onnx",
                 task="feature-extraction",
+                model_type=config.model_type,
                 library_name="transformers",
-                framework="pt",
-                dtype="fp32",
-                opset=OPSET,
-                monolith=True,
-                local_files_only=True,
-                # Our gates compare the finished variants, on more than one dummy input.
-                do_validation=False,
             )
-        except (ValueError, KeyError, NotImplementedError, RuntimeError, OSError) as error:
+        except KeyError as error:
             raise ExportError(
-                f"Optimum cannot export the model in {folder}: {_first_line(error)}"
+                f"Optimum cannot export the model in {folder}: it does not know the architecture "
+                f"{config.model_type!r}"
             ) from error
-        found = sorted(Path(scratch).glob("*.onnx"))
-        if len(found) != 1:
-            raise ExportError(
-                f"Optimum did not export the model in {folder} as one encoder: it cannot be used"
-            )
-        model = onnx.load(found[0])
+        backbone = load_backbone(folder, trust_remote_code=trust_remote_code)
+        backbone.config.use_cache = False
+        out = Path(scratch) / "backbone.onnx"
+        with refusing(f"Optimum cannot export the model in {folder}"):
+            description = describe(backbone.config)
+            if is_encoder_half(config):
+                description = description.with_behavior("encoder")
+            export(backbone, description, out, opset=opset)
+        model = onnx.load(out)
     if HIDDEN not in {output.name for output in model.graph.output}:
         raise ExportError(f"the model in {folder} gives no {HIDDEN}: it is not a text encoder")
     return model
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 @contextlib.contextmanager

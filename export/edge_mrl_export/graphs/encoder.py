@@ -10,7 +10,8 @@ from edge_mrl.errors import ExportError
 from edge_mrl_export.graphs.backbone import HIDDEN
 from edge_mrl_export.graphs.builder import GraphBuilder
 from edge_mrl_export.graphs.head import OUTPUT, append_matryoshka_head
-from edge_mrl_export.graphs.pooling import append_pooling
+from edge_mrl_export.graphs.pooling import PROMPT_TOKENS, append_pooling
+from edge_mrl_export.graphs.positions import POSITIONS, append_positions
 from edge_mrl_export.graphs.prune import prune
 from edge_mrl_export.graphs.tail import append_tail_module
 from edge_mrl_export.sources.modules_json import ModelLayout
@@ -27,7 +28,8 @@ def build_encoder(backbone: onnx.ModelProto, layout: ModelLayout) -> onnx.ModelP
 
     Returns:
         A new model, checked. Inputs, all int64: `input_ids` and `attention_mask`
-        [batch, sequence], `token_type_ids` likewise if the backbone uses it, and `dim` [1].
+        [batch, sequence], `token_type_ids` likewise if the backbone uses it, `prompt_tokens`
+        [1] if the model leaves its prompts out of pooling, and `dim` [1].
         Output: `sentence_embedding`, float32 [batch, dim], rows of unit length.
 
     Raises:
@@ -35,17 +37,19 @@ def build_encoder(backbone: onnx.ModelProto, layout: ModelLayout) -> onnx.ModelP
             is not valid.
     """
     _check_width(backbone, layout.pooling.dim)
+    head = GraphBuilder("positions")
+    append_positions(head)
     tail = GraphBuilder("tail")
     vectors = append_pooling(tail, layout.pooling, HIDDEN, "attention_mask")
     for module in layout.tail:
         vectors = append_tail_module(tail, module, vectors)
     nodes, initializers, used = prune(
-        [*backbone.graph.node, *tail.nodes],
-        [*backbone.graph.initializer, *tail.initializers],
+        [*head.nodes, *backbone.graph.node, *tail.nodes],
+        [*head.initializers, *backbone.graph.initializer, *tail.initializers],
         (vectors,),
     )
     for value in backbone.graph.input:
-        if value.name in used and value.name not in TOKEN_INPUTS:
+        if value.name in used - {*TOKEN_INPUTS, POSITIONS}:
             raise ExportError(
                 f"the backbone asks for the input {value.name!r}, which a text encoder is not given"
             )
@@ -54,6 +58,10 @@ def build_encoder(backbone: onnx.ModelProto, layout: ModelLayout) -> onnx.ModelP
         for name in TOKEN_INPUTS
         if name in used
     ]
+    if not layout.pooling.include_prompt:
+        inputs.append(
+            onnx.helper.make_tensor_value_info(PROMPT_TOKENS, onnx.TensorProto.INT64, [1])
+        )
     graph = onnx.helper.make_graph(nodes, "encoder", inputs, [], initializers)
     model = onnx.helper.make_model(
         graph, opset_imports=list(backbone.opset_import), ir_version=backbone.ir_version

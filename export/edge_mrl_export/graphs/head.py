@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_mrl.errors import ExportError
+
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 OPSET = 18
+"""The oldest operator set that the graphs can be written in: ReduceMax takes its axes as an input
+from there on."""
+
+NEWEST_OPSET = 20
+"""torch's tracer knows none that is newer."""
+
 IR_VERSION = 10
 """What ONNX Runtime has read since 1.18; newer tools write newer versions that older boards
 refuse."""
@@ -18,6 +26,21 @@ refuse."""
 OUTPUT = "sentence_embedding"
 SMALLEST_NORM = 1e-12
 """Divides a zero vector without making NaN, and is far below the norm of any real one."""
+
+
+def check_opset(wanted: int | None) -> int:
+    """The operator set to write, 18 where nobody asks for another.
+
+    Raises:
+        ExportError: the graphs cannot be written in it.
+    """
+    opset = OPSET if wanted is None else wanted
+    if not OPSET <= opset <= NEWEST_OPSET:
+        raise ExportError(
+            f"--opset {opset} cannot be written: choose {OPSET} to {NEWEST_OPSET}, where "
+            f"{OPSET} runs on the most devices"
+        )
+    return opset
 
 
 def append_matryoshka_head(model: ModelProto, vectors: str) -> None:

@@ -11,8 +11,14 @@ _LEAST_WEIGHT = 1e-9
 """sentence-transformers' guard against a division by zero where a row is all padding."""
 
 
+PROMPT_TOKENS = "prompt_tokens"
+
+
 def append_pooling(graph: GraphBuilder, module: PoolingModule, hidden: str, mask: str) -> str:
     """Append a Pooling module.
+
+    Where the module leaves prompts out, the graph must have the input `PROMPT_TOKENS`, int64 [1]:
+    how many tokens at the beginning of each text are the prompt's.
 
     Args:
         graph: where to append.
@@ -24,8 +30,17 @@ def append_pooling(graph: GraphBuilder, module: PoolingModule, hidden: str, mask
     Returns:
         The name of the pooled vectors, float32 [batch, modes * dim].
     """
+    if not module.include_prompt:
+        mask = _after_prompt(graph, mask)
     pooled = [_pool(graph, mode, hidden, mask) for mode in module.modes]
     return pooled[0] if len(pooled) == 1 else graph.node("Concat", pooled, axis=1)
+
+
+def _after_prompt(graph: GraphBuilder, mask: str) -> str:
+    """The mask without each row's first tokens, on whichever side the padding stands."""
+    count = graph.node("CumSum", [mask, graph.constant(1, np.int64)])
+    after = graph.node("Cast", [graph.node("Greater", [count, PROMPT_TOKENS])], to=_INT64)
+    return graph.node("Mul", [mask, after])
 
 
 def _pool(graph: GraphBuilder, mode: PoolingMode, hidden: str, mask: str) -> str:
@@ -64,5 +79,5 @@ def _positions(graph: GraphBuilder, mask: str) -> str:
     return graph.node("Unsqueeze", [graph.node("Cast", [numbers], to=_FLOAT), one])
 
 
-_FLOAT = 1
-"""onnx.TensorProto.FLOAT."""
+_FLOAT, _INT64 = 1, 7
+"""onnx.TensorProto.FLOAT and INT64."""

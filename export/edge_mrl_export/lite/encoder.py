@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 
 import torch
-from transformers import AutoModel, PreTrainedModel
 
+from edge_mrl_export.lite.attention import fitting_attention
 from edge_mrl_export.lite.modules import PooledText, UnitLength, tail_module
+from edge_mrl_export.lite.token_types import fold_token_types
+from edge_mrl_export.sources.backbone import load_backbone, read_config
 from edge_mrl_export.sources.modules_json import ModelLayout
 
 
@@ -16,14 +18,20 @@ class TextEncoder(torch.nn.Module):
 
     Args:
         layout: the modules; weights are read from their folders.
+        trust_remote_code: whether code in the model's folder may run.
 
     Raises:
-        ExportError: a module's weights are missing or do not fit.
+        ExportError: the architecture is unknown, or a module's weights are missing or do not fit.
     """
 
-    def __init__(self, layout: ModelLayout) -> None:
+    def __init__(self, layout: ModelLayout, *, trust_remote_code: bool = False) -> None:
         super().__init__()
-        self.backbone = _backbone(layout)
+        folder = layout.transformer.folder
+        config = read_config(folder, trust_remote_code=trust_remote_code)
+        self.backbone = load_backbone(
+            folder, attention=fitting_attention(config), trust_remote_code=trust_remote_code
+        )
+        fold_token_types(self.backbone)
         self.pooling = PooledText(layout.pooling)
         self.tail = torch.nn.Sequential(*map(tail_module, layout.tail), UnitLength())
         parameters = inspect.signature(self.backbone.forward).parameters
@@ -31,9 +39,13 @@ class TextEncoder(torch.nn.Module):
         self._takes_cache = "use_cache" in parameters
 
     def forward(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        prompt_tokens: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
-        """Embed one text: (1, length) int32 ids and mask to (1, dim) float32."""
+        """Embed one text: (1, length) int32 ids and mask to (1, dim) float32. `prompt_tokens`, (1,)
+        int32, is given where the model leaves its prompts out of pooling."""
         more: dict[str, object] = {}
         if self._takes_types:
             more["token_type_ids"] = torch.zeros_like(input_ids)
@@ -42,17 +54,6 @@ class TextEncoder(torch.nn.Module):
         hidden = self.backbone(
             input_ids=input_ids, attention_mask=attention_mask, **more
         ).last_hidden_state
-        return {"sentence_embedding": self.tail(self.pooling(hidden, attention_mask))}
-
-
-def _backbone(layout: ModelLayout) -> PreTrainedModel:
-    model: PreTrainedModel = AutoModel.from_pretrained(
-        str(layout.transformer.folder),
-        # The other implementations build their mask with GATHER_ND in a version that
-        # tflite-runtime 2.14 refuses.
-        attn_implementation="eager",
-        dtype=torch.float32,
-        local_files_only=True,
-    )
-    # T5 is trained as encoder and decoder; a sentence encoder is its first half.
-    return model.get_encoder() if model.config.is_encoder_decoder else model
+        return {
+            "sentence_embedding": self.tail(self.pooling(hidden, attention_mask, prompt_tokens))
+        }

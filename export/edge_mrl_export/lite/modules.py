@@ -33,12 +33,30 @@ class PooledText(torch.nn.Module):
     def __init__(self, module: PoolingModule) -> None:
         super().__init__()
         self._modes = module.modes
+        self._include_prompt = module.include_prompt
 
-    def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Pool (1, length, dim) under a mask (1, length) of 1 and 0, padded on the right."""
+    def forward(
+        self, hidden: torch.Tensor, mask: torch.Tensor, prompt_tokens: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Pool (1, length, dim) under a mask (1, length) of 1 and 0, padded on the right; the first
+        `prompt_tokens`, (1,), are left out where the module says so."""
         present = mask.to(torch.float32)
-        pooled = [_pool(mode, hidden, present) for mode in self._modes]
+        if self._include_prompt or prompt_tokens is None:
+            pooled = [_pool(mode, hidden, present) for mode in self._modes]
+        else:
+            places = torch.arange(mask.shape[1], dtype=torch.int32)
+            present = present * (places >= prompt_tokens).to(torch.float32)
+            pooled = [
+                _first(hidden, present) if mode == "cls" else _pool(mode, hidden, present)
+                for mode in self._modes
+            ]
         return pooled[0] if len(pooled) == 1 else torch.cat(pooled, dim=1)
+
+
+def _first(hidden: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    # 1 where a token stands and none precedes.
+    preceding = torch.nn.functional.pad(present[:, :-1], (1, 0))
+    return (hidden * (present * (1 - preceding)).unsqueeze(-1)).sum(dim=1)
 
 
 def _pool(mode: PoolingMode, hidden: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
@@ -50,7 +68,7 @@ def _pool(mode: PoolingMode, hidden: torch.Tensor, present: torch.Tensor) -> tor
     if mode == "lasttoken":
         # 1 where a token stands and none follows.
         following = torch.nn.functional.pad(present[:, 1:], (0, 1))
-        return (hidden * (present - following).unsqueeze(-1)).sum(dim=1)
+        return (hidden * (present * (1 - following)).unsqueeze(-1)).sum(dim=1)
     if mode == "weightedmean":
         places = torch.arange(1, present.shape[1] + 1, dtype=torch.float32)
         column = column * places.reshape(1, -1, 1)

@@ -20,19 +20,24 @@ _QUIET = {
 }
 
 
-def convert(folder: Path, out: Path, lengths: Sequence[int]) -> None:
+def convert(
+    folder: Path, out: Path, lengths: Sequence[int], *, trust_remote_code: bool = False
+) -> None:
     """Convert a sentence-transformers folder to a float32 TFLite file.
 
     Args:
         folder: the model folder.
         out: the file to write: one signature per length, ``input_ids`` and ``attention_mask``
-            (1, length) int32 in, ``sentence_embedding`` (1, dim) float32 of unit length out.
+            (1, length) int32 in (and ``prompt_tokens`` (1,) int32 where the model leaves its
+            prompts out of pooling), ``sentence_embedding`` (1, dim) float32 of unit length out.
         lengths: tokens per signature, rising.
+        trust_remote_code: whether code that the folder brings may run.
 
     Raises:
         ExportError: litert-torch cannot convert the architecture.
     """
-    _work(["convert", str(folder), str(out), *map(str, lengths)], f"the model in {folder}")
+    work = "convert-trusted" if trust_remote_code else "convert"
+    _work([work, str(folder), str(out), *map(str, lengths)], f"the model in {folder}")
 
 
 def quantize(model: Path, out: Path, precision: Precision) -> None:

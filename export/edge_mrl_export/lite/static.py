@@ -6,18 +6,13 @@ length and uses nothing that tflite-runtime 2.14 lacks."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from flatbuffers import Builder
+from edge_mrl_export.lite.flatbuffer import aligned_buffer, serialize
 
-_ALIGNMENT = 16
-"""Where a tensor's bytes must begin (TFLite schema, `force_align` of Buffer.data)."""
-
-_IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
 _ANY_LENGTH = -1
 
@@ -33,7 +28,6 @@ def static_tflite(codes: npt.NDArray[np.int8], scales: npt.NDArray[np.float32]) 
         A TFLite file with one signature: input_ids and attention_mask, (1, any length) int32, to
         sentence_embedding, (1, dim) float32 of unit length.
     """
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     graph = _Graph(schema)
@@ -70,9 +64,7 @@ def static_tflite(codes: npt.NDArray[np.int8], scales: npt.NDArray[np.float32]) 
     )
     graph.tensors[vector].name = b"sentence_embedding"
     model = graph.model({"input_ids": ids, "attention_mask": mask}, {"sentence_embedding": vector})
-    builder = flatbuffers.Builder(codes.nbytes + scales.nbytes + 2**16)
-    builder.Finish(model.Pack(builder), _IDENTIFIER)
-    return bytes(builder.Output())
+    return serialize(model, codes.nbytes + scales.nbytes + 2**16)
 
 
 class _Graph:
@@ -98,7 +90,7 @@ class _Graph:
     def constant(self, name: str, array: npt.NDArray[Any]) -> int:
         types = self._schema.TensorType
         kinds = {"int8": types.INT8, "int32": types.INT32, "float32": types.FLOAT32}
-        self._buffers.append(_aligned_buffer(self._schema, array))
+        self._buffers.append(aligned_buffer(self._schema, np.ascontiguousarray(array).tobytes()))
         return self.tensor(name, array.shape, kinds[array.dtype.name], len(self._buffers) - 1)
 
     def step(
@@ -153,21 +145,3 @@ class _Graph:
         # The first version of each knows float32; GATHER of int8 came with its second.
         entry.version = 2 if operation == "GATHER" else 1
         return entry
-
-
-def _aligned_buffer(schema: Any, array: npt.NDArray[Any]) -> Any:
-    """A Buffer whose bytes begin where TFLite wants them: the generated code leaves that to
-    chance."""
-    data = np.ascontiguousarray(array).tobytes()
-
-    class Aligned(schema.BufferT):  # type: ignore[misc]
-        def Pack(self, builder: Builder) -> int:  # noqa: N802, the generated class's name
-            builder.StartVector(1, len(data), _ALIGNMENT)
-            builder.head -= len(data)
-            builder.Bytes[builder.head : builder.head + len(data)] = data
-            vector = builder.EndVector()
-            schema.BufferStart(builder)
-            schema.BufferAddData(builder, vector)
-            return int(schema.BufferEnd(builder))
-
-    return Aligned()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge_mrl.bundle.manifest import Precision
 from edge_mrl_export.extras import require
+from edge_mrl_export.lite.compact import compact
 from edge_mrl_export.lite.process import convert, quantize
 from edge_mrl_export.model import BuiltVariant
 from edge_mrl_export.precision.techniques import TFLITE_TECHNIQUES
@@ -27,6 +28,7 @@ class LiteVariants:
         dims: its trained sizes.
         lengths: tokens per signature, rising.
         max_tokens: the model's own limit, or None.
+        trust_remote_code: whether code that the folder brings may run.
     """
 
     def __init__(
@@ -35,7 +37,10 @@ class LiteVariants:
         dims: tuple[int, ...],
         lengths: tuple[int, ...],
         max_tokens: int | None,
+        *,
+        trust_remote_code: bool = False,
     ) -> None:
+        self._trusted = trust_remote_code
         self._source, self._dims, self._lengths = source, dims, lengths
         self._max_tokens = None if lengths[-1] == max_tokens else lengths[-1]
 
@@ -53,6 +58,7 @@ class LiteVariants:
             path.write_bytes(self._float32.read_bytes())
         else:
             quantize(self._float32, path, precision)
+        path.write_bytes(compact(path.read_bytes()))
         return BuiltVariant(
             name=f"tflite-{precision}",
             format="tflite",
@@ -74,5 +80,5 @@ class LiteVariants:
         # Kept for the other precisions, and gone with this object.
         weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
         out = scratch / "fp32.tflite"
-        convert(self._source, out, self._lengths)
+        convert(self._source, out, self._lengths, trust_remote_code=self._trusted)
         return out

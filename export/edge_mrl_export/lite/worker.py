@@ -2,7 +2,8 @@
 
 Both bring engines (jax, MLIR, torchao) that print, start threads and keep a gigabyte; here that
 ends with the process. Run by `lite/process.py` as
-``python -m edge_mrl_export.lite.worker convert FOLDER OUT LENGTH...`` and
+``python -m edge_mrl_export.lite.worker convert FOLDER OUT LENGTH...`` (``convert-trusted`` where
+the folder's own code may run) and
 ``python -m edge_mrl_export.lite.worker quantize MODEL OUT PRECISION``.
 """
 
@@ -16,14 +17,15 @@ from pathlib import Path
 def main(arguments: Sequence[str]) -> int:
     """Carry out one piece of work."""
     kind, source, out, *rest = arguments
-    if kind == "convert":
-        _convert(Path(source), Path(out), [int(length) for length in rest])
+    if kind in ("convert", "convert-trusted"):
+        lengths = [int(length) for length in rest]
+        _convert(Path(source), Path(out), lengths, trusted=kind == "convert-trusted")
     else:
         _quantize(Path(source), Path(out), rest[0])
     return 0
 
 
-def _convert(folder: Path, out: Path, lengths: Sequence[int]) -> None:
+def _convert(folder: Path, out: Path, lengths: Sequence[int], *, trusted: bool) -> None:
     """Write a float32 file with one signature for each sequence length; they share the weights."""
     import litert_torch
     import torch
@@ -31,7 +33,9 @@ def _convert(folder: Path, out: Path, lengths: Sequence[int]) -> None:
     from edge_mrl_export.lite.encoder import TextEncoder
     from edge_mrl_export.sources.modules_json import read_layout
 
-    encoder = TextEncoder(read_layout(folder)).eval()
+    layout = read_layout(folder)
+    encoder = TextEncoder(layout, trust_remote_code=trusted).eval()
+    skipped = {} if layout.pooling.include_prompt else {"prompt_tokens": torch.zeros(1).int()}
     converter = litert_torch.Converter()
     for length in lengths:
         converter.add_signature(
@@ -41,6 +45,7 @@ def _convert(folder: Path, out: Path, lengths: Sequence[int]) -> None:
             sample_kwargs={
                 "input_ids": torch.zeros(1, length, dtype=torch.int32),
                 "attention_mask": torch.ones(1, length, dtype=torch.int32),
+                **skipped,
             },
         )
     with torch.no_grad():

@@ -5,28 +5,60 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_mrl.errors import ExportError
+from edge_mrl_export.extras import require
+from edge_mrl_export.graphs.head import OPSET
 from edge_mrl_export.model import Source
 from edge_mrl_export.options import ExportOptions
+from edge_mrl_export.sources.hub import fetch, is_hub_id
+from edge_mrl_export.sources.model2vec import is_model2vec, open_model2vec
+from edge_mrl_export.sources.modules_json import MODULES_JSON, module_entries
+from edge_mrl_export.sources.origin import Origin
+from edge_mrl_export.sources.static_embedding import MODULE as STATIC_MODULE
+from edge_mrl_export.sources.static_embedding import open_static_embedding
 from edge_mrl_export.sources.wordllama import WordLlamaSource
 
 
 def open_source(name: str, options: ExportOptions) -> Source:
-    """Open ``wordllama`` (the installed package's static table) or a sentence-transformers folder.
+    """Open what the user names: ``wordllama`` (the installed package's static table), a model
+    folder of sentence-transformers or model2vec, or the id of one on the Hugging Face hub.
 
     Raises:
         ExportError: there is no such model, or it cannot be read.
     """
     folder = Path(name)
-    if name == "wordllama" and not folder.is_dir():
+    if folder.is_dir():
+        if options.revision is not None:
+            raise ExportError(
+                f"--revision {options.revision}: {name} is a folder here, which has no revisions"
+            )
+        return _open_folder(Origin.of_folder(folder), options)
+    if name == "wordllama":
+        _check_static_opset(options)
         return WordLlamaSource.installed(dims=options.dims)
-    if not folder.is_dir():
+    if not is_hub_id(name):
         raise ExportError(
-            f"there is no model folder at {name}: give a sentence-transformers folder, or "
-            "`wordllama` for the "
-            "static table of that package"
+            f"there is no model folder at {name}: give a sentence-transformers or model2vec "
+            "folder, the id of one on the Hugging Face hub as in owner/name, or `wordllama` for "
+            "the static table of that package"
         )
-    if not (folder / "modules.json").is_file():
-        raise ExportError(f"{name} is not a sentence-transformers folder: it has no modules.json")
+    model = fetch(name, revision=options.revision, trust_remote_code=options.trust_remote_code)
+    return _open_folder(Origin.of_hub(model), options)
+
+
+def _open_folder(origin: Origin, options: ExportOptions) -> Source:
+    folder = origin.folder
+    require("safetensors", extra="export-static")
+    if is_model2vec(folder):
+        _check_static_opset(options)
+        return open_model2vec(origin, dims=options.dims, licence=options.licence)
+    if not (folder / MODULES_JSON).is_file():
+        raise ExportError(
+            f"{folder} is not a model folder: it has neither the {MODULES_JSON} of "
+            "sentence-transformers nor the weights of model2vec"
+        )
+    if [kind for kind, _ in module_entries(folder)][:1] == [STATIC_MODULE]:
+        _check_static_opset(options)
+        return open_static_embedding(origin, dims=options.dims, licence=options.licence)
     from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 
     return SentenceTransformersSource(
@@ -34,4 +66,15 @@ def open_source(name: str, options: ExportOptions) -> Source:
         dims=options.dims,
         licence=options.licence,
         sequence_lengths=options.sequence_lengths,
+        origin=origin,
+        trust_remote_code=options.trust_remote_code,
+        opset=options.opset,
     )
+
+
+def _check_static_opset(options: ExportOptions) -> None:
+    if options.opset not in (None, OPSET):
+        raise ExportError(
+            f"--opset {options.opset}: graphs of static tables are written in operator set "
+            f"{OPSET} only"
+        )

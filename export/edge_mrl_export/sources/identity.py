@@ -30,11 +30,14 @@ _NO_EFFECT = frozenset(
 """Fields of config.json that say where and with what the model was saved, not what it computes."""
 
 
-def identity(layout: ModelLayout, tokenizer: TokenizerSource) -> str:
+def identity(
+    layout: ModelLayout, tokenizer: TokenizerSource, *, trust_remote_code: bool = False
+) -> str:
     """SHA-256, in hex, over the weights, the backbone's config, the tokenizer and the parsed
     modules.
 
-    A model saved by sentence-transformers 5 and by 6 has one identity.
+    Code that the folder brings counts where it may run. A model saved by sentence-transformers 5
+    and by 6 has one identity.
     """
     folder = layout.transformer.folder
     config = {
@@ -42,16 +45,24 @@ def identity(layout: ModelLayout, tokenizer: TokenizerSource) -> str:
         for key, value in read_object(folder / "config.json").items()
         if key not in _NO_EFFECT
     }
-    document = {
+    pooling: dict[str, object] = {"dim": layout.pooling.dim, "modes": layout.pooling.modes}
+    if not layout.pooling.include_prompt:
+        pooling["include_prompt"] = False
+    document: dict[str, object] = {
         "backbone": {"config": config, "weights": digest(weight_files(folder))},
         "tokenizer": {
             "sha256": hashlib.sha256(tokenizer.json).hexdigest(),
             "add_special_tokens": tokenizer.add_special_tokens,
             "max_tokens": tokenizer.max_tokens,
         },
-        "pooling": {"dim": layout.pooling.dim, "modes": layout.pooling.modes},
+        "pooling": pooling,
         "tail": [_canonical(module) for module in layout.tail],
     }
+    if trust_remote_code:
+        document["code"] = {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.glob("*.py"))
+        }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -12,8 +12,7 @@ from edge_mrl.bundle.manifest import Similarity
 from edge_mrl.errors import ExportError
 from edge_mrl.schema import Table
 from edge_mrl.slices import MAX_DIM
-from edge_mrl_export.sources.model_files import read_optional_object
-from edge_mrl_export.sources.modules_json import ModelLayout, NormalizeModule
+from edge_mrl_export.sources.model_files import read_card, read_optional_object
 
 SETTINGS_JSON = "config_sentence_transformers.json"
 DIMS_FILES = ("mrl.json", SETTINGS_JSON, "config.json")
@@ -41,12 +40,16 @@ class EncodingSettings:
     similarity: Similarity
 
 
-def read_settings(folder: Path, layout: ModelLayout) -> EncodingSettings:
+def read_settings(folder: Path, *, unit_length: bool) -> EncodingSettings:
     """Prompts and similarity from config_sentence_transformers.json; the file may be absent.
 
+    Args:
+        folder: the model folder.
+        unit_length: whether the model itself scales its vectors to unit length.
+
     Raises:
-        ExportError: the model leaves its prompts out of pooling, the default prompt is not among
-            the prompts, or vectors are compared in a way that unit vectors do not keep.
+        ExportError: the default prompt is not among the prompts, or vectors are compared in a way
+            that unit vectors do not keep.
     """
     path = folder / SETTINGS_JSON
     raw = read_optional_object(path)
@@ -60,19 +63,14 @@ def read_settings(folder: Path, layout: ModelLayout) -> EncodingSettings:
         settings.fail(
             f"default_prompt_name {default!r} is not among the prompts: correct one of them"
         )
-    if not layout.pooling.include_prompt and any(prompts.values()):
-        settings.fail(
-            "the model has prompts and leaves them out of pooling (include_prompt is false), "
-            "which cannot be exported"
-        )
-    return EncodingSettings(prompts, default, _similarity(settings, layout))
+    return EncodingSettings(prompts, default, _similarity(settings, unit_length))
 
 
-def _similarity(settings: Table, layout: ModelLayout) -> Similarity:
+def _similarity(settings: Table, unit_length: bool) -> Similarity:
     name = settings.optional_text("similarity_fn_name") or "cosine"
     if name == "cosine":
         return "cosine"
-    if name == "dot" and layout.tail and isinstance(layout.tail[-1], NormalizeModule):
+    if name == "dot" and unit_length:
         return "dot"
     settings.fail(
         f"the model compares its vectors by {name}, but a bundle holds unit vectors: "
@@ -102,8 +100,7 @@ def trained_sizes(folder: Path, dim: int, asked: Sequence[int] | None) -> tuple[
                 return _recorded(table.integers(key, 1, MAX_DIM), dim, f"{folder / name}: {key}")
     # sentence-transformers writes the loss and its parameters into the model card.
     card = folder / "README.md"
-    text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
-    match = re.search(r'"matryoshka_dims"\s*:\s*(\[[\d\s,]*\])', text)
+    match = re.search(r'"matryoshka_dims"\s*:\s*(\[[\d\s,]*\])', read_card(card))
     if match is not None:
         sizes = Table({"matryoshka_dims": json.loads(match[1])}, str(card), ExportError)
         return _recorded(
@@ -138,20 +135,15 @@ def _check_sizes(sizes: Sequence[int], dim: int, where: str) -> None:
 
 def read_licence(folder: Path) -> str:
     """The licence that README.md's front matter or a LICENSE file names, else ``"unknown"``."""
-    card = folder / "README.md"
-    if card.is_file():
-        front = re.match(
-            r"---\s*\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), re.DOTALL
-        )
-        stated = _front_matter_licence(front[1]) if front else None
-        if stated:
-            return stated
+    front = re.match(r"---\s*\n(.*?)\n---", read_card(folder / "README.md"), re.DOTALL)
+    stated = _front_matter_licence(front[1]) if front else None
+    if stated:
+        return stated
     for name in ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE"):
-        if (folder / name).is_file():
-            opening = (folder / name).read_text(encoding="utf-8", errors="replace")[:1000].lower()
-            for words, licence in _LICENCE_TEXTS:
-                if words in " ".join(opening.split()):
-                    return licence
+        opening = " ".join(read_card(folder / name)[:1000].lower().split())
+        for words, licence in _LICENCE_TEXTS:
+            if words in opening:
+                return licence
     return UNKNOWN_LICENCE
 
 

@@ -8,16 +8,34 @@ from pathlib import Path
 from edge_mrl.errors import ExportError
 from edge_mrl.schema import Table
 
+MAX_JSON_BYTES = 2**28
+"""The largest tokenizer files have a tenth of it."""
+
+MAX_CARD_BYTES = 2**20
+
+
+def read_card(path: Path) -> str:
+    """The beginning of a text for people; empty where there is no such file."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as stream:
+        return stream.read(MAX_CARD_BYTES).decode("utf-8", errors="replace")
+
 
 def read_json(path: Path) -> object:
     """The parsed content of a JSON file.
 
     Raises:
-        ExportError: the file is missing or is not JSON.
+        ExportError: the file is missing, is not JSON, or is larger than any genuine one.
     """
     if not path.is_file():
         raise ExportError(
             f"{path} is missing: the model folder is not whole, so save or download it again"
+        )
+    if path.stat().st_size > MAX_JSON_BYTES:
+        raise ExportError(
+            f"{path} is larger than {MAX_JSON_BYTES} bytes, so it cannot be genuine: save or "
+            "download the model again"
         )
     try:
         return json.loads(path.read_text(encoding="utf-8"))

@@ -22,7 +22,14 @@ PoolingMode = Literal["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmea
 Choice = TypeVar("Choice", bound=str)
 
 MODULES_JSON = "modules.json"
-KNOWN_MODULES = ("Transformer", "Pooling", "Dense", "LayerNorm", "Normalize")
+KNOWN_MODULES = (
+    "Transformer",
+    "Pooling",
+    "Dense",
+    "LayerNorm",
+    "Normalize",
+    "StaticEmbedding",
+)
 LEGACY_POOLING: dict[str, PoolingMode] = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
@@ -34,7 +41,7 @@ LEGACY_POOLING: dict[str, PoolingMode] = {
 """Version 5's flags, in the order in which sentence-transformers joins several pooled vectors."""
 
 # Before version 3 the file was named after the architecture.
-_TRANSFORMER_CONFIGS = (
+TRANSFORMER_CONFIGS = (
     "sentence_bert_config.json",
     "sentence_roberta_config.json",
     "sentence_distilbert_config.json",
@@ -120,7 +127,7 @@ def read_layout(folder: Path) -> ModelLayout:
         raise ExportError(
             f"{folder} is not a folder: give the path of a sentence-transformers model"
         )
-    entries = _entries(folder)
+    entries = module_entries(folder)
     kinds = [kind for kind, _ in entries]
     if kinds[:2] != ["Transformer", "Pooling"]:
         raise ExportError(
@@ -136,8 +143,13 @@ def read_layout(folder: Path) -> ModelLayout:
     return layout
 
 
-def _entries(folder: Path) -> list[tuple[str, Path]]:
-    """Kind and folder of each module."""
+def module_entries(folder: Path) -> list[tuple[str, Path]]:
+    """Kind and folder of each module that modules.json lists.
+
+    Raises:
+        ExportError: the file is missing or wrong, names an unknown module, or a place outside the
+            model folder.
+    """
     path = folder / MODULES_JSON
     found = []
     for entry in Table({"modules": read_json(path)}, str(path), ExportError).tables(
@@ -151,16 +163,16 @@ def _entries(folder: Path) -> list[tuple[str, Path]]:
                 f"known modules are {', '.join(KNOWN_MODULES)}"
             )
         where = PurePosixPath(entry.text("path"))
-        if where.is_absolute() or ".." in where.parts:
+        if where.is_absolute() or ".." in where.parts or not str(where).isprintable():
             raise ExportError(
-                f"{path} points outside the model folder ({where}): save the model again"
+                f"{path} points outside the model folder ({str(where)!r}): save the model again"
             )
         found.append((match[1], folder / where))
     return found
 
 
 def _transformer(folder: Path) -> TransformerModule:
-    present = [folder / name for name in _TRANSFORMER_CONFIGS if (folder / name).is_file()]
+    present = [folder / name for name in TRANSFORMER_CONFIGS if (folder / name).is_file()]
     raw = read_object(present[0]) if present else {}
     config = Table(raw, str(present[0] if present else folder), ExportError)
     task = config.optional_text("transformer_task")

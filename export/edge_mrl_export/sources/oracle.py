@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_mrl.slices import FloatArray, normalize
+from edge_mrl_export.sources.backbone import read_config
 from edge_mrl_export.sources.modules_json import (
     LEGACY_POOLING,
     MODULES_JSON,
@@ -23,6 +24,7 @@ from edge_mrl_export.sources.modules_json import (
     ModelLayout,
     TailModule,
 )
+from edge_mrl_export.sources.refusing import refusing
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -38,36 +40,55 @@ class Oracle:
         folder: the model folder.
         layout: its parsed modules. An installed version 5 cannot load what version 6 saved; the
             folder is then rewritten for it, with the same weights.
+        trust_remote_code: whether code that the folder brings may run.
+
+    Raises:
+        ExportError: transformers or sentence-transformers cannot load the model.
     """
 
-    def __init__(self, folder: Path, layout: ModelLayout) -> None:
-        try:
-            self._model = _load(folder)
-        except ImportError:
-            # A class path of a newer layout.
-            with tempfile.TemporaryDirectory(prefix="edge-mrl-") as scratch:
-                copy = Path(scratch) / folder.resolve().name
-                write_style_5(folder, layout, copy)
-                self._model = _load(copy)
+    def __init__(
+        self, folder: Path, layout: ModelLayout, *, trust_remote_code: bool = False
+    ) -> None:
+        with _quiet():
+            read_config(layout.transformer.folder, trust_remote_code=trust_remote_code)
+        self._folder = folder
+        with refusing(f"sentence-transformers cannot load {folder}"):
+            try:
+                self._model = _load(folder, trust_remote_code)
+            except ImportError:
+                # A class path of a newer layout.
+                with tempfile.TemporaryDirectory(prefix="edge-mrl-") as scratch:
+                    copy = Path(scratch) / folder.resolve().name
+                    write_style_5(folder, layout, copy)
+                    self._model = _load(copy, trust_remote_code)
         # Only the whole vector without a prompt is compared.
         self._model.truncate_dim = None
         self._model.default_prompt_name = None
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
-        """The vectors of texts without a prompt: (n, dim) float32, unit length."""
-        vectors = self._model.encode(
-            list(texts), batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True
-        )
-        return normalize(np.asarray(vectors, dtype=np.float32))
+        """The vectors of texts without a prompt: (n, dim) float32, unit length.
+
+        Raises:
+            ExportError: sentence-transformers cannot run the model.
+        """
+        with refusing(f"sentence-transformers cannot run the model in {self._folder}"):
+            vectors = self._model.encode(
+                list(texts), batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True
+            )
+            return normalize(np.asarray(vectors, dtype=np.float32))
 
 
-def _load(folder: Path) -> SentenceTransformer:
+def _load(folder: Path, trust_remote_code: bool) -> SentenceTransformer:
     with _quiet():
         import torch
         from sentence_transformers import SentenceTransformer
 
         return SentenceTransformer(
-            str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float32}
+            str(folder),
+            device="cpu",
+            local_files_only=True,
+            trust_remote_code=trust_remote_code,
+            model_kwargs={"dtype": torch.float32},
         )
 
 
@@ -101,6 +122,7 @@ def write_style_5(folder: Path, layout: ModelLayout, out: Path) -> None:
     }
     pooling = layout.pooling
     flags = {flag: mode in pooling.modes for flag, mode in LEGACY_POOLING.items()}
+    flags["include_prompt"] = pooling.include_prompt
     _write(out / "sentence_bert_config.json", transformer)
     _write(out / "1_Pooling" / "config.json", {"word_embedding_dimension": pooling.dim} | flags)
     modules = [("", "Transformer"), ("1_Pooling", "Pooling")]

@@ -1,8 +1,9 @@
 """Weights of one module from its safetensors files: how many there are, a digest of them, and
 float32 arrays.
 
-The safetensors library reads them, through torch because numpy has no bfloat16. The digest is of
-the tensors and not of the files: shards and header metadata do not change a model."""
+The safetensors library reads them; those of transformers through torch, because numpy has no
+bfloat16. The digest is of the tensors and not of the files: shards and header metadata do not
+change a model."""
 
 from __future__ import annotations
 
@@ -14,9 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_mrl.errors import ExportError
 from edge_mrl.slices import FloatArray
+
+_NUMPY_TYPES = frozenset(
+    {"F64", "F32", "F16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8"}
+)
 
 SafeFile = Any
 """`safetensors.safe_open`: a compiled class without types."""
@@ -73,15 +79,46 @@ def read_float32(files: Sequence[Path], name: str, shape: tuple[int, ...]) -> Fl
     return np.asarray(tensor.float().numpy(), dtype=np.float32)
 
 
-def _by_name(files: Sequence[Path]) -> dict[str, SafeFile]:
-    return {name: file for file in map(_open, files) for name in file.keys()}  # noqa: SIM118 - no mapping
+def tensor_names(files: Sequence[Path]) -> frozenset[str]:
+    """The names of a module's tensors; needs no torch.
+
+    Raises:
+        ExportError: a file is cut short or is not a safetensors file.
+    """
+    return frozenset(_by_name(files, "numpy"))
 
 
-def _open(path: Path) -> SafeFile:
+def read_numpy(files: Sequence[Path], names: Sequence[str]) -> dict[str, npt.NDArray[np.generic]]:
+    """Those of these tensors that there are, in the order asked for; needs no torch.
+
+    Raises:
+        ExportError: a file is cut short, is not a safetensors file, or holds a type that numpy does
+            not have.
+    """
+    found = _by_name(files, "numpy")
+    arrays = {}
+    for name in names:
+        if name in found:
+            kind = found[name].get_slice(name).get_dtype()
+            if kind not in _NUMPY_TYPES:
+                raise ExportError(
+                    f"{files[0]}: {name} is stored as {kind}, which numpy does not have: save the "
+                    "model again in float32 or float16"
+                )
+            arrays[name] = found[name].get_tensor(name)
+    return arrays
+
+
+def _by_name(files: Sequence[Path], framework: str = "pt") -> dict[str, SafeFile]:
+    opened = (_open(path, framework) for path in files)
+    return {name: file for file in opened for name in file.keys()}  # noqa: SIM118 - no mapping
+
+
+def _open(path: Path, framework: str) -> SafeFile:
     from safetensors import SafetensorError, safe_open
 
     try:
-        return safe_open(path, framework="pt")
+        return safe_open(path, framework=framework)
     except (SafetensorError, OSError) as error:
         raise ExportError(
             f"{path} is not a whole safetensors file ({error}): copy or download the model again"

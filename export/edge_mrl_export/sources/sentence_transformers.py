@@ -13,12 +13,14 @@ from edge_mrl.errors import ExportError
 from edge_mrl.schema import Table
 from edge_mrl.slices import FloatArray
 from edge_mrl_export.extras import installed, require
+from edge_mrl_export.graphs.head import check_opset
 from edge_mrl_export.lite.lengths import choose_lengths
 from edge_mrl_export.lite.variants import MODULES as LITE_MODULES
 from edge_mrl_export.lite.variants import TOOLS as LITE_TOOLS
 from edge_mrl_export.lite.variants import LiteVariants
 from edge_mrl_export.model import BuiltVariant, ModelDescription, VariantRequest
 from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES, TFLITE_TECHNIQUES
+from edge_mrl_export.sources.backbone import check_layers
 from edge_mrl_export.sources.identity import identity
 from edge_mrl_export.sources.model_card import (
     read_licence,
@@ -26,7 +28,8 @@ from edge_mrl_export.sources.model_card import (
     trained_sizes,
 )
 from edge_mrl_export.sources.model_files import read_object, weight_files
-from edge_mrl_export.sources.modules_json import read_layout
+from edge_mrl_export.sources.modules_json import NormalizeModule, read_layout
+from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.sources.tokenizer_json import read_tokenizer
 
 if TYPE_CHECKING:
@@ -57,6 +60,9 @@ class SentenceTransformersSource:
         dims: the trained sizes, or None to take those that the model's files record.
         licence: the model's licence, or None to take what README.md or LICENSE says.
         sequence_lengths: tokens per signature of a TFLite file, or None for the usual ones.
+        origin: where the folder came from, or None for a folder of the user's own.
+        trust_remote_code: whether code that the folder brings may run.
+        opset: the ONNX operator set, or None for the usual one.
 
     Raises:
         ExportError: the folder is missing or partial, the model is of a kind that cannot be
@@ -69,32 +75,42 @@ class SentenceTransformersSource:
         dims: tuple[int, ...] | None = None,
         licence: str | None = None,
         sequence_lengths: tuple[int, ...] | None = None,
+        origin: Origin | None = None,
+        trust_remote_code: bool = False,
+        opset: int | None = None,
     ) -> None:
         require(*_MODULES)
+        self._opset = check_opset(opset)
         self._folder = folder
+        self._origin = origin or Origin.of_folder(folder)
+        self._trusted = trust_remote_code
         self._layout = read_layout(folder)
-        self._settings = read_settings(folder, self._layout)
+        tail = self._layout.tail
+        self._settings = read_settings(
+            folder, unit_length=bool(tail) and isinstance(tail[-1], NormalizeModule)
+        )
         self._dims = trained_sizes(folder, self._layout.dim, dims)
         self._licence = licence or read_licence(folder)
         self._weights = weight_files(self._layout.transformer.folder)
+        check_layers(self._layout.transformer.folder, self._weights)
         self._tokenizer = read_tokenizer(self._layout.transformer)
         self._lengths = choose_lengths(sequence_lengths, self._tokenizer.max_tokens)
 
     def describe(self) -> ModelDescription:
         """Everything that does not depend on a variant; reads all weights once, to hash them."""
-        name = self._folder.resolve().name
         return ModelDescription(
-            name=name,
+            name=self._origin.name,
             architecture=self._architecture(),
-            source=f"sentence-transformers folder {name}",
+            source=self._origin.said("sentence-transformers folder"),
             licence=self._licence,
-            identity=identity(self._layout, self._tokenizer),
+            identity=identity(self._layout, self._tokenizer, trust_remote_code=self._trusted),
             dim=self._layout.dim,
             matryoshka_dims=self._dims,
             similarity=self._settings.similarity,
             prompts=self._settings.prompts,
             default_prompt_name=self._settings.default_prompt_name,
             tokenizer=self._tokenizer,
+            include_prompt=self._layout.pooling.include_prompt,
             tools=(*_TOOLS, *(LITE_TOOLS if installed(*LITE_MODULES) else ())),
         )
 
@@ -163,13 +179,19 @@ class SentenceTransformersSource:
 
     @cached_property
     def _lite(self) -> LiteVariants:
-        return LiteVariants(self._folder, self._dims, self._lengths, self._tokenizer.max_tokens)
+        return LiteVariants(
+            self._folder,
+            self._dims,
+            self._lengths,
+            self._tokenizer.max_tokens,
+            trust_remote_code=self._trusted,
+        )
 
     @cached_property
     def _oracle(self) -> Oracle:
         from edge_mrl_export.sources.oracle import Oracle
 
-        return Oracle(self._folder, self._layout)
+        return Oracle(self._folder, self._layout, trust_remote_code=self._trusted)
 
     @cached_property
     def _encoder(self) -> onnx.ModelProto:
@@ -178,7 +200,10 @@ class SentenceTransformersSource:
         from edge_mrl_export.graphs.encoder import build_encoder
 
         check_size(self._weights)
-        return build_encoder(export_backbone(self._layout.transformer.folder), self._layout)
+        backbone = export_backbone(
+            self._layout.transformer.folder, opset=self._opset, trust_remote_code=self._trusted
+        )
+        return build_encoder(backbone, self._layout)
 
     def _convert(self, precision: Precision) -> onnx.ModelProto:
         from edge_mrl_export.precision.fast import int8_fast

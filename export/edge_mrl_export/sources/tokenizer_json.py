@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_mrl.errors import ExportError
 from edge_mrl.schema import Table
@@ -12,7 +13,10 @@ from edge_mrl_export.sources.model_files import read_object, read_optional_objec
 from edge_mrl_export.sources.modules_json import TransformerModule
 from edge_mrl_export.tokenizer_file import stored_form
 
-_ENDLESS = 10**6
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+MOST_TOKENS = 10**6
 """transformers writes 10^30 for a tokenizer without a limit; no model reads a million tokens."""
 
 _OFFSET_POSITIONS = frozenset(
@@ -33,7 +37,8 @@ def read_tokenizer(module: TransformerModule) -> TokenizerSource:
     """The tokenizer beside the backbone, and the settings around it.
 
     Raises:
-        ExportError: there is no tokenizer.json, it cannot be read, or there is no padding token.
+        ExportError: there is no tokenizer.json, it cannot be read, there is no padding token, or
+            texts are cut at their beginning.
     """
     folder = module.folder
     path = folder / "tokenizer.json"
@@ -42,6 +47,12 @@ def read_tokenizer(module: TransformerModule) -> TokenizerSource:
             f"{path} is missing: load the tokenizer with transformers.AutoTokenizer and save it "
             "into the folder, which writes the file"
         )
+    settings = folder / "tokenizer_config.json"
+    if read_optional_object(settings).get("truncation_side") not in (None, "right"):
+        raise ExportError(
+            f"{settings}: texts are cut at their beginning (truncation_side), which cannot be "
+            "exported"
+        )
     document = read_object(path) | {"truncation": None, "padding": None}
     if module.do_lower_case:
         document["normalizer"] = _lowercased(document.get("normalizer"))
@@ -49,6 +60,28 @@ def read_tokenizer(module: TransformerModule) -> TokenizerSource:
     return TokenizerSource(
         json=stored, add_special_tokens=True, max_tokens=max_tokens(module), pad_id=pad_id
     )
+
+
+def read_static_tokenizer(folder: Path, max_tokens: int | None = None) -> TokenizerSource:
+    """The tokenizer of a static model, which adds no special tokens and pads nothing.
+
+    Args:
+        folder: holds tokenizer.json.
+        max_tokens: where texts are cut, or None for what tokenizer.json says itself.
+
+    Raises:
+        ExportError: tokenizer.json is missing, cannot be read, or cuts texts at their beginning.
+    """
+    path = folder / "tokenizer.json"
+    document = read_object(path)
+    truncation = document.get("truncation")
+    if max_tokens is None and truncation is not None:
+        table = Table(truncation, f"{path}: truncation", ExportError)
+        if table.optional_text("direction") not in (None, "Right"):
+            table.fail("texts are cut at their beginning, which cannot be exported")
+        max_tokens = table.integer("max_length", 1, MOST_TOKENS)
+    stored = stored_form(_load(path, document | {"truncation": None, "padding": None}))
+    return TokenizerSource(stored, add_special_tokens=False, max_tokens=max_tokens, pad_id=0)
 
 
 def max_tokens(module: TransformerModule) -> int | None:
@@ -65,7 +98,7 @@ def max_tokens(module: TransformerModule) -> int | None:
     )
     if module.max_seq_length is not None:
         limits.append(module.max_seq_length)
-    elif isinstance(tokenizer_limit, int) and 0 < tokenizer_limit <= _ENDLESS:
+    elif isinstance(tokenizer_limit, int) and 0 < tokenizer_limit <= MOST_TOKENS:
         limits.append(tokenizer_limit)
     # XLNet writes -1 for no limit.
     positions = config.optional_integer("max_position_embeddings", -1, 10**9)
@@ -75,7 +108,7 @@ def max_tokens(module: TransformerModule) -> int | None:
             unused = (config.optional_integer("pad_token_id", 0, 2**31 - 1) or 0) + 1
         if positions <= unused:
             config.fail(f"max_position_embeddings {positions} leaves no position for a token")
-        if positions - unused <= _ENDLESS:
+        if positions - unused <= MOST_TOKENS:
             limits.append(positions - unused)
     return min(limits, default=None)
 
@@ -104,14 +137,18 @@ def _pad_token(folder: Path) -> str:
     )
 
 
-def _canonical(path: Path, document: dict[str, object], pad_token: str) -> tuple[bytes, int]:
-    """The file as the bundle stores it, and the padding token's id."""
+def _load(path: Path, document: dict[str, object]) -> Tokenizer:
     from tokenizers import Tokenizer
 
     try:
-        tokenizer = Tokenizer.from_str(json.dumps(document))
+        return Tokenizer.from_str(json.dumps(document))
     except Exception as error:  # tokenizers raises nothing narrower
         raise ExportError(f"{path} cannot be read ({error}): save the tokenizer again") from error
+
+
+def _canonical(path: Path, document: dict[str, object], pad_token: str) -> tuple[bytes, int]:
+    """The file as the bundle stores it, and the padding token's id."""
+    tokenizer = _load(path, document)
     pad_id = tokenizer.token_to_id(pad_token)
     if pad_id is None:
         raise ExportError(

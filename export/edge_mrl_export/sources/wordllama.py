@@ -24,6 +24,7 @@ from edge_mrl.errors import ExportError
 from edge_mrl.slices import FloatArray, check_trained, normalize
 from edge_mrl_export.extras import installed, require
 from edge_mrl_export.model import BuiltVariant, ModelDescription, TokenizerSource, VariantRequest
+from edge_mrl_export.sources.static_model import mean_of_rows
 from edge_mrl_export.static_table import build_static_variants
 from edge_mrl_export.tokenizer_file import stored_form
 
@@ -128,12 +129,7 @@ class WordLlamaSource:
         if library is not None:
             vectors = library(self.table, tokenizer).embed(list(texts))
             return normalize(np.nan_to_num(vectors))
-        rows = np.zeros((len(texts), self.table.shape[1]))
-        for position, text in enumerate(texts):
-            ids = tokenizer.encode(text, add_special_tokens=False).ids
-            if ids:
-                rows[position] = self.table[ids].astype(np.float64).mean(axis=0)
-        return normalize(rows.astype(np.float32))
+        return mean_of_rows(self.table, tokenizer, texts)
 
     def build(self, request: VariantRequest, folder: Path) -> tuple[BuiltVariant, ...]:
         """See `Source.build`."""

@@ -1,0 +1,136 @@
+"""What a small device does, as a process of its own; `benchmarks.fits` limits its memory.
+
+python -m benchmarks.fits_work fill|use BUNDLE INDEX --budget MIB --documents N
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+START = time.monotonic()
+WORDS = 40
+"""Words of a document, a paragraph."""
+
+QUERIES = ("compress a file", "a heron waits in the reeds", "why does the kettle whistle so")
+
+
+def device(budget_mib: float):
+    """The smallest board, with another memory budget and the engines of this machine."""
+    from edge_mrl.backends import installed_engines
+    from edge_mrl.planning import load_profile
+
+    board = load_profile("raspberry-pi-zero-2w").at_any_quality()
+    budgets = replace(board.budgets, memory_bytes=int(budget_mib * 2**20))
+    # Latency is not what is tried here, and the time would be this machine's.
+    budgets = replace(budgets, query_latency=600.0, embedding_latency=600.0)
+    facts = replace(board.facts, engines=installed_engines())
+    return replace(board, facts=facts, budgets=budgets)
+
+
+def texts(count: int, seed: int) -> list[str]:
+    """Paragraphs of made-up words. Each is about one of 5000 things, as real ones are: where all
+    are equally unlike, no short list holds the nearest."""
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    subjects = generator.integers(0, 5000, count)
+    common = generator.zipf(1.3, (count, WORDS)) % 30_000
+    own = 30_000 + subjects[:, None] * 20 + generator.integers(0, 20, (count, WORDS))
+    drawn = np.where(generator.random((count, WORDS)) < 0.5, own, common)
+    return [" ".join(f"{number:x}" for number in row) for row in drawn.tolist()]
+
+
+def batches(documents: int, size: int = 1000) -> Iterator[tuple[int, int]]:
+    """Start and length of each batch."""
+    for start in range(0, documents, size):
+        yield start, min(size, documents - start)
+
+
+def fill(given: argparse.Namespace) -> dict[str, object]:
+    """An index of so many documents in the layout that the plan chooses. Its vectors are drawn,
+    around centres and with energy that falls along the coordinates, as embedding takes long."""
+    import numpy as np
+
+    from edge_mrl import Encoder, Index
+
+    encoder = Encoder.load(
+        given.bundle, profile=device(given.budget), documents=given.documents, self_test=False
+    )
+    generator = np.random.default_rng(0)
+    spectrum = (1 + np.arange(encoder.dim, dtype=np.float32)) ** -0.3
+    centres = generator.standard_normal((5000, encoder.dim), dtype=np.float32)
+    with Index.open(given.index, encoder) as index:
+        with index.bulk_load():
+            for start, size in batches(given.documents - index.count()):
+                vectors = centres[generator.integers(0, len(centres), size)]
+                vectors = vectors + 0.8 * generator.standard_normal(vectors.shape, dtype=np.float32)
+                index.add(texts(size, start), vectors=vectors * spectrum)
+        index.optimize()
+        return {"documents": index.count(), "layout": str(index.layout)}
+
+
+def use(given: argparse.Namespace) -> dict[str, object]:
+    """Open, search, add, search again."""
+    from edge_mrl import Encoder, Index
+
+    encoder = Encoder.load(given.bundle, profile=device(given.budget), documents=given.documents)
+    with Index.open(given.index, encoder) as index:
+        plan = index.plan
+        hits = len(index.search(QUERIES[0]))
+        first = time.monotonic() - START
+        for query in QUERIES[1:]:
+            hits += len(index.search(query))
+        if given.added:
+            index.add_stream(records(given.added), batch_size=500)
+            hits += len(index.search(QUERIES[0]))
+        count, shortlist = index.count(), index.stats().shortlists[-1]
+    return {
+        "hits": hits,
+        "first_hit_seconds": first,
+        "documents": count,
+        "variant": encoder.variant.name,
+        "layout": str(index.layout),
+        "shortlist": shortlist,
+        "scan_home": plan.scan_home,
+        "predicted_bytes": plan.memory_bytes,
+        "peak_resident_bytes": peak_resident(),
+    }
+
+
+def records(count: int):
+    """New documents one after another."""
+    from edge_mrl.index import Record
+
+    for start, size in batches(count):
+        yield from (Record(text) for text in texts(size, 10**6 + start))
+
+
+def peak_resident() -> int:
+    """The most that was resident of this process (VmHWM)."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise OSError("this system does not say what was resident")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("work", choices=("fill", "use"))
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("index", type=Path)
+    parser.add_argument("--budget", type=float, required=True, metavar="MIB")
+    parser.add_argument("--documents", type=int, required=True)
+    parser.add_argument("--added", type=int, default=0)
+    given = parser.parse_args()
+    print(json.dumps(fill(given) if given.work == "fill" else use(given)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""What smaller variants keep of fp32's retrieval: nDCG@10 at every trained size, query by query.
+
+    python -m benchmarks.kept BUNDLE FOLDER... [--reference NAME] [--variant NAME ...]
+
+Each FOLDER is a labelled set in BEIR's layout. The reference is the bundle's first fp32 variant,
+unless another is named. Differences to it are paired: the interval is over queries, of the
+difference of each one, and so is much narrower than those of the two figures. Sets of more than
+--documents (default 3000) keep all judged ones and an even selection of the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.machine import describe
+from edge_mrl import Bundle, Encoder
+from edge_mrl.backends import available
+from edge_mrl.bundle import Variant
+from edge_mrl.cli.output import Progress, format_table
+from edge_mrl.slices import FloatArray, prefix
+from edge_mrl_export.evaluation.data import RetrievalData, read_data
+from edge_mrl_export.evaluation.measures import each_query, mean, rank_documents
+from edge_mrl_export.evaluation.run import embed
+from edge_mrl_export.sample import evenly
+
+DOCUMENTS = 3000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("data", type=Path, nargs="+")
+    parser.add_argument("--reference", metavar="NAME")
+    parser.add_argument("--variant", nargs="+", help="default: every variant that can run here")
+    parser.add_argument("--documents", type=int, default=DOCUMENTS)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    manifest = Bundle.open(arguments.bundle).manifest
+    whole = [one.name for one in manifest.variants if one.precision == "fp32"]
+    if arguments.reference is None and not whole:
+        parser.error("the bundle has no fp32 variant: name another with --reference")
+    reference = manifest.variant(arguments.reference or whole[0])
+    names = arguments.variant or [one.name for one in manifest.variants if available(one)]
+    variants = [manifest.variant(name) for name in names if name != reference.name]
+    rows = []
+    for folder in arguments.data:
+        data = read_data(folder)
+        if not isinstance(data, RetrievalData):
+            parser.error(f"{folder} holds pairs, not documents and queries")
+        part = smaller(data, arguments.documents)
+        rows += measure(arguments.bundle, part, [reference, *variants])
+    result = {"machine": describe(), "documents": arguments.documents, "rows": rows}
+    if arguments.json:
+        print(json.dumps(result, indent=2))
+        return
+    print(", ".join(f"{key} {value}" for key, value in describe().items()))
+    cells = [
+        [
+            str(row["data"]),
+            str(row["variant"]),
+            str(row["dim"]),
+            f"{row['ndcg@10']:.1f}",
+            in_words(row["difference"]),
+        ]
+        for row in rows
+    ]
+    header = ["data", "variant", "size", "nDCG@10", f"against {reference.name}, 95 %"]
+    print(format_table(header, cells, left=(0, 1)))
+
+
+def in_words(difference: tuple[float, float, float] | None) -> str:
+    return "" if difference is None else "{:+.2f} ({:+.2f} to {:+.2f})".format(*difference)
+
+
+def measure(bundle: Path, data: RetrievalData, variants: list[Variant]) -> list[dict[str, object]]:
+    """A row for each variant and size; the first variant is the reference."""
+    reference: dict[int, FloatArray] = {}
+    rows: list[dict[str, object]] = []
+    for variant in variants:
+        encoder = Encoder.load(bundle, variant=variant.name, threads=os.cpu_count())
+        bar = Progress(f"{data.name}, {variant.name}", None, "texts")
+        queries, documents = embed(encoder, data, lambda _, done, total, bar=bar: bar.update(done))
+        bar.finish()
+        for dim in variant.dims:
+            ranked = rank_documents(prefix(queries, dim), prefix(documents, dim))
+            found = 100 * each_query(ranked, data.judgements)["ndcg@10"]
+            against = reference.setdefault(dim, found)
+            difference = mean(found - against)
+            rows.append(
+                {
+                    "data": data.name,
+                    "documents": len(data.documents),
+                    "queries": len(data.queries),
+                    "variant": variant.name,
+                    "dim": dim,
+                    "ndcg@10": float(found.mean()),
+                    "difference": None
+                    if against is found
+                    else (difference.value, difference.low, difference.high),
+                }
+            )
+    return rows
+
+
+def smaller(data: RetrievalData, documents: int) -> RetrievalData:
+    """All judged documents, and of the others as many as there is room for."""
+    judged = sorted({place for grades in data.judgements for place in grades})
+    others = sorted(set(range(len(data.documents))) - set(judged))
+    kept = sorted([*judged, *evenly(others, max(0, documents - len(judged)))])
+    place = {old: new for new, old in enumerate(kept)}
+    return replace(
+        data,
+        documents=tuple(data.documents[old] for old in kept),
+        judgements=tuple(
+            {place[old]: grade for old, grade in grades.items()} for grades in data.judgements
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Plans for an encoder: what a profile makes of a bundle. Loaded only where a profile is given."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from edge_mrl.backends import first_runnable, installed_engines
+from edge_mrl.bundle.reader import Bundle
+from edge_mrl.planning import (
+    AUTO,
+    BundleFacts,
+    DeviceProfile,
+    IndexFacts,
+    Plan,
+    PlanFollower,
+    load_profile,
+    plan,
+)
+
+Profile = str | os.PathLike[str] | DeviceProfile
+"""A device as `Encoder.load` and `Index.open` take it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The plan that an encoder runs, and for whom it was made."""
+
+    plan: Plan
+    profile: DeviceProfile
+    documents: int
+
+
+def plan_encoder(
+    bundle: Bundle,
+    profile: Profile,
+    documents: int,
+    variant: str | None,
+    dim: int | None,
+    index: IndexFacts | None,
+) -> Planned:
+    """Plan for what the caller of `Encoder.load` has left open.
+
+    Raises:
+        ProfileError: the profile is unknown or wrong.
+        PlanError: nothing fits.
+    """
+    facts, device = BundleFacts.from_manifest(bundle.manifest), _device(profile, bundle)
+    variants = facts.variants
+    if variant is not None:
+        chosen = bundle.manifest.variant(variant).name
+        variants = tuple(one for one in variants if one.name == chosen)
+    if dim is not None:
+        # Whoever asks for a size has accepted what it keeps.
+        device = device.at_any_quality()
+        cut = (replace(one, dims=tuple(d for d in one.dims if d <= dim)) for one in variants)
+        variants = tuple(one for one in cut if dim in one.dims)
+    made = plan(replace(facts, variants=variants), device, documents, index=index)
+    return Planned(made, device, documents)
+
+
+def follower(
+    bundle: Bundle, variant: str, dim: int, profile: Profile | None, planned: Planned | None
+) -> PlanFollower:
+    """Plans for one index; see `Encoder.follower`. One of the last two is given.
+
+    Raises:
+        ProfileError: the profile is unknown or wrong.
+    """
+    if planned is not None and profile is None:
+        profile = planned.profile
+    documents = 0 if planned is None else planned.documents
+    device = _device(AUTO if profile is None else profile, bundle)
+    facts = BundleFacts.from_manifest(bundle.manifest)
+    return PlanFollower(facts, device, variant, dim, documents)
+
+
+def _device(profile: Profile, bundle: Bundle) -> DeviceProfile:
+    if isinstance(profile, DeviceProfile):
+        return profile
+    if os.fspath(profile) == AUTO:
+        # Where nothing can run here, the command that brings an engine helps more than a plan's
+        # refusal.
+        first_runnable(bundle.manifest.variants)
+    return load_profile(profile, engines=installed_engines())

@@ -1,0 +1,132 @@
+"""What each node of a query asks, made ready: texts embedded once, ids looked up, kinds checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_mrl.errors import InputError
+from edge_mrl.index import batch, sparse
+from edge_mrl.index.ingest import query_vector
+from edge_mrl.index.meta import IndexMeta
+from edge_mrl.index.store import Store
+from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.retrieval.request import (
+    DENSE,
+    LEXICAL,
+    SPARSE,
+    Lexical,
+    QueryValue,
+    SimilarTo,
+    SparseVector,
+    Using,
+)
+from edge_mrl.slices import FloatArray, Slice, check_trained
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """A document that stands in for a query.
+
+    Attributes:
+        row: its row.
+        vector: (stored dim,) float32.
+        text: its text.
+        sparse: its sparse vector, if it has one.
+    """
+
+    row: int
+    vector: FloatArray
+    text: str
+    sparse: SparseVector | None
+
+
+class Asker:
+    """Turns the values that nodes ask into what a stage compares with."""
+
+    def __init__(self, store: Store, meta: IndexMeta, encoder: TextEncoder | None) -> None:
+        self._store = store
+        self._meta = meta
+        self._encoder = encoder
+        self._embedded: dict[str, FloatArray] = {}
+        self._likenesses: dict[int | str, Likeness] = {}
+
+    def using(self, given: Using | None, query: QueryValue | None) -> Using:
+        """What a node scores with.
+
+        Raises:
+            UntrainedDimError: a slice cuts where the model was not trained.
+        """
+        if isinstance(given, Slice):
+            check_trained(given.dim, self._meta.matryoshka_dims)
+        if given is not None:
+            return given
+        if isinstance(query, Lexical):
+            return LEXICAL
+        return SPARSE if isinstance(query, SparseVector) else DENSE
+
+    def dense(self, query: QueryValue | None) -> FloatArray:
+        """The vector that is asked.
+
+        Raises:
+            InputError: it is none.
+        """
+        if isinstance(query, SimilarTo):
+            return self.likeness(query).vector
+        if isinstance(query, Lexical):
+            query = None if query.syntax else query.text
+        if query is None or isinstance(query, SparseVector):
+            raise InputError("a dense stage needs a text or a vector to ask: give it a query")
+        if not isinstance(query, str):
+            return query_vector(query, self._encoder, self._meta)
+        if query not in self._embedded:
+            self._embedded[query] = query_vector(query, self._encoder, self._meta)
+        return self._embedded[query]
+
+    def lexical(self, query: QueryValue | None) -> Lexical:
+        """The words that are asked.
+
+        Raises:
+            InputError: there are none.
+        """
+        if isinstance(query, SimilarTo):
+            return Lexical(self.likeness(query).text)
+        if isinstance(query, str):
+            query = Lexical(query)
+        if not isinstance(query, Lexical):
+            raise InputError("a lexical stage needs a text to ask: give it query='...'")
+        batch.check_text(query.text, "the query")
+        return query
+
+    def sparse(self, query: QueryValue | None) -> SparseVector:
+        """The sparse vector that is asked.
+
+        Raises:
+            InputError: there is none.
+        """
+        if isinstance(query, SimilarTo):
+            found = self.likeness(query).sparse
+            if found is None:
+                raise InputError(f"the document {query.id!r} has no sparse vector")
+            return found
+        if not isinstance(query, SparseVector):
+            raise InputError("a sparse stage needs a SparseVector to ask: give it one as query")
+        return query
+
+    def likeness(self, query: SimilarTo) -> Likeness:
+        """A document that stands in for a query.
+
+        Raises:
+            InputError: there is no such document.
+            IndexFileError: its vector is damaged.
+        """
+        id_ = batch.check_id(query.id)
+        if id_ not in self._likenesses:
+            with self._store.read():
+                found = self._store.row_of(id_)
+                if found is None:
+                    raise InputError(f"the index has no document {id_!r}: give the id of one")
+                text = self._store.documents_by_row([found])[found].text
+                vector = self._store.vectors([found], self._meta.layout.stored).units[0]
+                kept = sparse.vector_of(self._store, found)
+            self._likenesses[id_] = Likeness(found, vector, text, kept)
+        return self._likenesses[id_]

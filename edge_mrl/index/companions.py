@@ -1,0 +1,41 @@
+"""Tables that follow the documents, each only where it was asked for: written and cut in the same
+transaction as the documents themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from edge_mrl.index import lexical, payload_index, sparse
+from edge_mrl.index.facts import Facts
+
+_COMPANIONS = (payload_index, lexical, sparse)
+"""Each has `add` and `remove`."""
+
+
+def add(facts: Facts, rows: Sequence[int]) -> None:
+    """Documents were written as these rows. Call inside `Facts.write()`."""
+    for companion in _COMPANIONS:
+        companion.add(facts, rows)
+
+
+def remove(facts: Facts, rows: Sequence[int]) -> None:
+    """Documents of these rows are about to be deleted. Call inside `Facts.write()`."""
+    for companion in _COMPANIONS:
+        companion.remove(facts, rows)
+
+
+def prepare_like(new: Facts, old: Facts) -> None:
+    """Make what another index keeps beside its documents, before they are copied from it. Call
+    inside `new.write()` and `old.read()`."""
+    for key in payload_index.keys(old):
+        payload_index.create(new, key)
+    tokenizer = lexical.tokenizer(old)
+    if tokenizer is not None:
+        lexical.create(new, tokenizer)
+
+
+def copy(new: Facts, old: Facts, rows: Mapping[int, int]) -> None:
+    """Copy what no document says itself, its sparse vector, from old rows to new ones. Call inside
+    `new.write()` and `old.read()`."""
+    found = {row: sparse.vector_of(old, source) for source, row in rows.items()}
+    sparse.write(new, {row: vector for row, vector in found.items() if vector is not None})

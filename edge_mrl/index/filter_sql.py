@@ -1,0 +1,286 @@
+"""A filter as one SQL expression over the table `documents`. Pure text; values and JSON paths are
+parameters, never part of the text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from edge_mrl.index import payload
+from edge_mrl.retrieval.filters import (
+    Condition,
+    FieldCondition,
+    Filter,
+    HasId,
+    IsEmpty,
+    IsNull,
+    MatchAny,
+    MatchExcept,
+    MatchValue,
+    Nested,
+    Range,
+)
+from edge_mrl.retrieval.keys import Step, parse_key
+
+_COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A piece of SQL and the values of its question marks, in order."""
+
+    text: str
+    values: tuple[str | int | float, ...] = ()
+
+    def __add__(self, other: Sql) -> Sql:
+        return Sql(self.text + other.text, self.values + other.values)
+
+
+def joined(parts: Sequence[Sql], word: str, empty: str) -> Sql:
+    """Pieces in brackets with a word between; `empty` where there are none."""
+    if not parts:
+        return Sql(empty)
+    texts = f" {word} ".join(f"({part.text})" for part in parts)
+    return Sql(texts, tuple(value for part in parts for value in part.values))
+
+
+def where(filter_: Filter) -> Sql:
+    """An expression that is true, never null, for the documents that the filter keeps."""
+    return _Builder().filter(filter_, Sql("documents.metadata"))
+
+
+def can_use_index(condition: Condition) -> bool:
+    """Whether an index of its key finds what this condition keeps."""
+    return isinstance(condition, FieldCondition) and not isinstance(condition.match, MatchExcept)
+
+
+def indexed_rows(condition: FieldCondition, number: int) -> Sql:
+    """A statement for the rows of a condition, read from the index of its key; some may come
+    twice.
+
+    Args:
+        condition: for which `can_use_index` is true.
+        number: of the key.
+    """
+    entries = Sql("SELECT row FROM payload_values WHERE key = ? AND ", (number,))
+    branches = [entries + test for test in _alternatives(condition, _INDEXED)]
+    if not branches:
+        return Sql("SELECT row FROM payload_values WHERE 0")
+    texts = " UNION ALL ".join(branch.text for branch in branches)
+    return Sql(texts, tuple(item for branch in branches for item in branch.values))
+
+
+def _path(steps: Sequence[Step]) -> str:
+    return "$" + "".join(f'."{step.name}"' for step in steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """How one value is compared.
+
+    Attributes:
+        text: true where it is a text.
+        number: true where it is a number.
+        flag: true where it is the truth value that the question mark stands for.
+        scalar: true where it is a text, number or truth value.
+        value: itself.
+    """
+
+    text: Sql
+    number: Sql
+    flag: Sql
+    scalar: Sql
+    value: Sql
+
+    @classmethod
+    def in_json(cls, kind: Sql, value: Sql) -> _Value:
+        """A value given by its JSON type and itself."""
+        return cls(
+            kind + Sql(" = 'text'"),
+            kind + Sql(" IN ('integer', 'real')"),
+            kind + Sql(" = CASE WHEN ? THEN 'true' ELSE 'false' END"),
+            kind + Sql(" IN ('text', 'integer', 'real', 'true', 'false')"),
+            value,
+        )
+
+
+_INDEXED = _Value(
+    Sql(f"kind = {payload.TEXT}"),
+    Sql(f"kind = {payload.NUMBER}"),
+    Sql(f"kind = {payload.FLAG} AND value = ?"),
+    Sql("1"),
+    Sql("value"),
+)
+"""A value in the table `payload_values`."""
+
+
+def _test(condition: FieldCondition, value: _Value) -> Sql:
+    """Whether one value meets the condition."""
+    return joined(_alternatives(condition, value), "OR", "0")
+
+
+def _alternatives(condition: FieldCondition, value: _Value) -> list[Sql]:
+    """Tests of which one must hold; each compares values of one type, for an index's sake."""
+    if condition.range is not None:
+        return [_in_range(condition.range, value)]
+    match condition.match:
+        case MatchValue(wanted) if isinstance(wanted, bool):
+            return [value.flag + Sql("", (int(wanted),))]
+        case MatchValue(wanted):
+            return _one_of((wanted,), value)
+        case MatchAny(any_):
+            return _one_of(any_, value)
+        case MatchExcept(excepted):
+            inside = joined(_one_of(excepted, value), "OR", "0")
+            return [joined([value.scalar, Sql("NOT (") + inside + Sql(")")], "AND", "1")]
+    raise AssertionError(condition)
+
+
+def _one_of(wanted: Sequence[str | int], value: _Value) -> list[Sql]:
+    texts = [item for item in wanted if isinstance(item, str)]
+    numbers = [item for item in wanted if not isinstance(item, str)]
+    found = []
+    if texts:
+        found.append(value.text + Sql(" AND ") + value.value + _equal_or_in(texts))
+    if numbers:
+        found.append(value.number + Sql(" AND ") + value.value + _equal_or_in(numbers))
+    return found
+
+
+def _equal_or_in(wanted: Sequence[str | int]) -> Sql:
+    if len(wanted) == 1:
+        return Sql(" = ?", (wanted[0],))
+    return Sql(" IN (SELECT value FROM json_each(?))", (json.dumps(list(wanted)),))
+
+
+def _in_range(range_: Range, value: _Value) -> Sql:
+    bounds = {name: getattr(range_, name) for name in _COMPARISONS}
+    given = {name: bound for name, bound in bounds.items() if bound is not None}
+    are_texts = isinstance(next(iter(given.values())), str)
+    parts = [value.text if are_texts else value.number]
+    parts += [
+        value.value + Sql(f" {_COMPARISONS[name]} ?", (bound,)) for name, bound in given.items()
+    ]
+    return joined(parts, "AND", "1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a key leads: tables to walk, what must hold of them, and the value found there.
+
+    Attributes:
+        tables: `json_each` calls that are joined.
+        conditions: on those tables.
+        kind: the value's JSON type; null where there is none.
+        value: the value; JSON text for lists and objects.
+    """
+
+    tables: tuple[Sql, ...]
+    conditions: tuple[Sql, ...]
+    kind: Sql
+    value: Sql
+
+    def exists(self, test: Sql) -> Sql:
+        """Whether a value here meets a test."""
+        if not self.tables:
+            return Sql("coalesce(") + test + Sql(", 0)")
+        tables = Sql(
+            ", ".join(table.text for table in self.tables),
+            tuple(value for table in self.tables for value in table.values),
+        )
+        conditions = joined([*self.conditions, test], "AND", "1")
+        return Sql("EXISTS (SELECT 1 FROM ") + tables + Sql(" WHERE ") + conditions + Sql(")")
+
+
+class _Builder:
+    """Builds one expression; gives each table in it a name of its own."""
+
+    def __init__(self) -> None:
+        self._names = (f"e{number}" for number in count())
+
+    def filter(self, filter_: Filter, document: Sql) -> Sql:
+        parts = [self.condition(condition, document) for condition in filter_.must]
+        if filter_.should:
+            tests = [self.condition(condition, document) for condition in filter_.should]
+            parts.append(joined(tests, "OR", "0"))
+        if filter_.must_not:
+            tests = [self.condition(condition, document) for condition in filter_.must_not]
+            parts.append(Sql("NOT (") + joined(tests, "OR", "0") + Sql(")"))
+        if filter_.min_should is not None:
+            tests = [self.condition(c, document) for c in filter_.min_should.conditions]
+            least = Sql(" >= ?", (filter_.min_should.min_count,))
+            parts.append(Sql("(") + joined(tests, "+", "0") + Sql(")") + least)
+        return joined(parts, "AND", "1")
+
+    def condition(self, condition: Condition, document: Sql) -> Sql:
+        match condition:
+            case Filter():
+                return self.filter(condition, document)
+            case HasId(ids):
+                return Sql(
+                    "documents.id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
+                )
+            case IsNull(key):
+                place = self._place(parse_key(key, "key"), document)
+                return place.exists(place.kind + Sql(" = 'null'"))
+            case IsEmpty(key):
+                place = self._place(parse_key(key, "key"), document)
+                filled = place.kind + Sql(" != 'null' AND ") + self._not_an_empty_list(place)
+                return Sql("NOT ") + place.exists(filled)
+            case Nested(key, filter_):
+                return self._nested(parse_key(key, "key"), filter_, document)
+            case FieldCondition():
+                return self._field(condition, document)
+
+    def _not_an_empty_list(self, place: _Place) -> Sql:
+        length = Sql("json_array_length(CASE ") + place.kind + Sql(" WHEN 'array' THEN ")
+        return Sql("NOT coalesce(") + length + place.value + Sql(" END) = 0, 0)")
+
+    def _field(self, condition: FieldCondition, document: Sql) -> Sql:
+        place = self._place(parse_key(condition.key, "key"), document)
+        name = next(self._names)
+        elements = Sql("EXISTS (SELECT 1 FROM json_each(CASE ") + place.kind
+        elements += Sql(" WHEN 'array' THEN ") + place.value + Sql(f" END) {name} WHERE ")
+        element = _Value.in_json(Sql(f"{name}.type"), Sql(f"{name}.value"))
+        elements += _test(condition, element) + Sql(")")
+        itself = _test(condition, _Value.in_json(place.kind, place.value))
+        return place.exists(joined([itself, elements], "OR", "0"))
+
+    def _nested(self, steps: tuple[Step, ...], filter_: Filter, document: Sql) -> Sql:
+        if steps[-1].name is not None:
+            steps = (*steps, Step(None))
+        place = self._place(steps, document)
+        is_object = place.kind + Sql(" = 'object'")
+        element = Sql("CASE ") + place.kind + Sql(" WHEN 'object' THEN ") + place.value
+        inner = self.filter(filter_, element + Sql(" END"))
+        return place.exists(joined([is_object, inner], "AND", "1"))
+
+    def _place(self, steps: tuple[Step, ...], document: Sql) -> _Place:
+        tables: list[Sql] = []
+        conditions: list[Sql] = []
+        # The JSON text at hand, and a path in it that was not walked yet.
+        json_text, waiting = document, list[Step]()
+        kind, value = Sql(""), Sql("")
+        for step in steps:
+            if step.plain:
+                waiting.append(step)
+                continue
+            # Names of other characters are found by walking: older SQLite versions compare a path
+            # with the escaped form of a key.
+            name = next(self._names)
+            path = (_path(waiting),)
+            is_ = "array" if step.name is None else "object"
+            opened = Sql("CASE json_type(") + json_text + Sql(f", ?) WHEN '{is_}' THEN ", path)
+            tables.append(Sql("json_each(") + opened + json_text + Sql(f" END, ?) {name}", path))
+            if step.name is not None:
+                conditions.append(Sql(f"{name}.key = ?", (step.name,)))
+            kind, value = Sql(f"{name}.type"), Sql(f"{name}.value")
+            json_text = Sql(f"CASE WHEN {name}.type IN ('object', 'array') THEN {name}.value END")
+            waiting = []
+        if waiting:
+            path = (_path(waiting),)
+            kind = Sql("json_type(") + json_text + Sql(", ?)", path)
+            value = Sql("json_extract(") + json_text + Sql(", ?)", path)
+        return _Place(tuple(tables), tuple(conditions), kind, value)

@@ -1,0 +1,149 @@
+"""What an encoder takes in memory and in time. Pure arithmetic; every constant says how it was
+measured, or that it is an estimate.
+
+The reference machine, to which `DeviceFacts.core_speed` is relative, is one core of an x86-64
+server with AVX-512 (AMD EPYC, Zen 4, 2.6 GHz, 2026).
+"""
+
+from __future__ import annotations
+
+from edge_mrl.bundle.manifest import Precision, VariantFormat
+from edge_mrl.planning.encoder_times import EncoderTimes
+from edge_mrl.planning.facts import BundleFacts, VariantFacts
+from edge_mrl.planning.profile import DeviceProfile
+
+MIB = 2**20
+
+QUERY_TOKENS = 32
+"""The length of a query for which the embedding latency is planned: a long question."""
+
+PROCESS_BASE_BYTES = 31 * MIB
+"""Python 3.11 with `Encoder` and `Index` imported, and with them numpy, tokenizers, sqlite3 and,
+for checking a bundle, OpenSSL: 33.7 MB resident on x86-64 and what the first calls add."""
+
+TOKENIZER_MEMORY_FACTOR = 9.0
+"""Resident bytes per byte of tokenizer.json: 16.4 MiB for wordllama's 1.8 MB, 4.2 MiB for MiniLM's
+0.47 MB."""
+
+ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 53 * MIB, "tflite": 16 * MIB}
+"""Resident bytes of an engine and its buffers, without weights.
+
+From MiniLM's resident memory in MB (onnxruntime 1.31, one thread, arena off): int8 113, of which 23
+are weights and 35 process and tokenizer. tflite (ai-edge-litert 2.3): 10 MB for the library, the
+rest are buffers.
+"""
+
+WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
+    ("onnx", "fp32"): 1.35,
+    ("onnx", "fp16"): 2.0,
+    ("onnx", "int4"): 1.1,
+    ("onnx", "int8-portable"): 2.8,
+    ("tflite", "fp32"): 2.3,
+    ("tflite", "fp16"): 8.3,
+    ("tflite", "int8-fast"): 2.8,
+    ("tflite", "int8-portable"): 18.6,
+}
+"""Resident bytes per byte of model file, where it is not 1.
+
+From the same run: fp32 212 MB in all for a 90.4 MB file, fp16 180 for 45.3 (kept twice: cast up to
+fp32), int4 106 for 14.3. onnx int8-portable: 160 for 24.1, since the weights are unpacked to
+float32 at load. tflite, with signatures for 16, 64 and 256 tokens, each of which keeps a packed
+copy of its own, and unpacks fp16 and int8-portable to float32 for it: fp32 264 for 91.2, fp16 436
+for 46.5, int8-fast 124 for 26.0, int8-portable 534 for 26.1. That is too much for a static table as
+TFLite, which has no products to pack; the same table for numpy is cheaper anyway. Elsewhere the
+file is read or mapped once.
+"""
+
+ENCODE_TIME: dict[tuple[VariantFormat, Precision], float] = {
+    ("tflite", "int8-fast"): 0.35,
+    ("tflite", "int8-portable"): 0.87,
+    ("tflite", "fp16"): 0.89,
+    ("tflite", "fp32"): 0.89,
+    ("onnx", "int8-fast"): 0.45,
+    ("onnx", "int8-portable"): 0.97,
+    ("onnx", "fp16"): 0.96,
+    ("onnx", "int4"): 0.99,
+}
+"""CPU time of one text relative to ONNX fp32: MiniLM through this runtime, 256 tokens, one thread,
+x86-64, the least of six rounds with all variants in turn.
+
+Only the order matters here. On boards without int8 dot products the gain of int8 is smaller.
+"""
+
+TABLE_ENCODE_TIME = 0.001
+"""The same for a static table: 6 to 25 microseconds against milliseconds."""
+
+REFERENCE_SECONDS = 2.4e-12
+"""Seconds that ONNX fp32 takes on the reference machine for a token, per byte that the weights
+have at fp32. Measured: 256 tokens of MiniLM (90.4 MB) take 56 ms. An estimate for other models, as
+half of MiniLM's weights are its token table, which costs no time."""
+
+CALL_SECONDS = 0.3e-3
+"""What every call of an engine takes besides, on the reference machine: tokenising, feeding."""
+
+TABLE_SECONDS = 40e-6
+"""One text through a static table on the reference machine: 25 us and tokenising."""
+
+BYTES_AT_FP32: dict[Precision, float] = {
+    "fp32": 1.0,
+    "fp16": 2.0,
+    "int8-fast": 4.0,
+    "int8-portable": 4.0,
+    "int4": 6.3,
+}
+"""A model file's size at fp32 per byte of it."""
+
+THREADS = 1
+"""onnxruntime's default of several threads took 5.1 ms for a short text, one thread 2.3 (x86-64, 2
+cores)."""
+
+
+def encoder_memory(variant: VariantFacts) -> int:
+    """Resident bytes of a process that has this variant loaded."""
+    factor = WEIGHT_FACTOR.get((variant.format, variant.precision), 1.0)
+    return round(
+        PROCESS_BASE_BYTES
+        + TOKENIZER_MEMORY_FACTOR * variant.tokenizer_bytes
+        + ENGINE_BYTES[variant.format]
+        + factor * variant.model_bytes
+    )
+
+
+def encode_time(variant: VariantFacts) -> float:
+    """Time of one text relative to ONNX fp32 of the same model."""
+    if variant.format == "table":
+        return TABLE_ENCODE_TIME
+    return ENCODE_TIME.get((variant.format, variant.precision), 1.0)
+
+
+def embedding_latency(
+    profile: DeviceProfile, bundle: BundleFacts, variant: VariantFacts, tokens: int = QUERY_TOKENS
+) -> float:
+    """Seconds for one text alone: as the device was calibrated, or else estimated from the size of
+    the model.
+
+    Args:
+        profile: the device.
+        bundle: the model.
+        variant: one of its variants.
+        tokens: length of the text; longer ones are cut to what the variant reads.
+    """
+    tokens = tokens if variant.max_tokens is None else min(tokens, variant.max_tokens)
+    known = measured_times(profile, bundle, variant)
+    if known is not None:
+        return known.at(tokens, padded=variant.format == "tflite")
+    if variant.format == "table":
+        return TABLE_SECONDS / profile.facts.core_speed
+    weights = variant.model_bytes * BYTES_AT_FP32[variant.precision]
+    seconds = CALL_SECONDS + REFERENCE_SECONDS * weights * tokens * encode_time(variant)
+    return seconds / profile.facts.core_speed
+
+
+def measured_times(
+    profile: DeviceProfile, bundle: BundleFacts, variant: VariantFacts
+) -> EncoderTimes | None:
+    """What this variant took on the device, None where nobody measured it."""
+    for one in profile.encoders:
+        if (one.identity, one.variant) == (bundle.identity, variant.name):
+            return one
+    return None

@@ -1,0 +1,183 @@
+"""What a search takes in memory and in time, and how many rows it must re-read. Pure arithmetic.
+
+Every constant that describes the search path stands here, with how it was measured; the command
+that measures them again is `python -m benchmarks.plan BUNDLE --fit`. The reference machine is that
+of `encoder_cost`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from edge_mrl.index.layout import IndexLayout
+from edge_mrl.planning.facts import BundleFacts
+from edge_mrl.planning.file_cost import vector_row
+from edge_mrl.planning.profile import DeviceFacts
+from edge_mrl.slices import Slice
+
+MIB = 2**20
+
+Home = Literal["ram", "disk"]
+"""Where scan codes live: in memory, or in the file, from which each search reads them."""
+
+TOP_K = 10
+"""Results that a search is planned for: quality is nDCG@10, so the top 10."""
+
+# --- memory of the index ---
+
+INDEX_WORKING_BYTES = 13 * MIB
+"""SQLite and its page cache, and the scores of one segment. Measured: 17 MiB more than before it
+was opened for an index of 100 000 rows of 256x1, of which 4.0 are the rows; 14 MiB for 20 000 rows
+of 256x2, of which 1.4."""
+
+RERANK_BYTES = 24
+"""Peak bytes per shortlisted coordinate: float32 and its copies. Measured: 75 MiB for 6412 rows of
+384x32 (32 bytes a coordinate), 12 MiB for 2331 rows of 256x8 (21), 4 MB for 1000 of 256x8 (16)."""
+
+STREAMED_ROWS = 65_536
+"""Rows of a segment, the most that a scan from the file holds at once."""
+
+STREAMED_COPIES = 3
+"""Times that a segment's codes are in memory while it is read: SQLite's pages, the blob, and the
+next one before the last is freed."""
+
+# --- time of a query ---
+
+SCAN_NS_PER_BYTE = {1: 0.065, 2: 0.065, 4: 0.065, 8: 0.085}
+SCAN_NS_PER_ROW = 0.3
+"""Nanoseconds of the compiled kernel per byte of codes, by bits, and per row, on the reference
+machine, *with 128-bit vectors*, because that is what the boards' NEON has.
+
+Measured with 100 000 rows, keeping 20: 2.2 ns a row at 256x1, 7.3 at 256x4, 6.0 at 64x8, 22 at
+256x8. The reference machine's own AVX-512 takes half of that (1.1, 4.2, 3.1, 9.2) and waits for
+memory. Without a compiled kernel numpy takes 25 times as long (55 ns a row at 256x1).
+"""
+
+WARM_ROW_SECONDS = 1.0e-6
+WARM_BYTE_SECONDS = 5.5e-9
+"""Reading, checking and rescoring one shortlisted row that is in the page cache, and each byte of
+it, on the reference machine. Measured with shortlists of 95 to 1000 rows of 64x8, 128x8 and 256x8:
+1.3, 1.7 and 2.5 us a row."""
+
+QUERY_SECONDS = 0.4e-3
+"""What every search costs besides, on the reference machine: SQL statements, the texts of the hits.
+Measured: 0.4 ms at 10 000 rows."""
+
+STREAM_NS_PER_BYTE = 1.0
+"""Reading codes from the file's cached pages and checking them, on the reference machine."""
+
+PAGE_CACHE_SHARE = 0.25
+"""The share of the device's memory that, on a device in use, holds pages of the index file.
+Assumption."""
+
+MOST_CACHED = 0.99
+"""Never count on more of the file than this being cached: latency is a 95th percentile.
+Assumption."""
+
+# --- shortlist ---
+
+TABLE_RECALL = 0.99
+"""The recall for which the manifest's `shortlist` holds, by its definition."""
+
+MISS_EXPONENT = 0.7
+"""excess over the top 10 ~ (1 - recall) ** -0.7: fits the lists for 95 % and 99 % of MiniLM at 32
+to 384 dimensions and 1 to 32 bits (the excess ratios are mostly 3.0 to 3.7 for a
+fifth of the miss; 5 ** 0.7 = 3.1)."""
+
+STORED_SAFETY = 3.0
+STORED_EXTRA = 10
+"""How long a list must be for a *smaller* stored slice's own top 10; see `shortlist_rows`."""
+
+
+def scan_seconds_per_row(scan: Slice) -> float:
+    """Seconds that the compiled scan computes for one row, on the reference machine."""
+    return 1e-9 * (SCAN_NS_PER_BYTE[scan.bits] * scan.code_bytes + SCAN_NS_PER_ROW)
+
+
+def warm_row_seconds(stored: Slice) -> float:
+    """Seconds for re-reading a row that is in the page cache, on the reference machine."""
+    return WARM_ROW_SECONDS + WARM_BYTE_SECONDS * stored.nbytes
+
+
+def code_memory(layout: IndexLayout, documents: int) -> int:
+    """Bytes of the scan codes in memory, with what stands beside them."""
+    return documents * layout.resident_row_bytes
+
+
+def index_memory(layout: IndexLayout, documents: int, rows: int, home: Home = "ram") -> int:
+    """Resident bytes of an index at the peak of a search that re-reads `rows` rows."""
+    codes = code_memory(layout, documents)
+    if home == "disk":
+        codes = min(codes, STREAMED_COPIES * code_memory(layout, STREAMED_ROWS))
+    return INDEX_WORKING_BYTES + codes + RERANK_BYTES * rows * layout.stored.dim
+
+
+def cached_share(facts: DeviceFacts, read: float) -> float:
+    """The share of what searches read of a file, in bytes, that they find in the page cache.
+
+    It rests on the device's memory, not on the budget: a larger budget never makes a plan slower.
+    """
+    if read == 0:
+        return MOST_CACHED
+    return min(MOST_CACHED, PAGE_CACHE_SHARE * facts.memory_bytes / read)
+
+
+def query_latency(
+    facts: DeviceFacts, layout: IndexLayout, documents: int, rows: int, home: Home = "ram"
+) -> float:
+    """Seconds of one search: one core scores every code, then `rows` rows are read again."""
+    scan_bytes = layout.scan.code_bytes
+    reading = scan_bytes / facts.memory_read
+    computing = scan_seconds_per_row(layout.scan) / facts.scan_speed
+    scan = documents * max(reading, computing)
+    warm = (QUERY_SECONDS + rows * warm_row_seconds(layout.stored)) / facts.core_speed
+    codes = documents * scan_bytes if home == "disk" else 0
+    missed = 1 - cached_share(facts, documents * vector_row(layout.stored) + codes)
+    per_byte = 1e-9 * STREAM_NS_PER_BYTE / facts.core_speed
+    scan += codes * (per_byte + missed / facts.storage_sequential_read)
+    # The texts of the hits are read as well.
+    return scan + warm + (rows + TOP_K) * missed * facts.storage_random_read
+
+
+def shortlist_rows(
+    facts: BundleFacts, layout: IndexLayout, documents: int, recall: float
+) -> int | None:
+    """How many rows a scan must hand on to hold `recall` of the stored slice's top 10.
+
+    The manifest's shortlist s(slice) covers the *full* vector's top 10 among the documents of the
+    export. Both it and its growth law, s * (n / documents) ** g, are the exporter's. Two steps are
+    ours:
+
+    - another recall than 99 %: the excess over 10 goes with (1 - recall) ** -`MISS_EXPONENT`;
+    - the stored slice is smaller than the full vector: its top 10 are nearer to the scan's than the
+      full vector's are. The list is then min(s(scan), 10 + 10 + 3 * (sqrt(s(scan)) -
+      sqrt(s(stored))) ** 2), and 10 where the two slices are the same. Square roots, because noise
+      adds in quadrature. On wordllama (25 339 Debian package descriptions, 300 queries) this
+      covered 99 % of the top 10 for each pair of 64, 128 and 256 dimensions and 8, 4, 2 and 1 bits,
+      within rounding of the table; without the factor 3 and the 10 it missed at 2 and 4 bits.
+
+    Returns:
+        Rows, at most `documents`; None where the quality table lacks one of the two slices.
+    """
+    scan = facts.quality_of(layout.resident[-1])
+    stored = facts.quality_of(layout.stored)
+    if scan is None or stored is None:
+        return None
+    if documents <= TOP_K:
+        return documents
+    if layout.resident[-1] == layout.stored:
+        return TOP_K
+    growth: float = 1.0
+    if facts.quality.documents:
+        growth = (documents / facts.quality.documents) ** facts.quality.shortlist_growth
+    whole, part = max(TOP_K, scan.shortlist * growth), max(TOP_K, stored.shortlist * growth)
+    noise = max(0.0, math.sqrt(whole) - math.sqrt(part)) ** 2
+    needed = min(whole, TOP_K + STORED_EXTRA + STORED_SAFETY * noise)
+    return min(documents, math.ceil(TOP_K + (needed - TOP_K) * miss_factor(recall) - 1e-9))
+
+
+def miss_factor(recall: float) -> float:
+    """What the excess of a shortlist for `TABLE_RECALL` is multiplied by for another recall."""
+    factor: float = ((1 - TABLE_RECALL) / (1 - recall)) ** MISS_EXPONENT
+    return factor

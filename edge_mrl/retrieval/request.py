@@ -1,0 +1,303 @@
+"""What a query may be made of: its text, its branches and stages, and how they are put together.
+Pure values, checked when they are made.
+
+A query is a tree of `Prefetch`. A leaf searches all documents; a node with prefetches looks only at
+what they found, and either scores it again with what `using` names or fuses their lists. A kind of
+scoring that this tree does not know yet, such as MaxSim over token vectors, is one more name that
+`using` may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.errors import InputError
+from edge_mrl.slices import Slice
+
+DENSE: Final = "dense"
+LEXICAL: Final = "lexical"
+SPARSE: Final = "sparse"
+NAMES = (DENSE, LEXICAL, SPARSE)
+MAX_LIMIT = 1_000_000
+MAX_DEPTH = 16
+MAX_BRANCHES = 64
+_MAX_INDEX = 2**32
+
+
+@dataclass(frozen=True, slots=True)
+class Lexical:
+    """Words to look for; scored by BM25.
+
+    Attributes:
+        text: any text; it is cut into words by the index's tokenizer, and no sign in it has a
+            meaning of its own.
+        match: documents with any of the words, or only those with all.
+        prefix: the last word may be the beginning of one, as while somebody types.
+        syntax: read `text` as an FTS5 expression instead, with its phrases, AND, NEAR and so on.
+
+    Raises:
+        InputError: a field is of the wrong kind.
+    """
+
+    text: str
+    match: Literal["any", "all"] = "any"
+    prefix: bool = False
+    syntax: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise InputError(f"a lexical query must be a text, not {type(self.text).__name__}")
+        if self.match not in ("any", "all"):
+            raise InputError(f"match must be 'any' or 'all', not {self.match!r}")
+        if self.syntax and (self.prefix or self.match == "all"):
+            raise InputError("an FTS5 expression says itself what matches: leave match and prefix")
+
+
+class SparseVector:
+    """A vector given by its coordinates that are not zero, as Qdrant takes it.
+
+    Args:
+        indices: n whole numbers from 0 to 2**32 - 1, each once, in any order.
+        values: n numbers; kept as float32.
+
+    Raises:
+        InputError: the lists differ in length, an index is negative, too large or stands twice, or
+            a value is not finite; says which.
+    """
+
+    __slots__ = ("indices", "values")
+
+    indices: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float32]
+
+    def __init__(self, indices: Sequence[int], values: Sequence[float]) -> None:
+        try:
+            places = np.asarray(indices)
+            numbers = np.asarray(values)
+        except ValueError as error:
+            raise InputError("a sparse vector needs two lists of numbers") from error
+        if places.ndim != 1 or numbers.shape != places.shape:
+            raise InputError(
+                "a sparse vector needs as many indices as values: "
+                f"there are {places.size} and {numbers.size}"
+            )
+        if places.size and (places.dtype.kind not in "iu" or numbers.dtype.kind not in "fiu"):
+            raise InputError(
+                "the indices of a sparse vector must be whole numbers, and its values numbers"
+            )
+        if places.size and not (int(places.min()) >= 0 and int(places.max()) < _MAX_INDEX):
+            wrong = int(places.min()) if int(places.min()) < 0 else int(places.max())
+            raise InputError(f"a sparse vector has the index {wrong}: give 0 to {_MAX_INDEX - 1}")
+        order = np.argsort(places, kind="stable")
+        self.indices = places[order].astype(np.int64)
+        with np.errstate(over="ignore"):
+            self.values = numbers[order].astype(np.float32)
+        twice = np.flatnonzero(self.indices[1:] == self.indices[:-1])
+        if twice.size:
+            raise InputError(
+                f"a sparse vector has the index {self.indices[twice[0]]} twice: add the values up"
+            )
+        if not np.isfinite(self.values).all():
+            raise InputError("a sparse vector has a value that is not finite: leave it out")
+
+    def __len__(self) -> int:
+        return int(self.indices.size)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, SparseVector)
+            and np.array_equal(self.indices, other.indices)
+            and np.array_equal(self.values, other.values)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.indices.tobytes(), self.values.tobytes()))
+
+    def __repr__(self) -> str:
+        return f"SparseVector({self.indices.tolist()}, {self.values.tolist()})"
+
+
+@dataclass(frozen=True, slots=True)
+class Rrf:
+    """Reciprocal rank fusion; see `fusion.reciprocal_rank`.
+
+    Attributes:
+        k: how little the first places stand out; 60 as published, Qdrant's default is 2.
+        weights: one for each list; None for 1 each.
+    """
+
+    k: float = 60
+    weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not _is_number(self.k) or not 0 < self.k < 1e9:
+            raise InputError(f"the k of a fusion must be a number above 0, not {self.k!r}")
+        if self.weights is not None:
+            object.__setattr__(self, "weights", tuple(self.weights))
+            if not all(_is_number(w) and 0 <= w < 1e9 for w in self.weights):
+                raise InputError("the weights of a fusion must be numbers of 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Dbsf:
+    """Distribution-based score fusion; see `fusion.distribution_based`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarTo:
+    """What is like a document of the index, which is left out of the hits itself.
+
+    Attributes:
+        id: the document; its stored vector, its text or its sparse vector is what is asked.
+    """
+
+    id: int | str
+
+
+Fusion = Rrf | Dbsf
+QueryValue = str | npt.ArrayLike | Lexical | SparseVector | SimilarTo
+Using = Slice | Literal["dense", "lexical", "sparse"]
+UsingLike = Using | tuple[int, int] | str
+
+
+def read_using(value: object) -> Using:
+    """What a stage scores with: a slice, or a name.
+
+    Raises:
+        InputError: neither.
+        SliceError: a slice that cannot be.
+    """
+    match value:
+        case Slice() | "dense" | "lexical" | "sparse":
+            return value
+        case (int(dim), int(bits)):
+            return Slice(dim, bits)
+        case str() if "x" in value and value[:1].isdigit():
+            return Slice.parse(value)
+    raise InputError(
+        f"using must be a slice such as (64, 4) or one of {', '.join(NAMES)}, not {value!r}"
+    )
+
+
+def read_fusion(value: object) -> Fusion:
+    """A fusion, or its name.
+
+    Raises:
+        InputError: neither.
+    """
+    match value:
+        case Rrf() | Dbsf():
+            return value
+        case "rrf":
+            return Rrf()
+        case "dbsf":
+            return Dbsf()
+    raise InputError(f"fusion must be 'rrf', 'dbsf', Rrf(...) or Dbsf(), not {value!r}")
+
+
+def check_count(value: object, name: str, least: int) -> int:
+    """A whole number that says how many.
+
+    Raises:
+        InputError: it is not one, or too large or small.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_LIMIT:
+        raise InputError(
+            f"{name} must be a whole number from {least} to {MAX_LIMIT}, not {value!r}"
+        )
+    return value
+
+
+def check_threshold(value: object) -> float | None:
+    """A least score, or None.
+
+    Raises:
+        InputError: it is not a number.
+    """
+    if value is None or _is_number(value):
+        return value  # type: ignore[return-value]
+    raise InputError(f"score_threshold must be a number, not {value!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+
+
+@dataclass(frozen=True, slots=True)
+class Prefetch:
+    """One branch or stage of a query.
+
+    Attributes:
+        slice: score with this slice of the dense vectors, e.g. ``(64, 4)``; short for `using`.
+        limit: how many documents it hands on.
+        prefetch: what it looks at; nothing: all documents.
+        query: what is asked here; None: what the node above asks.
+        using: a slice, ``"dense"`` (the index's own stages), ``"lexical"`` or ``"sparse"``. None:
+            by the kind of `query`.
+        fusion: put the lists of `prefetch` together instead of scoring: ``"rrf"``, ``"dbsf"``, or
+            `Rrf` and `Dbsf`.
+        filter: which documents may be handed on; also holds for everything below it.
+        score_threshold: leave out what scores less.
+
+    Raises:
+        InputError: a field is of the wrong kind, or two contradict each other.
+        SliceError: a slice that cannot be.
+    """
+
+    slice: Slice | tuple[int, int] | str | None = None
+    limit: int = 10
+    prefetch: Prefetch | Sequence[Prefetch] = ()
+    query: QueryValue | None = None
+    using: Using | None = None
+    fusion: Fusion | None = None
+    filter: object = None
+    score_threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.slice is not None and self.using is not None:
+            raise InputError("a prefetch has both slice and using: give one of them")
+        wanted = self.using if self.slice is None else self.slice
+        if wanted is not None:
+            object.__setattr__(self, "using", read_using(wanted))
+        given = (self.prefetch,) if isinstance(self.prefetch, Prefetch) else self.prefetch
+        if not isinstance(given, (list, tuple)) or not all(isinstance(p, Prefetch) for p in given):
+            raise InputError("prefetch must be a Prefetch or a list of them")
+        if len(given) > MAX_BRANCHES:
+            raise InputError(f"{len(given)} prefetches are too many: give at most {MAX_BRANCHES}")
+        object.__setattr__(self, "prefetch", tuple(given))
+        check_count(self.limit, "limit", 1)
+        check_threshold(self.score_threshold)
+        if self.fusion is not None:
+            self._check_fusion()
+        if self.depth > MAX_DEPTH:
+            raise InputError(f"prefetches are nested deeper than {MAX_DEPTH}: simplify the query")
+
+    def _check_fusion(self) -> None:
+        fusion = read_fusion(self.fusion)
+        object.__setattr__(self, "fusion", fusion)
+        if not self.branches:
+            raise InputError("a fusion needs prefetches, whose lists it puts together")
+        if self.using is not None:
+            raise InputError(
+                "fusion gives the order, and so would using: fuse in a prefetch and score above it"
+            )
+        weights = fusion.weights if isinstance(fusion, Rrf) else None
+        if weights is not None and len(weights) != len(self.branches):
+            raise InputError(
+                f"{len(weights)} weights for {len(self.branches)} prefetches: give one for each"
+            )
+
+    @property
+    def branches(self) -> tuple[Prefetch, ...]:
+        """`prefetch` as it is kept."""
+        return (self.prefetch,) if isinstance(self.prefetch, Prefetch) else tuple(self.prefetch)
+
+    @property
+    def depth(self) -> int:
+        """Stages from here to the farthest leaf."""
+        return 1 + max((branch.depth for branch in self.branches), default=0)

@@ -1,0 +1,57 @@
+"""A file of schema 1 is read as it is and becomes one of schema 2 when it has to hold more."""
+
+import sqlite3
+
+import numpy as np
+import pytest
+
+from edge_mrl.index import Index
+from edge_mrl.retrieval import SparseVector
+
+
+@pytest.fixture
+def old_file(vector_index, tmp_path):
+    index = vector_index(32)
+    index.add(["a heron", "gzip"], vectors=np.eye(2, 32), metadata=[{"n": 1}, {"n": 2}])
+    index.close()
+    with sqlite3.connect(tmp_path / "v.db") as raw:
+        for table in ("payload_values", "sparse_vectors", "sparse_lists"):
+            raw.execute(f"DROP TABLE {table}")
+        raw.execute("PRAGMA user_version = 1")
+    raw.close()
+    return tmp_path / "v.db"
+
+
+def version(path):
+    with sqlite3.connect(path) as raw:
+        (found,) = raw.execute("PRAGMA user_version").fetchone()
+    raw.close()
+    return found
+
+
+def test_what_needs_no_new_table_leaves_it_as_it_is(old_file):
+    with Index.open(old_file) as index:
+        index.add(vectors=np.ones((1, 32)))
+        index.delete([3])
+        two = {"must": [{"key": "n", "match": {"value": 2}}]}
+        assert [hit.id for hit in index.search(np.ones(32), filter=two)] == [2]
+        index.optimize()
+    assert version(old_file) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda index: index.create_payload_index("n"),
+        lambda index: index.create_lexical_index(),
+        lambda index: index.add(vectors=np.ones((1, 32)), sparse=[SparseVector([1], [1.0])]),
+    ],
+)
+def test_what_needs_one_makes_them_all(old_file, change):
+    with Index.open(old_file) as index:
+        change(index)
+    assert version(old_file) == 2
+    with Index.open(old_file) as index:
+        index.create_payload_index("n")
+        index.create_lexical_index()
+        assert [hit.id for hit in index.query("heron", using="lexical").hits] == [1]
