@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pipeline_kinds import PIPELINES, Pipeline
+from benchmarks.pipeline import Pipeline
+from benchmarks.pipeline_kinds import PIPELINES
 
 BATCH = 1000
 KILLED_AT = 500
