@@ -25,12 +25,15 @@ class Contender:
         keeps_file: whether `open` reads what `build` wrote. Where not, it starts from the vectors,
             and there is no file or time to open to compare.
         effort: the shortlist or search list, for those that have one; set by the benchmark.
+        insert_s: seconds that adding took, without what is done once after it; set by `build`
+            where it can tell them apart.
     """
 
     name: str
     package: str | None = None
     keeps_file: bool = True
     effort: int | None = None
+    insert_s: float | None = None
 
     @property
     def note(self) -> str:

@@ -40,9 +40,9 @@ class Hosted:
 
     Attributes:
         contender: the one that runs there; its settings here are sent with each question.
-        facts: `build_s`, `file_bytes`, `library_bytes` (the import), `open_ms` (open and first
-            query, wall time, file in the page cache), `memory_bytes` (growth from the import to
-            after 100 queries).
+        facts: `build_s`, `file_bytes`, `inserted_per_s` (where it can be told apart),
+            `library_bytes` (the import), `open_ms` (open and first query, wall time, file in the
+            page cache), `memory_bytes` (growth from the import to after 100 queries).
         note: its settings as it puts them.
     """
 
@@ -153,7 +153,10 @@ def _build(pipe: Connection, contender: Contender, documents: Path, folder: Path
     contender.build(vectors, folder)
     built = time.perf_counter() - start
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    pipe.send((True, {"build_s": built, "file_bytes": size}))
+    facts: dict[str, float] = {"build_s": built, "file_bytes": size}
+    if contender.insert_s is not None:
+        facts["inserted_per_s"] = len(vectors) / contender.insert_s
+    pipe.send((True, facts))
 
 
 def _serve(pipe: Connection, contender: Contender, queries: Path, folder: Path) -> None:

@@ -45,6 +45,7 @@ SEARCH = (
     Column("open + first ms", "open_ms"),
     Column("file MB", "file_bytes", 1e-6, 1),
     Column("build s", "build_s", 1, 1),
+    Column("inserted/s", "inserted_per_s"),
     Column("scan GB/s", "scan_bytes_per_s", 1e-9, 1),
     Column("settings", "note"),
 )
