@@ -139,6 +139,7 @@ class Runner:
         Raises:
             TaskFailedError: it ended otherwise than the task should.
         """
+        print(f"{PIPELINES[kind].name}: {task}", file=sys.stderr)
         module = [sys.executable, "-m", "benchmarks.pipeline_task", kind, task]
         with tempfile.TemporaryFile("w+") as errors:
             start = time.perf_counter()

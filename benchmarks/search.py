@@ -114,6 +114,7 @@ class Race:
     def run(self) -> Iterator[dict[str, object]]:
         """One row of the table for each contender."""
         for host in self._hosts:
+            print(f"tuning {host.contender.name}", file=sys.stderr)
             self._tune(host)
             host.reopen()
         cpu: dict[Hosted, list[float]] = {host: [] for host in self._hosts}
@@ -200,6 +201,7 @@ def measure(sample: Sample, scans: list[Steps], given: argparse.Namespace) -> li
             if not installed(contender):
                 rows.append({"name": contender.name, "missing": "not installed"})
                 continue
+            print(f"building {contender.name}", file=sys.stderr)
             paths = folder / "documents.npy", folder / "queries.npy", folder / str(number)
             try:
                 hosts.append(stack.enter_context(Hosted(contender, *paths)))
