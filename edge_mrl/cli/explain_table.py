@@ -6,6 +6,11 @@ from edge_mrl.cli.output import format_bytes, format_table
 from edge_mrl.retrieval import Explanation
 
 _HEADER = ("stage", "scored", "compared", "from file", "ms", "kept", "new in top 10", "moved")
+_NOTE = (
+    "A stage looks at what the deeper ones above it kept. compared: at the stage's own slice. "
+    "moved: of the ten best places,\nthose that hold another document than in the stage before "
+    "(the first branch of a fusion)."
+)
 
 
 def format_explanation(explanation: Explanation) -> str:
@@ -35,4 +40,4 @@ def format_explanation(explanation: Explanation) -> str:
             "",
         )
     )
-    return format_table(_HEADER, rows)
+    return f"{format_table(_HEADER, rows)}\n\n{_NOTE}"

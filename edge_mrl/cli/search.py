@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -195,6 +194,8 @@ def _funnel(text: str | None) -> Prefetch | None:
 
 def _show(result: QueryResult) -> None:
     width = shutil.get_terminal_size().columns
+    if not result.hits:
+        print("no document was found")
     for group in result.groups or ():
         print(f"{group.value}")
         for hit in group.hits:
@@ -208,4 +209,4 @@ def _show(result: QueryResult) -> None:
 
 def _line(hit: Hit, width: int) -> str:
     line = f"{hit.score:.3f}  {hit.id}  {' '.join(hit.text.split())}"
-    return textwrap.shorten(line, width, placeholder=" ...")
+    return line if len(line) <= width else line[: max(width - 4, 1)].rstrip() + " ..."

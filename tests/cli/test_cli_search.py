@@ -96,6 +96,20 @@ def test_groups_and_stages_are_shown(built, capsys):
     assert main(["search", str(built), ASKED, *flags]) == 0
     printed = capsys.readouterr().out
     assert "bird\n  0." in printed and "rescore 256x8" in printed and "from file" in printed
+    assert "moved: of the ten best places" in printed
+
+
+def test_a_person_sees_lines_cut_to_the_terminal_and_that_nothing_was_found(
+    built, capsys, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "30")
+    capsys.readouterr()
+    assert main(["search", str(built), "bread at home", "-k", "2"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split("  ")[1:] == ["bread", "Bake bread a ..."] and len(second) <= 30
+    nobody = '{"must": [{"key": "kind", "match": {"value": "fish"}}]}'
+    assert main(["search", str(built), "bread", "--filter", nobody]) == 0
+    assert capsys.readouterr().out == "no document was found\n"
 
 
 @pytest.mark.parametrize(
