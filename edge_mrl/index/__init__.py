@@ -5,7 +5,7 @@ from edge_mrl.index.funnel import Measurement
 from edge_mrl.index.hit import Hit
 from edge_mrl.index.index import Index
 from edge_mrl.index.layout import IndexLayout, default_layout
-from edge_mrl.index.querying import QueryResult
+from edge_mrl.index.query_result import QueryResult
 from edge_mrl.index.records import Document, Record
 from edge_mrl.index.reslice import reslice_index
 from edge_mrl.index.stats import IndexStats

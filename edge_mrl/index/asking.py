@@ -17,9 +17,9 @@ from edge_mrl.retrieval.request import (
     Lexical,
     QueryValue,
     SimilarTo,
-    SparseVector,
     Using,
 )
+from edge_mrl.retrieval.sparse_vector import SparseVector
 from edge_mrl.slices import FloatArray, Slice, check_trained
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edge_mrl.errors import InputError
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.records import DocumentId
-from edge_mrl.retrieval.request import SparseVector
+from edge_mrl.retrieval.sparse_vector import SparseVector
 from edge_mrl.slices import FloatArray, prefix
 
 _ID_LIMIT = 2**63

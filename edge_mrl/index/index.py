@@ -22,7 +22,7 @@ from edge_mrl.index.querying import Querying
 from edge_mrl.index.records import Document, DocumentId, Record
 from edge_mrl.index.stats import IndexStats, gather
 from edge_mrl.index.text_encoder import TextEncoder
-from edge_mrl.retrieval.request import SparseVector
+from edge_mrl.retrieval.sparse_vector import SparseVector
 
 _Path = str | os.PathLike[str]
 

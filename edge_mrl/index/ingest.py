@@ -16,7 +16,7 @@ from edge_mrl.index.records import DocumentId, NewDocument, Record
 from edge_mrl.index.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.index.vector_rows import pack_records
-from edge_mrl.retrieval.request import SparseVector
+from edge_mrl.retrieval.sparse_vector import SparseVector
 from edge_mrl.slices import FloatArray
 
 

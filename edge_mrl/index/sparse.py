@@ -16,7 +16,7 @@ from edge_mrl.index.sparse_records import (
     turned,
     unpack_record,
 )
-from edge_mrl.retrieval.request import SparseVector
+from edge_mrl.retrieval.sparse_vector import SparseVector
 
 _FACT = "sparse_packed"
 """The last row whose sparse vector is in the lists; absent where the index has none."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.retrieval.request import SparseVector
+from edge_mrl.retrieval.sparse_vector import SparseVector
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]

@@ -11,7 +11,7 @@ from edge_mrl.index.sparse_records import SparseList, turned
 from edge_mrl.index.store import Store
 from edge_mrl.retrieval.explain import Meter
 from edge_mrl.retrieval.ranking import Ranking
-from edge_mrl.retrieval.request import SparseVector
+from edge_mrl.retrieval.sparse_vector import SparseVector
 
 IntArray = npt.NDArray[np.int64]
 
