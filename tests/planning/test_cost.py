@@ -182,3 +182,23 @@ def test_no_shortlist_is_longer_than_the_index() -> None:
 
 def test_a_slice_outside_the_quality_table_has_no_shortlist() -> None:
     assert rows_of(STATIC, layout("100x8", "64x8"), 300, 0.99) is None
+
+
+def test_a_tflite_text_is_padded_to_the_next_signature() -> None:
+    tflite = VariantFacts(
+        "x", "tflite", "int8-fast", ("ai-edge-litert",), (384,), 26 * MIB, 0, True, 256
+    )
+    onnx = replace(tflite, format="onnx", engines=("onnxruntime",))
+    assert [encoder_cost.computed_tokens(tflite, count) for count in (1, 16, 17, 65, 256)] == [
+        16, 16, 64, 256, 256,
+    ]  # fmt: skip
+    assert encoder_cost.computed_tokens(onnx, 17) == 17
+    # 0.35 of ONNX fp32 for each token, but 64 of them for 18; ONNX int8 takes 0.45.
+    assert encoder_cost.encode_time(tflite, 18) == pytest.approx(0.35 * 64 / 18)
+    assert encoder_cost.encode_time(tflite, 16) < encoder_cost.encode_time(onnx, 16)
+    assert encoder_cost.encode_time(onnx, 18) < encoder_cost.encode_time(tflite, 18)
+
+
+def test_padding_stops_at_what_the_variant_reads() -> None:
+    short = VariantFacts("x", "tflite", "fp32", ("ai-edge-litert",), (64,), MIB, 0, True, 128)
+    assert encoder_cost.computed_tokens(short, 100) == 128

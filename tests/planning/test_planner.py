@@ -178,10 +178,11 @@ def test_an_engine_that_is_missing_is_given_as_a_reason() -> None:
         ("tflite-int8", "tflite", "int8-fast", (32, 64, 128, 256, 384), 23_000_000),
     )
     facts = BundleFacts.from_manifest(manifest(rows, MINILM_KEPT, MINILM_SHORTLIST))
-    here = plan(facts, board(), 1000)
-    assert here.variant == "onnx-int8"
-    assert any("there is no engine for tflite-int8 here" in reason for reason in here.because)
-    assert plan(facts, board(formats=("table", "onnx", "tflite")), 1000).variant == "tflite-int8"
+    here = plan(facts, board(formats=("table", "tflite")), 1000)
+    assert here.variant == "tflite-int8"
+    assert any("there is no engine for onnx-int8 here" in reason for reason in here.because)
+    # 32 tokens are padded to 64 for TFLite: 0.35 for each, against 0.45 for each of 32.
+    assert plan(facts, board(formats=("table", "onnx", "tflite")), 1000).variant == "onnx-int8"
 
 
 @pytest.mark.parametrize("profile", list_profiles(), ids=lambda profile: profile.name)
