@@ -16,6 +16,7 @@ import json
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from edge_mrl.bundle import Bundle
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.planning import BundleFacts, DeviceProfile, IndexFacts, Plan, load_profile, plan
 from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
-from edge_mrl.planning.search_cost import scan_seconds_per_row
+from edge_mrl.planning.search_cost import refine_seconds_per_row, scan_seconds_per_row
 from edge_mrl.slices import Slice
 
 MB = 1e6
@@ -76,16 +77,24 @@ def _within(measured: float, predicted: float, factor: float) -> bool:
 
 
 def layouts(facts: BundleFacts, scans: list[Slice] | None) -> list[IndexLayout]:
-    """Each stored size at 8 bits with its own scan slices; the largest with every smaller one."""
+    """Each stored size at 8 bits with its own scan slices; the largest with every smaller one, and
+    1 and 2 bits of it refined by twice and four times as many."""
     slices = sorted(row.slice for row in facts.quality.slices)
     largest = max(one.dim for one in slices)
-    return [
+    plain = [
         IndexLayout(Slice(stored, 8), scan)
         for stored in sorted({one.dim for one in slices}, reverse=True)
         for scan in slices
         if scan.bits <= 8 and (scan.dim == stored or stored == largest)
         if scan.dim <= stored and (scans is None or scan in scans)
     ]
+    refined = [
+        replace(one, refine=Slice(largest, times * one.scan.bits))
+        for one in plain
+        if one.scan.dim == one.stored.dim == largest and one.scan.bits <= 2
+        for times in (2, 4)
+    ]
+    return refined + plain
 
 
 def measure(
@@ -106,7 +115,8 @@ def show(row: Row) -> str:
     """A line of the table: predicted / measured."""
     made, found = row.plan, row.measured
     cells = (
-        f"{made.documents:9} {made.layout.stored!s:>6} {made.layout.scan!s:>6} {found.shortlist:6}",
+        f"{made.documents:9} {made.layout.stored!s:>6} {_codes(made.layout):>11} "
+        f"{_lists(found.shortlists):>9}",
         f"{made.memory_bytes / MB:7.1f} /{found.memory_bytes / MB:7.1f}",
         f"{made.index_file_bytes / MB:8.2f} /{found.file_bytes / MB:8.2f}",
         f"{made.recall:.3f} / {found.recall:.3f}",
@@ -115,6 +125,14 @@ def show(row: Row) -> str:
         ", ".join(row.missed()),
     )
     return "  ".join(cells)
+
+
+def _codes(layout: IndexLayout) -> str:
+    return " ".join(map(str, layout.resident))
+
+
+def _lists(lengths: Sequence[int]) -> str:
+    return " ".join(map(str, lengths))
 
 
 def fit(rows: list[Row], profile: DeviceProfile) -> str:
@@ -126,7 +144,10 @@ def fit(rows: list[Row], profile: DeviceProfile) -> str:
             scan_seconds_per_row(row.plan.layout.scan) / facts.scan_speed,
             row.plan.layout.scan.code_bytes / facts.memory_read,
         )
-        reread = float(row.measured.shortlist)
+        if row.plan.layout.refine is not None:
+            finer = refine_seconds_per_row(row.plan.layout.refine)
+            scan += row.measured.shortlists[0] * finer / facts.scan_speed
+        reread = float(row.measured.shortlists[-1])
         left.append([1.0, reread, reread * row.plan.layout.stored.nbytes])
         right.append((row.search - scan) * facts.core_speed)
     # Each row counts by its share, not its size.
@@ -167,7 +188,7 @@ def main() -> int:
         print(f"{name}: {value}")
     print(f"texts of {DEFAULT_TEXT_BYTES} bytes; predicted / measured\n")
     print(
-        "documents stored   scan reread        memory MB            file MB        recall@10"
+        "documents stored  resident     lists        memory MB            file MB        recall@10"
         "        search ms      embedding ms  missed"
     )
     rows = []

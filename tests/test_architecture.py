@@ -206,6 +206,15 @@ def loaded_by(statement):
     return set(done.stdout.split())
 
 
+def test_a_plain_search_waits_for_no_query_of_stages():
+    loaded = loaded_by("from edge_mrl import Encoder, Index")
+    late = {"queries", "query_run", "asking", "filtering", "filter_sql", "lexical_search"}
+    late = {f"edge_mrl.index.{name}" for name in late}
+    late |= {f"edge_mrl.retrieval.{name}" for name in ("filters", "filter_parser", "request")}
+    assert "edge_mrl.index.querying" in loaded
+    assert not loaded & (late | {"edge_mrl.planning", "edge_mrl.serve"})
+
+
 def test_importing_the_runtime_loads_no_engine_and_no_exporter():
     loaded = loaded_by("import edge_mrl; [getattr(edge_mrl, name) for name in edge_mrl.__all__]")
     heavy = {

@@ -47,7 +47,7 @@ def task_for(made: Plan, bundle: Path, index: Path, text_bytes: int = DEFAULT_TE
         index=str(index),
         variant=made.variant,
         stored=str(made.layout.stored),
-        scan=str(made.layout.scan),
+        resident=tuple(map(str, made.layout.resident)),
         documents=made.documents,
         text_bytes=text_bytes,
         threads=made.threads,
@@ -114,7 +114,7 @@ def whole_comparison(
 
 def facts_of(layout: IndexLayout, documents: int, measured: Measured) -> IndexFacts:
     """What the planner may know of the index that was measured."""
-    return IndexFacts(documents, layout, measured.shortlist, measured.expected_recall)
+    return IndexFacts(documents, layout, tuple(measured.shortlists), measured.expected_recall)
 
 
 def _middle(seconds: Sequence[float]) -> float:

@@ -42,7 +42,7 @@ class Task:
         index: the file.
         variant: that embeds.
         stored: slice, as text.
-        scan: slice, as text.
+        resident: the scan slice and, where there is one, the refine slice, as text.
         documents: in the index.
         text_bytes: of each.
         threads: of the engine.
@@ -53,7 +53,7 @@ class Task:
     index: str
     variant: str
     stored: str
-    scan: str
+    resident: tuple[str, ...]
     documents: int
     text_bytes: int
     threads: int
@@ -62,7 +62,7 @@ class Task:
     @property
     def layout(self) -> IndexLayout:
         """The slices of the index."""
-        return IndexLayout(Slice.parse(self.stored), Slice.parse(self.scan))
+        return IndexLayout(Slice.parse(self.stored), *map(Slice.parse, self.resident))
 
     def to_json(self) -> str:
         """For the command line of the process."""
@@ -81,7 +81,7 @@ class Measured:
         embedding_seconds: texts of `TOKENS` tokens, wall time each.
         embedding_cpu_seconds: the same in time of the process.
         recall: share of the exact top 10 that the searches found.
-        shortlist: rows that a search re-read.
+        shortlists: candidates of each stage; the last ones' rows are re-read.
         expected_recall: what the index itself measured; None where it is small.
     """
 
@@ -92,7 +92,7 @@ class Measured:
     embedding_seconds: list[float]
     embedding_cpu_seconds: list[float]
     recall: float
-    shortlist: int
+    shortlists: list[int]
     expected_recall: float | None
 
 
@@ -162,7 +162,7 @@ def use(task: Task) -> Measured:
         embedding_seconds=[one[0] for one in embedded],
         embedding_cpu_seconds=[one[2] for one in embedded],
         recall=hits / max(total, 1),
-        shortlist=stats.shortlists[-1],
+        shortlists=list(stats.shortlists),
         expected_recall=stats.expected_recall,
     )
 

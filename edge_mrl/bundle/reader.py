@@ -6,11 +6,14 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edge_mrl.bundle.golden import Golden, parse_golden
 from edge_mrl.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest, Variant
 from edge_mrl.bundle.manifest_json import MAX_MANIFEST_BYTES, parse
 from edge_mrl.errors import BundleError
+
+if TYPE_CHECKING:
+    from edge_mrl.bundle.golden import Golden
 
 _CHUNK = 2**20
 
@@ -76,6 +79,8 @@ class Bundle:
 
     def golden(self) -> Golden:
         """The golden texts and their reference vectors."""
+        from edge_mrl.bundle.golden import parse_golden
+
         return parse_golden(
             self.checked(self.manifest.golden).read_bytes(), self.manifest.embedding.dim
         )

@@ -10,6 +10,7 @@ from edge_mrl.cli import svg
 from edge_mrl.cli.svg import FAINT, FONT, INK, Axis
 from edge_mrl.planning.candidates import Candidate
 from edge_mrl.planning.planner import Survey
+from edge_mrl.planning.reasons import codes
 from edge_mrl.planning.words import mebibytes, milliseconds, number, percent
 
 WIDTH, HEIGHT = 920, 580
@@ -105,7 +106,7 @@ def _head(found: Survey) -> Iterator[str]:
     else:
         one = found.chosen
         line = (
-            f"Chosen: {one.variant.name}, stored {one.layout.stored}, scan {one.layout.scan}: "
+            f"Chosen: {one.variant.name}, stored {one.layout.stored}, scan {codes(one.layout)}: "
             f"{mebibytes(one.cost.memory_bytes)}, {milliseconds(1e3 * one.cost.latency)} a search, "
             f"{percent(one.quality_kept)} kept"
         )
@@ -199,7 +200,7 @@ def _chosen(found: Survey, across: Axis, up: Axis) -> Iterator[str]:
     yield svg.text(
         x - 8 if left else x + 8,
         y - 15,
-        f"chosen: scan {one.layout.scan}",
+        f"chosen: scan {codes(one.layout)}",
         "end" if left else "start",
         weight="bold",
     )

@@ -20,6 +20,7 @@ PLAN_HEADER = (
     "variant",
     "stored",
     "scan",
+    "refine",
     "memory",
     "index file",
     "search",
@@ -30,7 +31,7 @@ PLAN_NOTE = (
     "Predicted from each device's figures, not measured on it: "
     "`edge-mrl profiles NAME` gives their sources."
 )
-PLAN_LEFT = (0, 2, 9)
+PLAN_LEFT = (0, 2, 10)
 """Columns set flush left."""
 
 
@@ -54,6 +55,7 @@ class PlanRow:
             made.variant,
             str(made.layout.stored),
             str(made.layout.scan),
+            "-" if made.layout.refine is None else str(made.layout.refine),
             mebibytes(made.memory_bytes),
             mebibytes(made.index_file_bytes),
             milliseconds(made.query_latency_ms),

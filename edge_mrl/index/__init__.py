@@ -1,15 +1,30 @@
-"""The on-device index: one file, scanned by its smallest slice, answered from its stored one."""
+"""The on-device index: one file, scanned by its smallest slice, answered from its stored one.
 
-from edge_mrl.index.build import build_index, build_with
+What makes a whole file is loaded when it is first used: who opens an index does not wait for it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
 from edge_mrl.index.funnel import Measurement
 from edge_mrl.index.hit import Hit
 from edge_mrl.index.index import Index
 from edge_mrl.index.layout import IndexLayout, default_layout
-from edge_mrl.index.querying import QueryResult
+from edge_mrl.index.query_result import QueryResult
 from edge_mrl.index.records import Document, Record
-from edge_mrl.index.reslice import reslice_index
 from edge_mrl.index.stats import IndexStats
 from edge_mrl.index.text_encoder import TextEncoder
+
+if TYPE_CHECKING:
+    from edge_mrl.index.build import build_index, build_with
+    from edge_mrl.index.reslice import reslice_index
+
+_HOMES = {
+    "build_index": "edge_mrl.index.build",
+    "build_with": "edge_mrl.index.build",
+    "reslice_index": "edge_mrl.index.reslice",
+}
 
 __all__ = [
     "Document",
@@ -26,3 +41,11 @@ __all__ = [
     "default_layout",
     "reslice_index",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

@@ -45,6 +45,17 @@ def check_k(k: object) -> int:
     return k
 
 
+def check_threads(threads: object) -> int:
+    """How many threads share the work.
+
+    Raises:
+        InputError: it is not a whole number of 1 or more.
+    """
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise InputError(f"threads must be a whole number of 1 or more, not {threads!r}")
+    return threads
+
+
 def check_budget(budget: object) -> int | None:
     """A memory budget in bytes, or None for no limit.
 

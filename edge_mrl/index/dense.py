@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import SliceError
 from edge_mrl.index.codes import decode, encode
-from edge_mrl.index.filtering import Allowed
 from edge_mrl.index.layout import GAIN_BYTES, SCAN_BITS, IndexLayout
 from edge_mrl.index.reread import reread
 from edge_mrl.index.resident import Resident
@@ -22,9 +22,12 @@ from edge_mrl.index.store import LARGEST_ROW, Store
 from edge_mrl.index.streamed import Streamed, fitting, nearest_of
 from edge_mrl.index.vector_pool import VectorPool
 from edge_mrl.index.vector_rows import cosines, record_bytes
-from edge_mrl.retrieval.explain import Meter
 from edge_mrl.retrieval.ranking import Ranking
 from edge_mrl.slices import FloatArray, Slice, prefix
+
+if TYPE_CHECKING:
+    from edge_mrl.index.filtering import Allowed
+    from edge_mrl.retrieval.explain import Meter
 
 IntArray = npt.NDArray[np.int64]
 

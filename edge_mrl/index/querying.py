@@ -2,69 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
 from edge_mrl.index import batch
-from edge_mrl.index.asking import Asker
 from edge_mrl.index.dense import Dense
-from edge_mrl.index.filtering import Allowed, RowFilter
-from edge_mrl.index.hit import Hit
+from edge_mrl.index.hit import Hit, hits_of
 from edge_mrl.index.ingest import query_vector, query_vectors
-from edge_mrl.index.lexical_search import LexicalSearch
 from edge_mrl.index.opening import Opened
-from edge_mrl.index.payload import values
-from edge_mrl.index.query_run import Node, QueryRun, Searches
 from edge_mrl.index.searcher import Searcher
-from edge_mrl.index.sparse_search import SparseSearch
 from edge_mrl.index.text_encoder import TextEncoder
-from edge_mrl.retrieval.explain import Explanation
-from edge_mrl.retrieval.filter_parser import parse_filter
-from edge_mrl.retrieval.filters import Filter
-from edge_mrl.retrieval.grouping import Group, grouped
-from edge_mrl.retrieval.keys import Step, parse_key
-from edge_mrl.retrieval.question import Question
-from edge_mrl.retrieval.ranking import Ranking
-from edge_mrl.retrieval.request import (
-    Fusion,
-    Prefetch,
-    QueryValue,
-    SimilarTo,
-    UsingLike,
-    check_count,
-)
 from edge_mrl.slices import FloatArray
 
-FilterLike = Filter | Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class QueryResult:
-    """What `Index.query` found.
-
-    Attributes:
-        hits: best first; of a grouped query, those of the groups one after another.
-        groups: where `group_by` was given, best first.
-        explanation: where `explain` was given.
-    """
-
-    hits: list[Hit]
-    groups: list[Group[Hit]] | None = None
-    explanation: Explanation | None = None
-
-    def as_json(self) -> dict[str, object]:
-        """Plain values for a JSON document: hits, and groups and stages where there are any."""
-        found: dict[str, object] = {"hits": [hit.as_json() for hit in self.hits]}
-        if self.groups is not None:
-            found["groups"] = [
-                {"value": group.value, "hits": [hit.as_json() for hit in group.hits]}
-                for group in self.groups
-            ]
-        if self.explanation is not None:
-            found["stages"] = self.explanation.as_json()
-        return found
+if TYPE_CHECKING:
+    from edge_mrl.index.queries import FilterLike, Queries
+    from edge_mrl.index.query_result import QueryResult
+    from edge_mrl.retrieval.filters import Filter
+    from edge_mrl.retrieval.question import Question
+    from edge_mrl.retrieval.request import Fusion, Prefetch, QueryValue, UsingLike
 
 
 class Querying:
@@ -78,15 +35,18 @@ class Querying:
         self._encoder = encoder
         self._searcher = Searcher(opened.store, opened.meta.layout, memory_budget)
         self._dense = Dense(opened.store, opened.meta.layout, self._searcher, memory_budget)
-        self._row_filter = RowFilter(opened.store)
-        self._searches = Searches(
-            opened.store,
-            opened.meta.layout,
-            self._dense,
-            LexicalSearch(opened.store, memory_budget),
-            SparseSearch(opened.store),
-            self._row_filter,
-        )
+        self._opened = opened
+        self._budget = memory_budget
+        self._made: Queries | None = None
+
+    @property
+    def _queries(self) -> Queries:
+        """Made at the first query that is more than a plain search."""
+        if self._made is None:
+            from edge_mrl.index.queries import Queries
+
+            self._made = Queries(self._opened, self._encoder, self._dense, self._budget)
+        return self._made
 
     def search(
         self,
@@ -110,19 +70,19 @@ class Querying:
             IndexFileError: the file is damaged; names the document where it is one.
         """
         batch.check_k(k)
-        checked = None if filter is None else parse_filter(filter)
+        checked = None if filter is None else self._queries.parsed(filter)
         return self._search(query_vector(query, self._encoder, self._meta), k, checked, exact=exact)
 
     def _search(
-        self, vector: FloatArray, k: int, filter_: Filter | None, *, exact: bool
+        self, vector: FloatArray, k: int, checked: Filter | None, *, exact: bool
     ) -> list[Hit]:
         with self._store.read():
-            allowed = self._allowed(filter_)
+            allowed = None if checked is None else self._queries.allowed(checked)
             if exact:
                 found = self._dense.exact(vector, self._meta.layout.stored, k, allowed)
             else:
                 found = self._dense.funnel(vector, k, allowed)
-            hits = self._hits(found)
+            hits = hits_of(self._store, found)
         self._searcher.keep_repairs()
         return hits
 
@@ -148,12 +108,13 @@ class Querying:
             IndexFileError: as `search`.
         """
         batch.check_k(k)
-        check_count(threads, "threads", 1)
-        checked = None if filter is None else parse_filter(filter)
+        batch.check_threads(threads)
+        checked = None if filter is None else self._queries.parsed(filter)
         vectors = query_vectors(queries, self._encoder, self._meta)
         with self._store.read():
-            found = self._dense.funnel_many(vectors, k, threads, self._allowed(checked))
-            hits = [self._hits(one) for one in found]
+            allowed = None if checked is None else self._queries.allowed(checked)
+            found = self._dense.funnel_many(vectors, k, threads, allowed)
+            hits = [hits_of(self._store, one) for one in found]
         self._searcher.keep_repairs()
         return hits
 
@@ -202,20 +163,23 @@ class Querying:
             SliceError: a slice needs more than is stored.
             IndexFileError: the file is damaged.
         """
-        question = Question(
-            query,
-            prefetch,
-            using,
-            fusion,
-            limit,
-            offset,
-            filter,
-            score_threshold,
-            group_by,
-            group_size,
-            explain,
+        from edge_mrl.retrieval.question import Question
+
+        return self.ask(
+            Question(
+                query,
+                prefetch,
+                using,
+                fusion,
+                limit,
+                offset,
+                filter,
+                score_threshold,
+                group_by,
+                group_size,
+                explain,
+            )
         )
-        return self.ask(question)
 
     def ask(self, question: Question) -> QueryResult:
         """`query`, or an exact `search`, with its arguments as one value, such as
@@ -224,71 +188,12 @@ class Querying:
         Raises:
             EdgeMrlError: as `query` and `search`.
         """
-        query, limit, offset = question.query, question.limit, question.offset
-        asker = Asker(self._store, self._meta, self._encoder)
         if question.exact:
-            filter_ = None if question.filter is None else parse_filter(question.filter)
-            return QueryResult(self._search(asker.dense(query), limit, filter_, exact=True))
-        key = question.group_by
-        steps = None if key is None else parse_key(key, "group_by")
-        node = Node(question.root, None, Filter(), asker)
-        own = asker.likeness(query).row if isinstance(query, SimilarTo) else None
-        run = QueryRun(self._searches, explain=question.explain)
-        with self._store.read():
-            groups: list[Group[Hit]] | None = None
-            if steps is None:
-                found = _without(run.run(node), own).part(offset, offset + limit)
-                hits = self._hits(found)
-            else:
-                size = question.group_size
-                groups = self._groups(run, node, own, steps, limit + offset, size)[offset:]
-                hits = [hit for group in groups for hit in group.hits]
-            explanation = self._explained(run) if question.explain else None
+            from edge_mrl.index.query_result import QueryResult
+
+            checked = None if question.filter is None else self._queries.parsed(question.filter)
+            vector = self._queries.vector(question.query)
+            return QueryResult(self._search(vector, question.limit, checked, exact=True))
+        found = self._queries.ask(question)
         self._searcher.keep_repairs()
-        return QueryResult(hits, groups, explanation)
-
-    def _groups(
-        self,
-        run: QueryRun,
-        node: Node,
-        own: int | None,
-        steps: Sequence[Step],
-        limit: int,
-        size: int,
-    ) -> list[Group[Hit]]:
-        """Asks for more hits until there are enough groups or no more hits."""
-        count = self._store.count()
-        while True:
-            run.stages.clear()
-            found = run.run(node)
-            hits = self._hits(_without(found, own))
-            pairs = ((hit, values(hit.metadata, steps)) for hit in hits)
-            groups = grouped(pairs, limit, size)
-            full = len(groups) == limit and all(len(group.hits) == size for group in groups)
-            if full or found.rows.size < node.limit or node.limit >= count:
-                return groups
-            node.limit = min(4 * node.limit, max(count, 1))
-
-    def _explained(self, run: QueryRun) -> Explanation:
-        rows = {row for ran in run.stages for row in (*ran.top, *(ran.below or ()))}
-        ids = self._store.ids_of(sorted(rows))
-        return Explanation(tuple(ran.with_ids(ids) for ran in run.stages))
-
-    def _allowed(self, checked: Filter | None) -> Allowed | None:
-        """The rows a filter keeps; None where it keeps all."""
-        return None if checked is None else self._row_filter.allowed(checked)
-
-    def _hits(self, found: Ranking) -> list[Hit]:
-        rows = found.rows.tolist()
-        documents = self._store.documents_by_row(rows)
-        return [
-            Hit.of(documents[row], score)
-            for row, score in zip(rows, found.scores.tolist(), strict=True)
-        ]
-
-
-def _without(found: Ranking, row: int | None) -> Ranking:
-    if row is None:
         return found
-    others = found.rows != row
-    return Ranking(found.rows[others], found.scores[others])

@@ -17,8 +17,10 @@ from edge_mrl.planning.search_cost import TABLE_RECALL, TOP_K, Home
 from edge_mrl.slices import Slice
 
 _STORED_LEAST_BITS = 8
-_SCAN_MOST_BITS = 8
+_CODE_MOST_BITS = 8
 """An index stores 8 bits or more and scans 8 or fewer; see `IndexLayout`."""
+
+_REFINE_BITS = (2, 4, 8)
 
 HOMES = get_args(Home)
 
@@ -57,7 +59,7 @@ class Candidate:
     variant: VariantFacts
     layout: IndexLayout
     home: Home
-    shortlist: int
+    shortlists: tuple[int, ...]
     cost: Cost
     recall: float
     quality_kept: float
@@ -112,11 +114,11 @@ def evaluate(
     """Cost and worth of one choice; None where the quality table lacks one of its slices."""
     documents = request.documents
     stored = request.bundle.quality_of(layout.stored)
-    rows = _shortlist_rows(request, layout)
-    if stored is None or rows is None:
+    lists = _shortlists(request, layout)
+    if stored is None or lists is None:
         return None
     index = request.measured(layout)
-    if rows >= documents:
+    if lists[-1] >= documents:
         recall = 1.0
     elif index is not None and index.recall is not None and request.recall == TABLE_RECALL:
         recall = index.recall
@@ -126,13 +128,15 @@ def evaluate(
         variant=variant,
         layout=layout,
         home=home,
-        shortlist=rows,
+        shortlists=lists,
         cost=Cost(
             encoder_bytes=encoder_cost.encoder_memory(variant),
-            index_bytes=search_cost.index_memory(layout, documents, rows, home),
+            index_bytes=search_cost.index_memory(layout, documents, lists[-1], home),
             bundle_bytes=variant.disk_bytes,
             file_bytes=index_file(layout, documents, request.text_bytes),
-            latency=search_cost.query_latency(request.profile.facts, layout, documents, rows, home),
+            latency=search_cost.query_latency(
+                request.profile.facts, layout, documents, lists, home
+            ),
             embedding=encoder_cost.embedding_latency(request.profile, request.bundle, variant),
         ),
         recall=recall,
@@ -140,18 +144,19 @@ def evaluate(
     )
 
 
-def _shortlist_rows(request: Request, layout: IndexLayout) -> int | None:
-    """How many rows a scan hands on: what the index measured, or else by the quality table.
+def _shortlists(request: Request, layout: IndexLayout) -> tuple[int, ...] | None:
+    """How many candidates each stage hands on: what the index measured, or else by the quality
+    table.
 
-    The measured one grows with the documents, and with the recall asked for, by the same laws.
+    The measured ones grow with the documents, and with the recall asked for, by the same laws.
     """
     index, documents = request.measured(layout), request.documents
-    if index is None or index.shortlist is None or documents <= TOP_K:
-        return search_cost.shortlist_rows(request.bundle, layout, documents, request.recall)
+    if index is None or index.shortlists is None or documents <= TOP_K:
+        return search_cost.shortlists(request.bundle, layout, documents, request.recall)
     growth: float = (documents / index.documents) ** request.bundle.quality.shortlist_growth
-    excess = max(TOP_K, index.shortlist * growth) - TOP_K
-    rows = TOP_K + excess * search_cost.miss_factor(request.recall)
-    return min(documents, math.ceil(rows - 1e-9))
+    factor = search_cost.miss_factor(request.recall)
+    grown = (TOP_K + (max(TOP_K, rows * growth) - TOP_K) * factor for rows in index.shortlists)
+    return tuple(min(documents, math.ceil(rows - 1e-9)) for rows in grown)
 
 
 def needless_bits(bundle: BundleFacts, stored: Slice) -> bool:
@@ -170,7 +175,11 @@ def needless_bits(bundle: BundleFacts, stored: Slice) -> bool:
 
 
 def _layouts(request: Request, dims: tuple[int, ...]) -> Iterator[IndexLayout]:
-    """Every pair of measured slices that an index can keep and the variant can give."""
+    """Every choice of measured slices that an index can keep and the variant can give.
+
+    A refine slice has the stored one's dimensions: a shorter one costs a jump in memory as well,
+    and leaves more rows to be read from the file.
+    """
     bundle, index = request.bundle, request.index
     if request.keep_layout and index is not None:
         if index.layout.stored.dim <= max(dims):
@@ -180,6 +189,10 @@ def _layouts(request: Request, dims: tuple[int, ...]) -> Iterator[IndexLayout]:
     for stored in measured:
         if stored.bits < _STORED_LEAST_BITS or needless_bits(bundle, stored):
             continue
-        for scan in measured:
-            if scan.dim <= stored.dim and scan.bits <= _SCAN_MOST_BITS:
-                yield IndexLayout(stored, scan)
+        codes = [one for one in measured if one.dim <= stored.dim and one.bits <= _CODE_MOST_BITS]
+        finer = [one for one in codes if one.dim == stored.dim and one.bits in _REFINE_BITS]
+        for scan in codes:
+            yield IndexLayout(stored, scan)
+            for refine in finer:
+                if refine.code_bytes > scan.code_bytes:
+                    yield IndexLayout(stored, scan, refine)

@@ -108,24 +108,26 @@ class IndexFacts:
     Attributes:
         documents: how many it holds, or held when its shortlist was measured.
         layout: its slices.
-        shortlist: rows that hold 99 % of the top 10 among them, measured on its own vectors; None
-            where nobody has measured, as on a small index.
-        recall: the share that was found with so many rows; None where nobody has measured.
+        shortlists: candidates that each stage must hand on to hold 99 % of the top 10, measured on
+            its own vectors, one list for each resident slice of the layout; None where nobody has
+            measured, as on a small index.
+        recall: the share that was found with such lists; None where nobody has measured.
     """
 
     documents: int
     layout: IndexLayout
-    shortlist: int | None
+    shortlists: tuple[int, ...] | None
     recall: float | None = None
 
     @classmethod
     def of(cls, stats: StatsOfIndex) -> IndexFacts:
         """What `Index.stats` tells the planner."""
         known = stats.measurement is not None
-        shortlist = stats.shortlists[-1] if known else None
-        return cls(stats.documents, stats.layout, shortlist, stats.expected_recall)
+        lists = tuple(stats.shortlists) if known else None
+        return cls(stats.documents, stats.layout, lists, stats.expected_recall)
 
     @property
     def measured(self) -> bool:
-        """Whether `shortlist` is to be relied on."""
-        return self.shortlist is not None and self.documents > 0
+        """Whether `shortlists` are to be relied on."""
+        lists = self.shortlists
+        return lists is not None and len(lists) == len(self.layout.resident) and self.documents > 0

@@ -19,12 +19,13 @@ class Plan:
         variant: the name of the bundle's variant.
         threads: threads of the engine for a query.
         max_tokens: where a text is cut, None for never.
-        layout: the stored slice in the file, and the scan slice.
+        layout: the stored slice in the file, the scan slice, and the refine slice where one pays.
         scan_home: whether the scan codes are held in memory (``"ram"``) or read from the file by
             each search (``"disk"``).
         scan_budget_bytes: what the scan codes may take before they have to stay in the file.
-        shortlist: rows that a search re-reads from storage at the stored slice.
-        memory_bytes: resident memory of the process: base, encoder, scan codes and row numbers,
+        shortlists: candidates that each stage of a search hands on: the scan's to the refine slice
+            where there is one; the last ones are re-read from storage at the stored slice.
+        memory_bytes: resident memory of the process: base, encoder, scan and refine codes,
             working buffers.
         encoder_bytes: the part of it that does not grow with the documents.
         index_file_bytes: size of the index file.
@@ -48,7 +49,7 @@ class Plan:
     layout: IndexLayout
     scan_home: Home
     scan_budget_bytes: int
-    shortlist: int
+    shortlists: tuple[int, ...]
     memory_bytes: int
     encoder_bytes: int
     index_file_bytes: int
@@ -71,9 +72,10 @@ class Plan:
             "max_tokens": self.max_tokens,
             "stored": str(self.layout.stored),
             "scan": str(self.layout.scan),
+            "refine": None if self.layout.refine is None else str(self.layout.refine),
             "scan_home": self.scan_home,
             "scan_budget_bytes": self.scan_budget_bytes,
-            "shortlist": self.shortlist,
+            "shortlists": list(self.shortlists),
             "memory_bytes": self.memory_bytes,
             "encoder_bytes": self.encoder_bytes,
             "index_file_bytes": self.index_file_bytes,

@@ -101,7 +101,7 @@ def plan(
     index: IndexFacts | None = None,
     keep_layout: bool = False,
 ) -> Plan:
-    """Choose variant, stored slice and scan slice for a device, and where the scan codes live.
+    """Choose variant and slices for a device, and where the scan codes live.
 
     Among all choices that keep every budget: the most quality (in steps of
     `candidates.QUALITY_STEP`), then the fastest encoder, then codes in memory, then the least share
@@ -115,8 +115,8 @@ def plan(
         text_bytes_per_document: mean size of a document's text, for the size of the file.
         recall: the share of the stored slice's top 10 that the shortlist is to hold, 0.5 to 0.999.
         index: an index that exists, from `IndexFacts.of(index.stats())`. For its layout the
-            shortlist that it measured on its own vectors holds, instead of the bundle's table,
-            which was measured on other texts.
+            lists that it measured on its own vectors hold, instead of the bundle's table, which was
+            measured on other texts.
         keep_layout: leave that index as it is, whatever its slices keep, and choose only what can
             be chosen beside it.
 
@@ -156,7 +156,7 @@ def settled(found: Survey) -> Plan:
         layout=chosen.layout,
         scan_home=chosen.home,
         scan_budget_bytes=_scan_budget(request, chosen),
-        shortlist=chosen.shortlist,
+        shortlists=chosen.shortlists,
         memory_bytes=chosen.cost.memory_bytes,
         encoder_bytes=chosen.cost.encoder_bytes,
         index_file_bytes=chosen.cost.file_bytes,
@@ -193,4 +193,5 @@ def _order(one: Candidate, profile: DeviceProfile) -> tuple[float | str, ...]:
         layout.stored.bits,
         layout.scan.dim,
         layout.scan.bits,
+        0 if layout.refine is None else layout.refine.bits,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edge_mrl.index.layout import IndexLayout
 from edge_mrl.planning.candidates import Candidate, Request, needless_bits
 from edge_mrl.planning.encoder_cost import QUERY_TOKENS, encode_time
 from edge_mrl.planning.search_cost import TOP_K
@@ -26,6 +27,7 @@ def reasons(
     found = [
         "" if missed is None else _binding(request, chosen, missed),
         _scan(request, known, chosen),
+        _refine(request, known, chosen),
         _scan_home(request, known, chosen),
         _stored(request, known, chosen),
         _shortlist(request, chosen),
@@ -43,7 +45,7 @@ def excess(request: Request, one: Candidate) -> str:
     """
     budgets = request.profile.budgets
     worst = worst_budget(request, one)
-    stored, scan = one.layout.stored, one.layout.scan
+    stored, scan = one.layout.stored, codes(one.layout)
     if worst == "memory":
         left = budgets.memory_bytes - one.cost.encoder_bytes
         if left < 0:
@@ -68,13 +70,19 @@ def excess(request: Request, one: Candidate) -> str:
         )
     if worst == "latency":
         return (
-            f"latency: {scan} {_home(one)} with {number(one.shortlist)} rows re-read would take "
+            f"latency: {scan} {_home(one)} with {number(one.shortlists[-1])} rows re-read "
+            "would take "
             f"{milliseconds(1e3 * one.cost.latency)} of {milliseconds(1e3 * budgets.query_latency)}"
         )
     return (
         f"quality: {stored} would keep {percent(one.quality_kept)}, "
         f"less than the {percent(budgets.quality_kept)} asked for"
     )
+
+
+def codes(layout: IndexLayout) -> str:
+    """The resident slices in words: ``"256x1"``, ``"256x1 refined by 256x4"``."""
+    return " refined by ".join(map(str, layout.resident))
 
 
 def _home(one: Candidate) -> str:
@@ -129,6 +137,7 @@ def _scan(request: Request, known: Sequence[Candidate], chosen: Candidate) -> st
         and one.layout.stored == chosen.layout.stored
         and one.step == chosen.step
         and one.home == chosen.home
+        and one.layout.refine == chosen.layout.refine
     ]
     size = chosen.layout.scan.code_bytes
     less = [one for one in peers if one.layout.scan.code_bytes < size]
@@ -139,8 +148,30 @@ def _scan(request: Request, known: Sequence[Candidate], chosen: Candidate) -> st
     if more:
         parts.append(_instead(request, chosen, closest(request, more)))
     if not parts:
-        return f"scan: {chosen.layout.scan} is the only scan slice in the quality table"
+        return f"scan: {chosen.layout.scan} is the only scan slice of its kind in the quality table"
     return f"scan: {chosen.layout.scan}, because " + "; ".join(parts)
+
+
+def _refine(request: Request, known: Sequence[Candidate], chosen: Candidate) -> str:
+    """Why finer codes stand beside the scan's, or why not."""
+    peers = [
+        one
+        for one in known
+        if (one.variant, one.home, one.step) == (chosen.variant, chosen.home, chosen.step)
+        and (one.layout.stored, one.layout.scan) == (chosen.layout.stored, chosen.layout.scan)
+    ]
+    finer = chosen.layout.refine
+    others = [one for one in peers if (one.layout.refine is None) != (finer is None)]
+    if not others:
+        return ""
+    why = _instead(request, chosen, closest(request, others))
+    if finer is None:
+        return f"refine: none, because {why}"
+    first, last = chosen.shortlists
+    return (
+        f"refine: {finer}, which orders the scan's best {number(first)} in memory so that "
+        f"{number(last)} rows are re-read, because {why}"
+    )
 
 
 def _scan_home(request: Request, known: Sequence[Candidate], chosen: Candidate) -> str:
@@ -161,7 +192,7 @@ def _instead(request: Request, chosen: Candidate, other: Candidate) -> str:
     milli = 1e3 * (other.cost.latency - chosen.cost.latency)
     space = f"{mebibytes(abs(memory))} {'more' if memory > 0 else 'less'} memory"
     time = f"{milliseconds(abs(milli))} {'more' if milli > 0 else 'less'} a search"
-    what = str(other.layout.scan) if other.layout != chosen.layout else _home(other)
+    what = codes(other.layout) if other.layout != chosen.layout else _home(other)
     return f"{what} would take {space} and {time}"
 
 
@@ -193,13 +224,14 @@ def _stored(request: Request, known: Sequence[Candidate], chosen: Candidate) -> 
 
 
 def _shortlist(request: Request, chosen: Candidate) -> str:
-    if chosen.shortlist >= request.documents:
+    rows = chosen.shortlists[-1]
+    if rows >= request.documents:
         return "shortlist: every document, there are so few"
     known = "by the bundle's quality table"
     if request.measured(chosen.layout) is not None:
         known = "as measured on the index"
     return (
-        f"shortlist: {number(chosen.shortlist)} of {number(request.documents)} rows hold "
+        f"shortlist: {number(rows)} of {number(request.documents)} rows hold "
         f"{percent(chosen.recall)} of the top {TOP_K}, {known}"
     )
 

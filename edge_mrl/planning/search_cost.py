@@ -44,15 +44,21 @@ next one before the last is freed."""
 
 # --- time of a query ---
 
-SCAN_NS_PER_BYTE = {1: 0.065, 2: 0.065, 4: 0.065, 8: 0.085}
-SCAN_NS_PER_ROW = 0.3
+SCAN_NS_PER_BYTE = {1: 0.048, 2: 0.048, 4: 0.048, 8: 0.077}
+SCAN_NS_PER_ROW = 0.35
 """Nanoseconds of the compiled kernel per byte of codes, by bits, and per row, on the reference
 machine, *with 128-bit vectors*, because that is what the boards' NEON has.
 
-Measured with 100 000 rows, keeping 20: 2.2 ns a row at 256x1, 7.3 at 256x4, 6.0 at 64x8, 22 at
-256x8. The reference machine's own AVX-512 takes half of that (1.1, 4.2, 3.1, 9.2) and waits for
-memory. Without a compiled kernel numpy takes 25 times as long (55 ns a row at 256x1).
+Measured with 102 400 rows, keeping 20, processor time, the least of 25: 0.71 ns a row at 64x1, 1.8
+at 256x1, 6.2 at 256x4, 5.6 at 64x8, 20 at 256x8. The reference machine's own AVX-512 takes half of
+that (0.45, 0.95, 3.1, 2.8, 8.3). Without a compiled kernel numpy takes 25 times as long.
 """
+
+REFINE_NS_PER_ROW = 40.0
+REFINE_NS_PER_BYTE = 0.1
+"""Keeping one more row of the scan and scoring it by finer codes, per row and per byte of these,
+measured as above: from 250 to 4000 rows 47 ns each with 256x2, 48 with 256x8, 65 with 256x4, 85
+with 384x4; half of that with AVX-512."""
 
 WARM_ROW_SECONDS = 1.0e-6
 WARM_BYTE_SECONDS = 5.5e-9
@@ -95,6 +101,12 @@ def scan_seconds_per_row(scan: Slice) -> float:
     return 1e-9 * (SCAN_NS_PER_BYTE[scan.bits] * scan.code_bytes + SCAN_NS_PER_ROW)
 
 
+def refine_seconds_per_row(refine: Slice) -> float:
+    """Seconds for keeping one more row of the scan and scoring it by its finer codes, on the
+    reference machine."""
+    return 1e-9 * (REFINE_NS_PER_ROW + REFINE_NS_PER_BYTE * refine.code_bytes)
+
+
 def warm_row_seconds(stored: Slice) -> float:
     """Seconds for re-reading a row that is in the page cache, on the reference machine."""
     return WARM_ROW_SECONDS + WARM_BYTE_SECONDS * stored.nbytes
@@ -124,15 +136,33 @@ def cached_share(facts: DeviceFacts, read: float) -> float:
 
 
 def query_latency(
-    facts: DeviceFacts, layout: IndexLayout, documents: int, rows: int, home: Home = "ram"
+    facts: DeviceFacts,
+    layout: IndexLayout,
+    documents: int,
+    lists: tuple[int, ...],
+    home: Home = "ram",
 ) -> float:
-    """Seconds of one search: one core scores every code, then `rows` rows are read again."""
+    """Seconds of one search: one core scores every code, the best are ordered by finer codes where
+    the layout has them, and the last list's rows are read again.
+
+    Args:
+        facts: of the device.
+        layout: the slices.
+        documents: rows of the index.
+        lists: from `shortlists`.
+        home: where the codes live. In the file, finer codes are read with the scan's.
+    """
     scan_bytes = layout.scan.code_bytes
     reading = scan_bytes / facts.memory_read
     computing = scan_seconds_per_row(layout.scan) / facts.scan_speed
     scan = documents * max(reading, computing)
+    if layout.refine is not None:
+        # Each row is a jump to another place in memory, which a slow bus makes dearer.
+        jump = layout.refine.code_bytes / facts.memory_read
+        scan += lists[0] * max(jump, refine_seconds_per_row(layout.refine) / facts.scan_speed)
+    rows = lists[-1]
     warm = (QUERY_SECONDS + rows * warm_row_seconds(layout.stored)) / facts.core_speed
-    codes = documents * scan_bytes if home == "disk" else 0
+    codes = documents * sum(part.code_bytes for part in layout.resident) if home == "disk" else 0
     missed = 1 - cached_share(facts, documents * vector_row(layout.stored) + codes)
     per_byte = 1e-9 * STREAM_NS_PER_BYTE / facts.core_speed
     scan += codes * (per_byte + missed / facts.storage_sequential_read)
@@ -140,10 +170,30 @@ def query_latency(
     return scan + warm + (rows + TOP_K) * missed * facts.storage_random_read
 
 
-def shortlist_rows(
+def shortlists(
     facts: BundleFacts, layout: IndexLayout, documents: int, recall: float
+) -> tuple[int, ...] | None:
+    """How many candidates each stage must hand on to hold `recall` of the stored slice's top 10.
+
+    With finer codes there are two lists, and each may miss half of what may be missed, as
+    `index.funnel.measure_shortlist` shares it out.
+
+    Returns:
+        Falling lengths, one for each resident slice, each at most `documents`; None where the
+        quality table lacks a slice.
+    """
+    each = 1 - (1 - recall) / len(layout.resident)
+    found = [list_rows(facts, part, layout.stored, documents, each) for part in layout.resident]
+    known = [rows for rows in found if rows is not None]
+    if len(known) < len(found):
+        return None
+    return (*(max(rows, known[-1]) for rows in known[:-1]), known[-1])
+
+
+def list_rows(
+    facts: BundleFacts, codes: Slice, stored: Slice, documents: int, recall: float
 ) -> int | None:
-    """How many rows a scan must hand on to hold `recall` of the stored slice's top 10.
+    """How many rows codes must hand on to hold `recall` of the stored slice's top 10.
 
     The manifest's shortlist s(slice) covers the *full* vector's top 10 among the documents of the
     export. Both it and its growth law, s * (n / documents) ** g, are the exporter's. Two steps are
@@ -160,18 +210,17 @@ def shortlist_rows(
     Returns:
         Rows, at most `documents`; None where the quality table lacks one of the two slices.
     """
-    scan = facts.quality_of(layout.resident[-1])
-    stored = facts.quality_of(layout.stored)
-    if scan is None or stored is None:
+    coarse, exact = facts.quality_of(codes), facts.quality_of(stored)
+    if coarse is None or exact is None:
         return None
     if documents <= TOP_K:
         return documents
-    if layout.resident[-1] == layout.stored:
+    if codes == stored:
         return TOP_K
     growth: float = 1.0
     if facts.quality.documents:
         growth = (documents / facts.quality.documents) ** facts.quality.shortlist_growth
-    whole, part = max(TOP_K, scan.shortlist * growth), max(TOP_K, stored.shortlist * growth)
+    whole, part = max(TOP_K, coarse.shortlist * growth), max(TOP_K, exact.shortlist * growth)
     noise = max(0.0, math.sqrt(whole) - math.sqrt(part)) ** 2
     needed = min(whole, TOP_K + STORED_EXTRA + STORED_SAFETY * noise)
     return min(documents, math.ceil(TOP_K + (needed - TOP_K) * miss_factor(recall) - 1e-9))

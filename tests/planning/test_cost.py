@@ -21,8 +21,13 @@ MEASURED_MB = {"onnx-fp32": 212, "onnx-int8-fast": 113}
 """Resident memory of MiniLM under onnxruntime, evidence of 2026."""
 
 
-def layout(stored: str, scan: str) -> IndexLayout:
-    return IndexLayout(Slice.parse(stored), Slice.parse(scan))
+def layout(stored: str, scan: str, *refine: str) -> IndexLayout:
+    return IndexLayout(*map(Slice.parse, (stored, scan, *refine)))
+
+
+def rows_of(facts: BundleFacts, made: IndexLayout, documents: int, recall: float) -> int | None:
+    found = search_cost.shortlists(facts, made, documents, recall)
+    return None if found is None else found[-1]
 
 
 @pytest.mark.parametrize("variant", [v for v in MINILM.variants if v.name in MEASURED_MB])
@@ -92,17 +97,17 @@ def test_a_vector_longer_than_a_page_takes_whole_pages() -> None:
 
 
 def test_latency_of_a_small_index_is_computing_and_cached_rows() -> None:
-    # 10 000 rows x (32 bytes x 0.065 ns + 0.3 ns) / 0.05 = 0.476 ms; reading 320 kB at 1 GB/s is
+    # 10 000 rows x (32 bytes x 0.048 ns + 0.35 ns) / 0.05 = 0.377 ms; reading 320 kB at 1 GB/s is
     # less. (0.4 ms + 100 rows x 2.43 us) / 0.05 = 12.86 ms; 1 % of 110 reads of 1 ms = 1.1.
     slow = replace(BOARD.facts, core_speed=0.05, scan_speed=0.05)
-    found = search_cost.query_latency(slow, layout("256x8", "256x1"), 10_000, 100)
-    assert found == pytest.approx(0.476e-3 + 12.86e-3 + 1.1e-3)
+    found = search_cost.query_latency(slow, layout("256x8", "256x1"), 10_000, (100,))
+    assert found == pytest.approx(0.3772e-3 + 12.86e-3 + 1.1e-3)
 
 
 def test_a_fast_core_is_bound_by_memory() -> None:
-    # 1 000 000 x 32 bytes at 1 GB/s = 32 ms, of which the core needs 0.24.
+    # 1 000 000 x 32 bytes at 1 GB/s = 32 ms, of which the core needs 0.19.
     fast = replace(BOARD.facts, core_speed=10.0, memory_bytes=2**40)
-    found = search_cost.query_latency(fast, layout("256x8", "256x1"), 1_000_000, 0)
+    found = search_cost.query_latency(fast, layout("256x8", "256x1"), 1_000_000, (0,))
     assert found == pytest.approx(32e-3 + 0.04e-3 + 10 * 0.01 * 1e-3)
 
 
@@ -116,13 +121,13 @@ def test_a_large_file_is_mostly_not_cached() -> None:
 
 def test_shortlist_for_the_full_vector_is_the_table_grown() -> None:
     # 243 rows at 25 339 documents, four times as many documents: x 4 ** 0.35 = 1.6245.
-    rows = search_cost.shortlist_rows(STATIC, layout("256x8", "256x1"), 4 * 25_339, 0.99)
+    rows = rows_of(STATIC, layout("256x8", "256x1"), 4 * 25_339, 0.99)
     assert rows == math.ceil(243 * 1.6245047927)
 
 
 def test_shortlist_for_another_recall() -> None:
     # The excess over 10, 233, times (0.01 / 0.05) ** 0.7 = 0.32413.
-    rows = search_cost.shortlist_rows(STATIC, layout("256x8", "256x1"), 25_339, 0.95)
+    rows = rows_of(STATIC, layout("256x8", "256x1"), 25_339, 0.95)
     assert rows == math.ceil(10 + 233 * 0.3241313)
 
 
@@ -139,20 +144,61 @@ MEASURED_PAIRS = {
 def test_shortlist_for_a_smaller_stored_slice_covers_what_was_measured(
     pair: tuple[str, str], needed: int
 ) -> None:
-    rows = search_cost.shortlist_rows(STATIC, layout(*pair), 25_339, 0.99)
+    rows = rows_of(STATIC, layout(*pair), 25_339, 0.99)
     table = STATIC.quality_of(Slice.parse(pair[1]))
     assert rows is not None and table is not None
     assert needed <= rows <= table.shortlist
 
 
+def test_two_lists_may_each_miss_half() -> None:
+    # Excess over 10 of the scan 233 and of 256x4 6, times (0.01 / 0.005) ** 0.7 = 1.6245.
+    lists = search_cost.shortlists(STATIC, layout("256x8", "256x1", "256x4"), 25_339, 0.99)
+    assert lists == (math.ceil(10 + 233 * 1.6245047927), math.ceil(10 + 6 * 1.6245047927))
+
+
+def test_finer_codes_cost_memory_and_save_rows() -> None:
+    plain, refined = layout("256x8", "256x1"), layout("256x8", "256x1", "256x4")
+    # 256x4: 128 bytes of codes and 2 of gain a row.
+    more = search_cost.code_memory(refined, 1000) - search_cost.code_memory(plain, 1000)
+    assert more == 130_000
+    without = search_cost.query_latency(BOARD.facts, plain, 10_000, (200,))
+    beside = search_cost.query_latency(BOARD.facts, refined, 10_000, (300, 20))
+    # 180 rows fewer are read; 300 are scored in memory, each in 40 + 128 x 0.1 ns / speed.
+    assert without - beside == pytest.approx(
+        180 * (1e-6 + 5.5e-9 * Slice(256, 8).nbytes) / BOARD.facts.core_speed
+        + 180 * 0.01 * BOARD.facts.storage_random_read
+        - 300 * 52.8e-9 / BOARD.facts.scan_speed
+    )
+
+
 def test_shortlist_of_the_stored_slice_itself_is_the_top_ten() -> None:
-    assert search_cost.shortlist_rows(STATIC, layout("64x8", "64x8"), 25_339, 0.99) == 10
+    assert rows_of(STATIC, layout("64x8", "64x8"), 25_339, 0.99) == 10
 
 
 def test_no_shortlist_is_longer_than_the_index() -> None:
-    assert search_cost.shortlist_rows(STATIC, layout("256x8", "64x1"), 300, 0.99) == 300
-    assert search_cost.shortlist_rows(STATIC, layout("256x8", "64x1"), 0, 0.99) == 0
+    assert rows_of(STATIC, layout("256x8", "64x1"), 300, 0.99) == 300
+    assert rows_of(STATIC, layout("256x8", "64x1"), 0, 0.99) == 0
 
 
 def test_a_slice_outside_the_quality_table_has_no_shortlist() -> None:
-    assert search_cost.shortlist_rows(STATIC, layout("100x8", "64x8"), 300, 0.99) is None
+    assert rows_of(STATIC, layout("100x8", "64x8"), 300, 0.99) is None
+
+
+def test_a_tflite_text_is_padded_to_the_next_signature() -> None:
+    tflite = VariantFacts(
+        "x", "tflite", "int8-fast", ("ai-edge-litert",), (384,), 26 * MIB, 0, True, 256
+    )
+    onnx = replace(tflite, format="onnx", engines=("onnxruntime",))
+    assert [encoder_cost.computed_tokens(tflite, count) for count in (1, 16, 17, 65, 256)] == [
+        16, 16, 64, 256, 256,
+    ]  # fmt: skip
+    assert encoder_cost.computed_tokens(onnx, 17) == 17
+    # 0.35 of ONNX fp32 for each token, but 64 of them for 18; ONNX int8 takes 0.45.
+    assert encoder_cost.encode_time(tflite, 18) == pytest.approx(0.35 * 64 / 18)
+    assert encoder_cost.encode_time(tflite, 16) < encoder_cost.encode_time(onnx, 16)
+    assert encoder_cost.encode_time(onnx, 18) < encoder_cost.encode_time(tflite, 18)
+
+
+def test_padding_stops_at_what_the_variant_reads() -> None:
+    short = VariantFacts("x", "tflite", "fp32", ("ai-edge-litert",), (64,), MIB, 0, True, 128)
+    assert encoder_cost.computed_tokens(short, 100) == 128

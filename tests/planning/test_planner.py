@@ -40,7 +40,7 @@ def test_a_plan_worked_by_hand() -> None:
     facts = replace(STATIC, quality=replace(STATIC.quality, slices=rows))
     made = plan(facts, board(), 100_000)
     # 243 x (100 000 / 25 339) ** 0.35 = 392.9
-    assert made.shortlist == 393
+    assert made.shortlists[-1] == 393
     # 57 411 020 of encoder, 13 MiB of buffers, 100 000 x 34 of rows, 393 x 256 x 24 while rescoring
     assert made.memory_bytes == 57_411_020 + 13 * MIB + 3_400_000 + 2_414_592
     # scan: 3.2 MB at 1 GB/s; (0.4 + 393 x 0.00243) / 0.1 = 13.55; 1 % of 403 ms = 4.03
@@ -104,7 +104,7 @@ def test_storage_binds() -> None:
 
 def test_no_documents_is_a_plan_too() -> None:
     made = plan(STATIC, board(), 0)
-    assert (made.shortlist, made.index_file_bytes, made.recall) == (0, 0, 1.0)
+    assert (made.shortlists[-1], made.index_file_bytes, made.recall) == (0, 0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -178,10 +178,11 @@ def test_an_engine_that_is_missing_is_given_as_a_reason() -> None:
         ("tflite-int8", "tflite", "int8-fast", (32, 64, 128, 256, 384), 23_000_000),
     )
     facts = BundleFacts.from_manifest(manifest(rows, MINILM_KEPT, MINILM_SHORTLIST))
-    here = plan(facts, board(), 1000)
-    assert here.variant == "onnx-int8"
-    assert any("there is no engine for tflite-int8 here" in reason for reason in here.because)
-    assert plan(facts, board(formats=("table", "onnx", "tflite")), 1000).variant == "tflite-int8"
+    here = plan(facts, board(formats=("table", "tflite")), 1000)
+    assert here.variant == "tflite-int8"
+    assert any("there is no engine for onnx-int8 here" in reason for reason in here.because)
+    # 32 tokens are padded to 64 for TFLite: 0.35 for each, against 0.45 for each of 32.
+    assert plan(facts, board(formats=("table", "onnx", "tflite")), 1000).variant == "onnx-int8"
 
 
 @pytest.mark.parametrize("profile", list_profiles(), ids=lambda profile: profile.name)
