@@ -11,7 +11,15 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from edge_mrl.errors import EdgeMrlError
-from edge_mrl.index import batch, bundle_place, lexical, opening, payload_index, segment_store
+from edge_mrl.index import (
+    batch,
+    bundle_place,
+    lexical,
+    opening,
+    payload_index,
+    segment_store,
+    tokens,
+)
 from edge_mrl.index import sparse as sparse_store
 from edge_mrl.index.ingest import Incoming, prepare_batch, write_batch
 from edge_mrl.index.layout import IndexLayout, default_layout
@@ -22,7 +30,10 @@ from edge_mrl.index.querying import Querying
 from edge_mrl.index.records import Document, DocumentId, Record
 from edge_mrl.index.stats import IndexStats, gather
 from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.index.token_layout import TokenLayout
+from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.request import SparseVector
+from edge_mrl.slices import Slice
 
 _Path = str | os.PathLike[str]
 
@@ -199,6 +210,7 @@ class Index(Querying):
         metadata: Sequence[dict[str, object] | None] | None = None,
         vectors: npt.ArrayLike | None = None,
         sparse: Sequence[SparseVector | None] | None = None,
+        token_vectors: Sequence[npt.ArrayLike | MultiVector | None] | None = None,
     ) -> list[DocumentId]:
         """Add documents, all or none; they are on the disk when this returns.
 
@@ -209,6 +221,8 @@ class Index(Querying):
             vectors: (n, d) numbers, d the width of the index or a trained size not below the stored
                 one.
             sparse: n sparse vectors that go with the documents; None where one has none.
+            token_vectors: n arrays of shape (tokens, width) that go with the documents, None where
+                one has none; needs `create_token_index`.
 
         Returns:
             The n ids.
@@ -217,7 +231,8 @@ class Index(Querying):
             InputError: anything above does not hold, or an id is taken. Nothing was added.
             IndexFileError: the file cannot be written, or another process keeps writing.
         """
-        return self._put(Incoming(texts, ids, metadata, vectors, sparse), replace=False)
+        incoming = Incoming(texts, ids, metadata, vectors, sparse, token_vectors)
+        return self._put(incoming, replace=False)
 
     def upsert(
         self,
@@ -227,9 +242,11 @@ class Index(Querying):
         metadata: Sequence[dict[str, object] | None] | None = None,
         vectors: npt.ArrayLike | None = None,
         sparse: Sequence[SparseVector | None] | None = None,
+        token_vectors: Sequence[npt.ArrayLike | MultiVector | None] | None = None,
     ) -> list[DocumentId]:
         """As `add`, but a document whose id is taken is replaced."""
-        return self._put(Incoming(texts, ids, metadata, vectors, sparse), replace=True)
+        incoming = Incoming(texts, ids, metadata, vectors, sparse, token_vectors)
+        return self._put(incoming, replace=True)
 
     def add_stream(
         self,
@@ -355,6 +372,46 @@ class Index(Querying):
         """The tokenizer of the lexical index; None where there is none."""
         with self._store.read():
             return lexical.tokenizer(self._store)
+
+    def create_token_index(
+        self,
+        dim: int,
+        *,
+        matryoshka_dims: Sequence[int] | None = None,
+        slice: Slice | tuple[int, int] | None = None,
+    ) -> None:
+        """Keep token vectors beside the documents from now on, for late interaction.
+
+        They are given to `add` and `upsert`, and read only for the documents that a query hands to
+        a stage ``using="tokens"``; see docs/retrieval.md. Does nothing where the index keeps such
+        already.
+
+        Args:
+            dim: width of the token vectors, a trained size.
+            matryoshka_dims: the sizes that they were trained for; default `dim` alone.
+            slice: what is kept of each; default `dim` at 8 bits.
+
+        Raises:
+            InputError: the sizes cannot be used, or the index keeps other token vectors.
+            SliceError: the slice cannot be, or is wider than `dim`.
+            UntrainedDimError: `dim` or the slice is not of a trained size.
+            IndexFileError: the file cannot be written.
+        """
+        wanted = TokenLayout.checked(dim, matryoshka_dims, slice)
+        with self._store.write():
+            tokens.create(self._store, wanted)
+
+    def delete_token_index(self) -> None:
+        """Remove all token vectors; does nothing where there are none."""
+        with self._store.write():
+            tokens.drop(self._store)
+
+    @property
+    def token_slice(self) -> Slice | None:
+        """What the index keeps of each token vector; None where it keeps none."""
+        with self._store.read():
+            kept = tokens.layout(self._store)
+        return None if kept is None else kept.stored
 
     def optimize(self) -> None:
         """Free the space of deleted documents, repack the scan codes, measure the shortlist anew.

@@ -21,6 +21,7 @@ from edge_mrl.index.query_run import Node, QueryRun, Searches
 from edge_mrl.index.searcher import Searcher
 from edge_mrl.index.sparse_search import SparseSearch
 from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.index.token_search import TokenSearch
 from edge_mrl.retrieval.explain import Explanation
 from edge_mrl.retrieval.filter_parser import parse_filter
 from edge_mrl.retrieval.filters import Filter
@@ -74,6 +75,7 @@ class Querying:
             self._dense,
             LexicalSearch(opened.store, memory_budget),
             SparseSearch(opened.store),
+            TokenSearch(opened.store),
             self._row_filter,
         )
 
@@ -135,11 +137,11 @@ class Querying:
 
         Args:
             query: a text (needs the encoder for dense stages), a vector of a width that the index
-                takes, `Lexical`, `SparseVector`, or `SimilarTo` a document. What prefetches ask
-                where they have no query of their own.
+                takes, `Lexical`, `SparseVector`, `MultiVector`, or `SimilarTo` a document.
+                What prefetches ask where they have no query of their own.
             prefetch: what the last stage looks at; nothing: all documents.
             using: what the last stage scores with: a slice such as ``(256, 8)``, ``"dense"``,
-                ``"lexical"`` or ``"sparse"``. None: by the kind of query.
+                ``"lexical"``, ``"sparse"`` or ``"tokens"``. None: by the kind of query.
             fusion: ``"rrf"``, ``"dbsf"``, `Rrf` or `Dbsf`: puts the lists of `prefetch` together.
             limit: hits (or groups) wanted, 1 or more.
             offset: how many of the best to leave out, for paging. The stages below must hand on

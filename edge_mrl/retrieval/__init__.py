@@ -21,6 +21,7 @@ from edge_mrl.retrieval.filters import (
     Range,
 )
 from edge_mrl.retrieval.grouping import Group
+from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.request import Dbsf, Lexical, Prefetch, Rrf, SimilarTo, SparseVector
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "MatchExcept",
     "MatchValue",
     "MinShould",
+    "MultiVector",
     "Nested",
     "Prefetch",
     "Range",
