@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.index.codes import ByteArray, Codes, decode
+from edge_mrl.index.rotation import rotate_vector
+from edge_mrl.kernel.quantizer import LEVELS
 from edge_mrl.slices import FloatArray, Slice
 
 WideArray = npt.NDArray[np.float64]
@@ -22,39 +24,43 @@ IntArray = npt.NDArray[np.int64]
 
 _UNIT = 2.0**24
 """A unit vector's coordinates are rounded to multiples of 1 / _UNIT, as fine as float32 is just
-below 1. By Cauchy and Schwarz a sum of products of two such vectors stays below 2**50."""
+below 1. By Cauchy and Schwarz a sum of products with another such vector, or with 8-bit
+codes or levels of up to 65 536 dimensions, stays below 2**50."""
+
+_DIGITS = 10_000
+"""The levels of 1 to 4 bits are published with four decimals."""
+
+
+def _levels_of_bytes(bits: int) -> WideArray:
+    """The levels that each byte of codes holds, (256, 8 / bits), as whole numbers."""
+    shifts = np.arange(0, 8, bits)
+    numbers = (np.arange(256)[:, None] >> shifts) & ((1 << bits) - 1)
+    return np.asarray(np.rint(LEVELS[bits].astype(np.float64)[numbers] * _DIGITS))
+
+
+_BYTES = {bits: _levels_of_bytes(bits) for bits in (1, 2, 4)}
 
 _AT_ONCE = 1 << 18
 """Cosines computed at once: 2 MiB, which stay in cache."""
 
 
-def whole_query(units: FloatArray) -> WideArray:
-    """A query's tokens as whole numbers.
-
-    Args:
-        units: (q, dim) float32 of unit length.
-
-    Returns:
-        (q, dim) float64.
-    """
+def _whole_query(units: FloatArray, slice_: Slice) -> WideArray:
+    """A query's tokens as whole numbers, (q, dim), turned as the codes of the slice are."""
+    if slice_.bits < 8:
+        units = np.stack([rotate_vector(unit) for unit in units])
     return np.asarray(np.rint(units.astype(np.float64) * _UNIT))
 
 
-def whole_rows(packed: ByteArray, slice_: Slice) -> WideArray:
-    """Tokens of documents as whole numbers, each a multiple of its own unit vector.
-
-    Args:
-        packed: (n, code_bytes) uint8.
-        slice_: 8-bit codes are taken as they are.
-
-    Returns:
-        (n, dim) float64.
-    """
+def _whole_rows(packed: ByteArray, slice_: Slice) -> WideArray:
+    """Tokens of documents as whole numbers, (n, dim), each a multiple of what the codes stand
+    for."""
     if slice_.bits == 8:
         return np.asarray(packed.view(np.int8), dtype=np.float64)
-    # Levels of 1 to 4 bits are turned back without a scale: their length is about sqrt(dim).
-    least = 1.0 if slice_.bits > 8 else 1.0 / np.sqrt(slice_.dim)
-    ones = np.full(packed.shape[0], least, dtype=np.float32)
+    if slice_.bits < 8:
+        # As wide as whole bytes.
+        rows = _BYTES[slice_.bits].take(packed, axis=0).reshape(packed.shape[0], -1)
+        return rows[:, : slice_.dim]
+    ones = np.ones(packed.shape[0], dtype=np.float32)
     return np.asarray(np.rint(decode(Codes(packed, ones), slice_).astype(np.float64) * _UNIT))
 
 
@@ -70,12 +76,12 @@ def maxsim(query: FloatArray, packed: ByteArray, lengths: IntArray, slice_: Slic
     Returns:
         (n,) float64, from -q to q.
     """
-    columns = np.ascontiguousarray(whole_query(query).T)
+    columns = np.ascontiguousarray(_whole_query(query, slice_).T)
     owners = np.repeat(np.arange(lengths.size), lengths)
     best = np.full((lengths.size, columns.shape[1]), -np.inf)
     step = max(1, _AT_ONCE // max(columns.shape))
     for start in range(0, owners.size, step):
-        rows = whole_rows(packed[start : start + step], slice_)
+        rows = _whole_rows(packed[start : start + step], slice_)
         long = np.sqrt(np.einsum("ij,ij->i", rows, rows))
         cosines = rows @ columns
         cosines /= np.where(long == 0, 1, long)[:, None]

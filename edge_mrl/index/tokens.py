@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from edge_mrl.errors import IndexFileError, InputError
-from edge_mrl.index.codes import ByteArray
+from edge_mrl.index.codes import ByteArray, Codes, decode
 from edge_mrl.index.facts import Facts
-from edge_mrl.index.maxsim import whole_rows
 from edge_mrl.index.schema_sql import WITH_TOKENS
 from edge_mrl.index.token_layout import TokenLayout
 from edge_mrl.index.token_records import CRC_BYTES, pack_record, unpack_record
@@ -123,7 +124,11 @@ def vectors_of(facts: Facts, row: int) -> MultiVector | None:
     if kept is None:
         return None
     found = list(read(facts, kept, [row]))
-    return MultiVector(whole_rows(found[0][1], kept.stored)) if found else None
+    if not found:
+        return None
+    codes = found[0][1]
+    ones = np.ones(len(codes), dtype=np.float32)
+    return MultiVector(decode(Codes(codes, ones), kept.stored))
 
 
 def copy(new: Facts, old: Facts, rows: Mapping[int, int]) -> None:
