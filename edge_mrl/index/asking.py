@@ -130,7 +130,10 @@ class Asker:
                 raise InputError(f"the document {query.id!r} has no token vectors")
             return found
         if not isinstance(query, MultiVector):
-            raise InputError("a tokens stage needs a MultiVector to ask: give it one as query")
+            raise InputError(
+                "a tokens stage needs token vectors to ask: give it a MultiVector, or a document "
+                "that it is like"
+            )
         return query
 
     def likeness(self, query: SimilarTo) -> Likeness:

@@ -139,11 +139,23 @@ def test_they_follow_their_documents(tmp_path_factory, steps, kept):
                 alive[id_] = rows
     keep = eight_bits if kept[1] == 8 else lambda rows, dim: rows[:, :dim]
     query = token_vectors(999, 4, dim=16)
+    with sqlite3.connect(path) as raw:
+        assert raw.execute("SELECT count(*) FROM token_vectors").fetchone() == (len(alive),)
+    raw.close()
     with Index.open(path) as index:
         found = index.query(MultiVector(query), limit=100).hits
         expected = reference(query, alive, kept[0], keep)
         assert {hit.id for hit in found} == set(alive)
         assert [hit.score for hit in found] == pytest.approx([s for _, s in expected], abs=2e-6)
+
+
+def test_a_refused_batch_leaves_none(filled, tmp_path):
+    index, _, tokens = filled
+    with pytest.raises(InputError, match="the id 5 is in the index already"):
+        index.add(vectors=np.ones((2, 32)), ids=[99, 5], token_vectors=[np.ones((3, DIM))] * 2)
+    with sqlite3.connect(tmp_path / "v.db") as raw:
+        assert raw.execute("SELECT count(*) FROM token_vectors").fetchone() == (len(tokens),)
+    raw.close()
 
 
 def test_a_resliced_index_has_them_too(filled, tmp_path):
@@ -211,7 +223,9 @@ def test_what_does_not_fit_the_index(vector_index):
     assert len(index) == 0
     index.add(vectors=np.ones((2, 32)), token_vectors=[np.ones((1, 12)), np.ones((1, DIM))])
     for asked in ("text", SparseVector([1], [1.0]), np.ones(32)):
-        with pytest.raises(InputError, match="a tokens stage needs a MultiVector"):
+        with pytest.raises(
+            InputError, match="a tokens stage needs token vectors to ask: give it a MultiVector"
+        ):
             index.query(asked, using="tokens")
     with pytest.raises(InputError, match="a dense stage needs a text or a vector"):
         index.query(MultiVector(np.ones((1, DIM))), using="dense")
