@@ -1,185 +1,211 @@
-"""What is compared: each answers one query with document numbers, best first."""
+"""edge_mrl, and the two yardsticks: numpy and faiss."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
-from edge_mrl import Index
+from benchmarks.contender import LADDER, Contender, K, shared_out
+from edge_mrl import Index, kernel
 from edge_mrl.index.codes import encode
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.segments import MAX_ROWS, aligned, build
 from edge_mrl.index.stages import stage_list
 from edge_mrl.index.vector_rows import Vectors
-from edge_mrl.kernel import Kernel, StageList
+from edge_mrl.kernel import StageList
 from edge_mrl.slices import FloatArray, Slice
 
-K = 10
-LADDER = (20, 30, 50, 75, 100, 150, 200, 300, 400, 600, 1000, 1500, 2500, 4000, 8000)
-"""Shortlists that are tried, shortest first."""
 
-
-class Contender(Protocol):
-    """One way to search.
-
-    Attributes:
-        name: in the table.
-        nbytes: what it holds in memory for the documents.
-        note: its settings.
-    """
-
-    name: str
-    nbytes: int
-    note: str
-
-    def search(self, query: FloatArray) -> list[int]:
-        """Numbers of the best 10 documents."""
-
-
-@dataclass
-class NumpyExact:
+class NumpyExact(Contender):
     """Every dot product in float32."""
 
-    documents: FloatArray
-    name: str = "numpy float32, exact"
-    note: str = ""
+    name = "numpy float32, exact"
 
-    def __post_init__(self) -> None:
-        self.nbytes = self.documents.nbytes
+    def open(self, folder: Path) -> None:
+        self._documents = np.load(folder / "documents.npy")
 
     def search(self, query: FloatArray) -> list[int]:
-        scores = self.documents @ query
-        best = np.argpartition(-scores, K)[:K]
-        return best[np.argsort(-scores[best])].tolist()
+        return _best(self._documents @ query)
+
+    def search_many(self, queries: FloatArray, threads: int) -> list[list[int]]:
+        if threads > 1:
+            return shared_out(self.search, queries, threads)
+        return [_best(scores) for scores in queries @ self._documents.T]
 
 
-class BareKernel:
+def _best(scores: FloatArray) -> list[int]:
+    best = np.argpartition(-scores, K)[:K]
+    found: list[int] = best[np.argsort(-scores[best])].tolist()
+    return found
+
+
+class BareKernel(Contender):
     """A search of the kernel, all in memory: no file, no texts, no checks.
 
     The last list is rescored in float32, as faiss rescores: 8 bits alone keep 99.4 % of the exact
-    top 10 of these vectors.
+    top 10 of 256-dimensional vectors.
     """
 
-    def __init__(
-        self, documents: FloatArray, scan: Slice, refine: Slice | None, kernel: Kernel
-    ) -> None:
-        self._kernel, self._documents = kernel, documents
-        stored = Slice(documents.shape[1], 8)
-        layout = IndexLayout(stored, scan, refine)
+    keeps_file = False
+    effort = LADDER[-1]
+
+    def __init__(self, scan: Slice, refine: Slice | None, target: str) -> None:
+        self._slices, self._target = (scan, refine), target
+        self._shorter = 1 if refine is None else 2 * refine.bits
+        middle = "" if refine is None else f" > {refine}"
+        self.name = f"edge_mrl kernel {target}, {scan}{middle} > float32"
+
+    def open(self, folder: Path) -> None:
+        self._kernel = kernel.available()[self._target]
+        self._documents = np.load(folder / "documents.npy")
+        stored = Slice(self._documents.shape[1], 8)
+        layout = IndexLayout(stored, *self._slices)
         made = []
-        for start in range(0, len(documents), MAX_ROWS):
-            part = documents[start : start + MAX_ROWS]
+        for start in range(0, len(self._documents), MAX_ROWS):
+            part = self._documents[start : start + MAX_ROWS]
             numbers = np.arange(1, len(part) + 1)
             vectors = Vectors(numbers, encode(part, stored), stored)
             made.append(aligned(build(1, len(part), vectors, layout)))
         self._stages = stage_list(layout, made)
-        self.scan_bytes = sum(s.block.codes.nbytes + s.block.gains.nbytes for s in made)
-        self.nbytes = sum(segment.nbytes for segment in made) + documents.nbytes
-        self._shorter = 1 if refine is None else 2 * refine.bits
-        self.keep = LADDER[-1]
-        middle = "" if refine is None else f" > {refine}"
-        self.name = f"edge_mrl kernel {kernel.name}, {scan}{middle} > float32"
+        self._first = StageList.of(self._stages.stages[:1])
+        self._scanned = sum(s.block.codes.nbytes + s.block.gains.nbytes for s in made)
 
     @property
     def _keeps(self) -> list[int]:
-        last = max(2 * K, self.keep // self._shorter)
-        return [self.keep] if len(self._stages.stages) == 1 else [self.keep, last]
+        last = max(2 * K, self.effort // self._shorter)
+        return [self.effort] if self._slices[1] is None else [self.effort, last]
 
     @property
     def note(self) -> str:
         return "shortlist " + " > ".join(map(str, self._keeps))
 
-    def scan(self, query: FloatArray) -> None:
-        """The first stage alone."""
-        self._kernel.search(query, self._first, [K])
-
-    @cached_property
-    def _first(self) -> StageList:
-        return StageList.of(self._stages.stages[:1])
-
     def search(self, query: FloatArray) -> list[int]:
         rows = self._kernel.search(query, self._stages, self._keeps).positions
         scores = self._documents[rows] @ query
-        return rows[np.argsort(-scores)[:K]].tolist()
+        found: list[int] = rows[np.argsort(-scores)[:K]].tolist()
+        return found
+
+    def scan_speed(self, query: FloatArray) -> float | None:
+        spent = []
+        for _ in range(30):
+            start = time.thread_time()
+            self._kernel.search(query, self._first, [K])
+            spent.append(time.thread_time() - start)
+        return self._scanned / float(np.median(spent))
 
 
-class WholeIndex:
+class WholeIndex(Contender):
     """The public API: a file, stored rows read and checked for each query, texts of the hits."""
 
-    def __init__(self, documents: FloatArray, layout: IndexLayout, path: Path) -> None:
-        dim = documents.shape[1]
-        index = Index.create(
-            path,
-            dim=dim,
-            matryoshka_dims=sorted({dim, *(part.dim for part in layout.resident)}),
-            identity="benchmark",
-            model_name="benchmark",
-            layout=layout,
-        )
-        begun = time.perf_counter()
-        for start in range(0, len(documents), 10_000):
-            index.add(vectors=documents[start : start + 10_000])
-        inserted = len(documents) / (time.perf_counter() - begun)
-        index.optimize()
-        index.close()
-        begun = time.perf_counter()
-        self._index = Index.open(path)
-        self._index.search(documents[0], K)
-        opened = time.perf_counter() - begun
-        stats = self._index.stats()
-        self.nbytes = stats.resident_bytes
-        per_vector = stats.file_bytes / (len(documents) * layout.stored.nbytes)
+    def __init__(self, layout: IndexLayout) -> None:
+        self._layout = layout
         steps = " > ".join(map(str, layout.resident))
         self.name = f"edge_mrl Index, {steps} > {layout.stored} on disk"
-        self.note = (
-            f"shortlist {' > '.join(map(str, stats.shortlists))} as the index measured it for "
-            f"recall 0.99; open and first query {1e3 * opened:.0f} ms; file {per_vector:.2f} x the "
-            f"vectors; durable insert {inserted:.0f}/s"
+
+    def build(self, documents: FloatArray, folder: Path) -> None:
+        dim = documents.shape[1]
+        with Index.create(
+            folder / "index.db",
+            dim=dim,
+            matryoshka_dims=sorted({dim, *(part.dim for part in self._layout.resident)}),
+            identity="benchmark",
+            model_name="benchmark",
+            layout=self._layout,
+        ) as index:
+            begun = time.perf_counter()
+            for start in range(0, len(documents), 10_000):
+                index.add(vectors=documents[start : start + 10_000])
+            self.insert_s = time.perf_counter() - begun
+            index.optimize()
+
+    def open(self, folder: Path) -> None:
+        self._path = folder / "index.db"
+        self._index = Index.open(self._path)
+
+    @property
+    def note(self) -> str:
+        stats = self._index.stats()
+        lists = " > ".join(map(str, stats.shortlists))
+        ratio = stats.file_bytes / (stats.documents * self._layout.stored.nbytes)
+        return (
+            f"shortlist {lists} as the index measured it for recall 0.99; "
+            f"file {ratio:.2f} x the stored vectors"
         )
 
     def search(self, query: FloatArray) -> list[int]:
         return [int(hit.id) - 1 for hit in self._index.search(query, K)]
 
+    def search_many(self, queries: FloatArray, threads: int) -> list[list[int]]:
+        if threads == 1:
+            return shared_out(self.search, queries, 1)
+        with ThreadPoolExecutor(threads) as pool:
+            parts = list(pool.map(self._part, np.array_split(queries, threads)))
+        return [hits for part in parts for hits in part]
 
-class FaissFlat:
+    def _part(self, queries: FloatArray) -> list[list[int]]:
+        """An index belongs to one thread, so each opens its own."""
+        with Index.open(self._path) as index:
+            return [[int(hit.id) - 1 for hit in index.search(query, K)] for query in queries]
+
+
+class _Faiss(Contender):
+    package = "faiss"
+
+    def _save(self, index: object, folder: Path) -> None:
+        import faiss
+
+        faiss.write_index(index, str(folder / "index.faiss"))
+
+    def open(self, folder: Path) -> None:
+        import faiss
+
+        faiss.omp_set_num_threads(1)
+        self._index = faiss.read_index(str(folder / "index.faiss"))
+
+    def search(self, query: FloatArray) -> list[int]:
+        found: list[int] = self._index.search(query[None], K)[1][0].tolist()
+        return found
+
+    def search_many(self, queries: FloatArray, threads: int) -> list[list[int]]:
+        import faiss
+
+        faiss.omp_set_num_threads(threads)
+        found: list[list[int]] = self._index.search(queries, K)[1].tolist()
+        faiss.omp_set_num_threads(1)
+        return found
+
+
+class FaissFlat(_Faiss):
     """faiss, every dot product in float32."""
 
-    def __init__(self, documents: FloatArray) -> None:
+    name = "faiss IndexFlatIP, exact"
+
+    def build(self, documents: FloatArray, folder: Path) -> None:
         import faiss
 
-        self._index = faiss.IndexFlatIP(documents.shape[1])
-        self._index.add(documents)
-        self.nbytes = documents.nbytes
-        self.name, self.note = "faiss IndexFlatIP, exact", ""
-
-    def search(self, query: FloatArray) -> list[int]:
-        return self._index.search(query[None], K)[1][0].tolist()
+        index = faiss.IndexFlatIP(documents.shape[1])
+        index.add(documents)
+        self._save(index, folder)
 
 
-class FaissFastScan:
+class FaissFastScan(_Faiss):
     """faiss' fastest scan, trained on the documents, and a rerank in float32."""
 
-    def __init__(self, documents: FloatArray) -> None:
+    name = "faiss IndexPQFastScan(64x4) + IndexRefineFlat"
+    effort = LADDER[-1]
+
+    def build(self, documents: FloatArray, folder: Path) -> None:
         import faiss
 
-        count, dim = documents.shape
-        codes = faiss.IndexPQFastScan(dim, 64, 4, faiss.METRIC_INNER_PRODUCT)
+        codes = faiss.IndexPQFastScan(documents.shape[1], 64, 4, faiss.METRIC_INNER_PRODUCT)
         codes.train(documents[:65_536])
-        self._index = faiss.IndexRefineFlat(codes)
-        self._index.add(documents)
-        self.nbytes = documents.nbytes + count * 32
-        self.keep = LADDER[-1]
-        self.name = "faiss IndexPQFastScan(64x4) + IndexRefineFlat"
-
-    @property
-    def note(self) -> str:
-        return f"shortlist {self.keep}"
+        index = faiss.IndexRefineFlat(codes)
+        index.add(documents)
+        self._save(index, folder)
 
     def search(self, query: FloatArray) -> list[int]:
-        self._index.k_factor = self.keep / K
-        return self._index.search(query[None], K)[1][0].tolist()
+        self._index.k_factor = self.effort / K
+        return super().search(query)

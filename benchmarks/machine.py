@@ -9,7 +9,8 @@ from pathlib import Path
 
 PACKAGES = (
     *("edge-mrl", "numpy", "tokenizers", "onnxruntime", "wordllama", "faiss-cpu"),
-    *("bm25s", "tantivy", "uvicorn", "starlette"),
+    *("bm25s", "tantivy", "uvicorn", "starlette", "sqlite-vec", "usearch", "hnswlib", "turbovec"),
+    *("qdrant-edge-py", "zvec", "lancedb", "fastembed", "sentence-transformers", "torch"),
 )
 
 

@@ -1,51 +1,67 @@
-"""How long a search takes beside others, in one process on one thread, with the recall of each.
+"""How long a search takes beside others, in one run on one thread, with the recall of each.
 
     python -m benchmarks.search FOLDER --bundle BUNDLE [--size N ...] [--json FILE]
+    python -m benchmarks.table FILE          # the same as Markdown
+    python -m benchmarks.growth FILE OUT.svg
 
 FOLDER holds pairs.jsonl.gz (fields `query` and `doc`). Sizes above the real texts are filled up as
-benchmarks/vectors.py says. Shortlists are chosen on the first half of the queries, the shortest
-that reaches --recall; recall and times are those of the second half. Contenders take turns, a few
-queries each; times are CPU time of the one thread. faiss is measured where it is installed. Index
-files are built up to --index-limit documents, because that takes minutes above.
+benchmarks/vectors.py says. Every contender has a process of its own (benchmarks/hosted.py) and they
+take turns, a few queries each. Shortlists are chosen on the first half of the queries, the shortest
+that reaches --recall; recall and times are those of the second half. Times are CPU time of the
+contender's whole process; batches are wall time too, because two threads share them. What is not
+installed is named. Rivals that need minutes to build are left out above --limit documents.
 """
 
 from __future__ import annotations
 
 import os
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"
+# Read by the libraries when they are loaded, also in the processes that this one starts.
+for _name in (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "LANCE_CPU_THREADS",
+    "TOKIO_WORKER_THREADS",
+):
+    os.environ.setdefault(_name, "1")
+os.environ.setdefault("LANCE_LOG", "error")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import argparse  # noqa: E402
-import importlib.util  # noqa: E402
 import json  # noqa: E402
 import sqlite3  # noqa: E402
 import statistics  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+from contextlib import ExitStack  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 
 from benchmarks import contenders  # noqa: E402
-from benchmarks.contenders import LADDER, BareKernel, Contender, K  # noqa: E402
+from benchmarks.contender import LADDER, Contender, K, installed  # noqa: E402
+from benchmarks.hosted import ContenderFailedError, Hosted  # noqa: E402
 from benchmarks.machine import describe  # noqa: E402
+from benchmarks.rivals import rivals  # noqa: E402
 from benchmarks.vectors import Sample, embed, enlarged  # noqa: E402
 from edge_mrl import kernel  # noqa: E402
 from edge_mrl.index.layout import IndexLayout  # noqa: E402
-from edge_mrl.slices import FloatArray, Slice  # noqa: E402
+from edge_mrl.slices import Slice  # noqa: E402
 
 Steps = tuple[Slice, Slice | None]
 """A scan slice, and the refine slice after it."""
 
+BATCH = 100
+LEAST_QUERIES = 10
+"""However slow a contender is, it answers so many."""
+
 
 def machine() -> dict[str, str]:
-    """What the figures were measured on. faiss is held to one thread."""
-    if importlib.util.find_spec("faiss"):
-        import faiss
-
-        faiss.omp_set_num_threads(1)
+    """What the figures were measured on."""
     compiled = f"{kernel.info().name} of {', '.join(kernel.info().available)}"
     return describe() | {"kernel": compiled, "sqlite": sqlite3.sqlite_version}
 
@@ -53,15 +69,12 @@ def machine() -> dict[str, str]:
 def read_bandwidth() -> float:
     """Bytes a second that one thread reads: a dot product over 256 MiB, the best of five."""
     values = np.ones(1 << 26, dtype=np.float32)
-    best = min(_seconds(lambda: np.dot(values, values)) for _ in range(5))
+    best = float("inf")
+    for _ in range(5):
+        start = time.thread_time()
+        np.dot(values, values)
+        best = min(best, time.thread_time() - start)
     return values.nbytes / best
-
-
-def _seconds(call) -> float:
-    """CPU seconds of this thread, so that other programs on the machine count little."""
-    start = time.thread_time()
-    call()
-    return time.thread_time() - start
 
 
 def true_neighbours(sample: Sample) -> list[set[int]]:
@@ -73,88 +86,147 @@ def true_neighbours(sample: Sample) -> list[set[int]]:
     return found
 
 
-def recall(contender: Contender, queries: FloatArray, truth: list[set[int]]) -> float:
-    """Share of the exact top 10 that is found."""
-    hits = sum(
-        len(set(contender.search(query)) & true) for query, true in zip(queries, truth, strict=True)
-    )
-    return hits / (K * len(truth))
+def line_up(size: int, dim: int, scans: list[Steps], given: argparse.Namespace) -> list[Contender]:
+    """Everything that is to be measured at this size, installed or not."""
+    kernels = list(kernel.available())
+    found: list[Contender] = [contenders.BareKernel(*scan, kernels[-1]) for scan in scans]
+    if size <= given.limit:
+        found.append(contenders.BareKernel(*scans[0], "numpy"))
+    for scan, refine in scans:
+        found.append(contenders.WholeIndex(IndexLayout(Slice(dim, 8), scan, refine)))
+    found += [contenders.NumpyExact(), contenders.FaissFastScan(), contenders.FaissFlat()]
+    if size <= given.limit:
+        found += rivals()
+    wanted = [word.lower() for word in given.only or [""]]
+    return [one for one in found if any(word in one.name.lower() for word in wanted)]
 
 
-def tune(contender: Contender, queries: FloatArray, truth: list[set[int]], wanted: float) -> None:
-    """Give it the shortest list that reaches the wanted recall."""
-    for keep in LADDER if hasattr(contender, "keep") else ():
-        contender.keep = keep
-        if recall(contender, queries, truth) >= wanted:
+class Race:
+    """The contenders at one size, each hosted, and what they answered."""
+
+    def __init__(self, sample: Sample, hosts: list[Hosted], given: argparse.Namespace) -> None:
+        self._truth = true_neighbours(sample)
+        half = len(sample.queries) // 2
+        self._practice = list(range(half))
+        self._asked = list(range(half, len(sample.queries)))
+        self._hosts, self._given = hosts, given
+
+    def run(self) -> Iterator[dict[str, object]]:
+        """One row of the table for each contender."""
+        for host in self._hosts:
+            print(f"tuning {host.contender.name}", file=sys.stderr)
+            self._tune(host)
+            host.reopen()
+        cpu: dict[Hosted, list[float]] = {host: [] for host in self._hosts}
+        hits: dict[Hosted, dict[int, list[int]]] = {host: {} for host in self._hosts}
+        for turn in range(10 * self._given.rounds):
+            numbers = self._asked[turn % 10 :: 10]
+            for host in self._hosts:
+                if sum(cpu[host]) > self._given.seconds and len(cpu[host]) >= LEAST_QUERIES:
+                    continue
+                answers = host.search(numbers)
+                cpu[host] += [seconds for seconds, _, _ in answers]
+                hits[host] |= dict(zip(numbers, (found for _, _, found in answers), strict=True))
+        for host in self._hosts:
+            yield {
+                "name": host.contender.name,
+                "note": host.note,
+                "median_us": 1e6 * statistics.median(cpu[host]),
+                "fastest_us": 1e6 * min(cpu[host]),
+                "queries": len(cpu[host]),
+                "recall": self._recall(hits[host]),
+                **self._batches(host),
+                **self._facts(host),
+            }
+
+    def _recall(self, hits: dict[int, list[int]]) -> float:
+        """Share of the exact top 10 that is found."""
+        found = sum(len(self._truth[number] & set(best)) for number, best in hits.items())
+        return found / (K * len(hits))
+
+    def _tune(self, host: Hosted) -> None:
+        """Give it the shortest list that reaches the wanted recall, by halving the ladder; where
+        none does, the shortest that comes within 0.002 of its best."""
+        if host.contender.effort is None:
             return
+        ladder = [rung for rung in LADDER if rung <= host.contender.effort]
+        wanted = self._given.recall
+        best = self._practised(host, ladder[-1])
+        if best < wanted:
+            wanted = best - 0.002
+        low, high = 0, len(ladder) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if self._practised(host, ladder[middle]) >= wanted:
+                high = middle
+            else:
+                low = middle + 1
+        host.contender.effort = ladder[low]
 
+    def _practised(self, host: Hosted, effort: int) -> float:
+        """Recall on the first half of the queries."""
+        host.contender.effort = effort
+        answers = host.search(self._practice)
+        hits = (found for _, _, found in answers)
+        return self._recall(dict(zip(self._practice, hits, strict=True)))
 
-def line_up(
-    documents: FloatArray, scans: list[Steps], folder: Path, index_limit: int
-) -> list[Contender]:
-    """Everything that is measured; index files only up to `index_limit` documents."""
-    kernels = kernel.available()
-    fastest = list(kernels.values())[-1]
-    found: list[Contender] = [BareKernel(documents, *scan, fastest) for scan in scans]
-    if len(documents) <= 100_000:
-        found.append(BareKernel(documents, *scans[0], kernels["numpy"]))
-    if len(documents) <= index_limit:
-        for number, (scan, refine) in enumerate(scans):
-            layout = IndexLayout(Slice(documents.shape[1], 8), scan, refine)
-            path = folder / f"{len(documents)}-{number}.db"
-            found.append(contenders.WholeIndex(documents, layout, path))
-    found.append(contenders.NumpyExact(documents))
-    if importlib.util.find_spec("faiss"):
-        found += [contenders.FaissFastScan(documents), contenders.FaissFlat(documents)]
-    return found
+    def _batches(self, host: Hosted) -> dict[str, float]:
+        """Microseconds a query in batches of 100: the best of three, by the clock on the wall."""
+        numbers = [self._asked[place % len(self._asked)] for place in range(BATCH)]
+        return {
+            f"batch_{threads}_thread_us": 1e6
+            / BATCH
+            * min(host.search_many(numbers, threads)[1] for _ in range(3))
+            for threads in (1, 2)
+        }
+
+    @staticmethod
+    def _facts(host: Hosted) -> dict[str, float | None]:
+        facts: dict[str, float | None] = {**host.facts, "scan_bytes_per_s": host.scan_speed()}
+        if not host.contender.keeps_file:
+            facts |= {"open_ms": None, "file_bytes": None, "build_s": None}
+        return facts
 
 
 def measure(sample: Sample, scans: list[Steps], given: argparse.Namespace) -> list[dict]:
-    """One row of the table for each contender."""
-    wanted, rounds = given.recall, given.rounds
-    half = len(sample.queries) // 2
-    truth = true_neighbours(sample)
-    with tempfile.TemporaryDirectory() as folder:
-        listed = line_up(sample.documents, scans, Path(folder), given.index_limit)
-        for contender in listed:
-            tune(contender, sample.queries[:half], truth[:half], wanted)
-        asked = sample.queries[half:]
-        times: list[list[float]] = [[] for _ in listed]
-        for contender in listed:
-            contender.search(asked[0])
-        for number in range(rounds):
-            for place, contender in enumerate(listed):
-                for query in asked[number % 10 :: 10]:
-                    times[place].append(_seconds(lambda: contender.search(query)))  # noqa: B023
-        rows = [
-            {
-                "name": contender.name,
-                "note": contender.note,
-                "median_us": statistics.median(spent) * 1e6,
-                "fastest_us": min(spent) * 1e6,
-                "recall": recall(contender, asked, truth[half:]),
-                "memory_mb": contender.nbytes / 1e6,
-            }
-            for contender, spent in zip(listed, times, strict=True)
-        ]
-        for contender, row in zip(listed, rows, strict=True):
-            if isinstance(contender, BareKernel):
-                spent = [_seconds(lambda: contender.scan(asked[0])) for _ in range(30)]  # noqa: B023
-                row["scan_gb_per_s"] = contender.scan_bytes / statistics.median(spent) / 1e9
-    return rows
+    """The table for one size; what is not installed or fails has a row that says so."""
+    count, dim = sample.documents.shape
+    rows: list[dict] = []
+    with tempfile.TemporaryDirectory(dir=given.work) as name, ExitStack() as stack:
+        folder = Path(name)
+        np.save(folder / "documents.npy", sample.documents)
+        np.save(folder / "queries.npy", sample.queries)
+        hosts = []
+        for number, contender in enumerate(line_up(count, dim, scans, given)):
+            if not installed(contender):
+                rows.append({"name": contender.name, "missing": "not installed"})
+                continue
+            print(f"building {contender.name}", file=sys.stderr)
+            paths = folder / "documents.npy", folder / "queries.npy", folder / str(number)
+            try:
+                hosts.append(stack.enter_context(Hosted(contender, *paths)))
+            except ContenderFailedError as error:
+                rows.append({"name": contender.name, "missing": str(error)})
+        return [*Race(sample, hosts, given).run(), *rows]
 
 
 def show(size: int, kind: str, rows: list[dict]) -> None:
     """Print a table."""
-    base = next((r for r in rows if "FastScan" in r["name"]), rows[0])["median_us"]
     print(f"\n{size} documents ({kind})")
-    print(f"{'':58} {'median us':>10} {'fastest':>9} {'ratio':>6} {'recall':>7} {'MB':>8}")
+    heads = f"{'CPU us':>8} {'fastest':>8} {'recall':>7} {'MB':>7} {'open ms':>8} {'file MB':>8}"
+    print(f"{'':50} {heads}")
     for row in rows:
-        scan = f"; scan {row['scan_gb_per_s']:.1f} GB/s" if "scan_gb_per_s" in row else ""
+        if "missing" in row:
+            print(f"{row['name']:50} {row['missing']}")
+            continue
+        opened = "-" if row["open_ms"] is None else f"{row['open_ms']:.0f}"
+        size_mb = "-" if row["file_bytes"] is None else f"{row['file_bytes'] / 1e6:.1f}"
+        scan = row["scan_bytes_per_s"]
+        note = row["note"] + (f"; scan {scan / 1e9:.1f} GB/s" if scan else "")
         print(
-            f"{row['name']:58} {row['median_us']:10.0f} {row['fastest_us']:9.0f} "
-            f"{row['median_us'] / base:6.2f} {row['recall']:7.4f} {row['memory_mb']:8.1f}  "
-            f"{row['note']}{scan}"
+            f"{row['name']:50} {row['median_us']:8.0f} {row['fastest_us']:8.0f} "
+            f"{row['recall']:7.4f} {row['memory_bytes'] / 1e6:7.1f} {opened:>8} {size_mb:>8}  "
+            f"{note}"
         )
 
 
@@ -177,7 +249,12 @@ def main() -> int:
     parser.add_argument("--recall", type=float, default=0.995)
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--index-limit", type=int, default=200_000, metavar="N")
+    parser.add_argument("--limit", type=int, default=100_000, metavar="N")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="parts of names")
+    parser.add_argument(
+        "--seconds", type=float, default=20, help="CPU time after which a contender asks no more"
+    )
+    parser.add_argument("--work", type=Path, help="a folder for the contenders' files")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "vectors.npz")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -187,7 +264,7 @@ def main() -> int:
         print(f"{name}: {value}")
     print(f"read bandwidth of one thread: {bandwidth / 1e9:.1f} GB/s")
     real = embed(given.folder, given.bundle, given.cache, given.queries)
-    result = {**about, "read_bytes_per_second": bandwidth, "sizes": {}}
+    result: dict = {**about, "read_bytes_per_second": bandwidth, "sizes": {}}
     for size in given.size:
         sample = enlarged(real, size)
         dim = sample.documents.shape[1]

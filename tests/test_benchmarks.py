@@ -1,22 +1,36 @@
 """Benchmarks run and report what they promise; their times are not judged here."""
 
+import gzip
+import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmarks.contender import installed
+from benchmarks.pipelines import ndcg
+from benchmarks.rivals import rivals
+from edge_mrl_export.pydocs import standard_library_docs
 
 ROOT = Path(__file__).parent.parent
 
 
-def run_json(module, *arguments):
+def run(module, *arguments):
     done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments), "--json"],
+        [sys.executable, "-m", module, *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return done.stdout
+
+
+def run_json(module, *arguments):
+    return json.loads(run(module, *arguments, "--json"))
 
 
 def test_kept_pairs_each_query_with_the_reference(static_bundle, tmp_path):
@@ -62,3 +76,79 @@ def test_late_reads_what_it_says():
     assert rows["96x1"]["bytes_read"] == 50 * (128 * 12 + 4)
     assert all(row["maxsim_ms"] > 0 for row in result["rows"])
     assert result["quality"] == []
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """First sentences and what follows them, from Python's documentation."""
+    folder = tmp_path_factory.mktemp("pairs")
+    with gzip.open(folder / "pairs.jsonl.gz", "wt", encoding="utf-8") as file:
+        for doc in standard_library_docs()[::40]:
+            head, _, rest = doc.text.partition("\n\n")
+            if rest:
+                file.write(json.dumps({"query": head, "doc": rest}) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def searched(pairs, static_bundle, tmp_path_factory):
+    out = tmp_path_factory.mktemp("searched") / "result.json"
+    settings = ["--size", 400, 1200, "--queries", 40, "--rounds", 1, "--scan", "256x2"]
+    only = ["--only", "Index, 256x2", "numpy float32", *(rival.name for rival in rivals())]
+    cache = ["--cache", out.with_name("vectors.npz")]
+    run(
+        "benchmarks.search",
+        *(pairs, "--bundle", static_bundle, *settings, *only, *cache, "--json", out),
+    )
+    return out
+
+
+def test_search_measures_every_cell_and_names_what_is_not_installed(searched):
+    result = json.loads(searched.read_text())
+    assert set(result["sizes"]) == {"400", "1200"}
+    for size, table in result["sizes"].items():
+        rows = {row["name"]: row for row in table["rows"]}
+        for rival in rivals():
+            assert ("missing" in rows[rival.name]) == (not installed(rival))
+        exact = rows["numpy float32, exact"]
+        assert exact["recall"] == 1
+        assert exact["file_bytes"] == int(size) * 256 * 4 + 128
+        index = rows["edge_mrl Index, 256x2 > 256x8 on disk"]
+        assert index["recall"] > 0.9
+        for row in rows.values():
+            cells = ("median_us", "batch_1_thread_us", "batch_2_thread_us", "open_ms", "file_bytes")
+            assert "missing" in row or all(row[cell] > 0 for cell in cells)
+
+
+def test_search_results_become_a_table_and_a_plot(searched, tmp_path):
+    table = run("benchmarks.table", searched)
+    assert "**1,200 documents**" in table
+    exact = next(row for row in table.splitlines() if row.startswith("| numpy float32, exact"))
+    assert "| 1.0000 |" in exact
+    run("benchmarks.growth", searched, tmp_path / "growth.svg")
+    drawing = ElementTree.parse(tmp_path / "growth.svg").getroot()
+    words = {element.text for element in drawing.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"numpy float32, exact", "400", "1,200"} <= words
+
+
+def test_pipelines_run_from_text_to_hits_and_survive_a_kill(static_bundle, tmp_path):
+    out = tmp_path / "result.json"
+    settings = ["--documents", 300, "--queries", 20, "--rounds", 1]
+    run("benchmarks.pipelines", "--static", static_bundle, *settings, "--json", out)
+    rows = {row["name"]: row for row in json.loads(out.read_text())["pipelines"]}
+    ours = rows["edge_mrl, static bundle + Index"]
+    assert ours["left_after_kill"] == 300
+    assert 0.3 < ours["ndcg"] <= 1
+    for cell in ("cold_s", "warm_ms", "ingest_per_s", "ingest_peak_bytes", "index_bytes"):
+        assert ours[cell] > 0
+    wordllama = rows["wordllama + usearch"]
+    assert ("missing" in wordllama) == (importlib.util.find_spec("usearch") is None)
+    by_hand = rows["by hand: onnxruntime int8 + tokenizers + .npy"]
+    assert by_hand["missing"] == "no --bundle was given"
+    assert "edge_mrl, static bundle + Index" in run("benchmarks.table", out)
+
+
+def test_ndcg_is_that_of_the_published_formula():
+    """Two relevant documents at ranks 1 and 3: (1 + 1/2) / (1 + 1/log2(3))."""
+    found = {"q": ["a", "x", "b"]}
+    assert ndcg(found, {"q": {"a": 1.0, "b": 1.0}}) == pytest.approx(1.5 / 1.6309297535714573)
