@@ -39,6 +39,10 @@ UNMEASURED_SHORTLIST = 1000
 """Until the first measurement: five times what 1 bit at 256 dimensions needed among 100 000 texts
 (192)."""
 
+UNMEASURED_REFINED_LIST = 150
+"""The same where finer codes order the candidates first: what 2 bits at 256 dimensions needed there
+was 40. A small index that is never measured would otherwise reread half of itself."""
+
 UNMEASURED_FIRST_LIST = 4000
 """Until the first measurement, where finer codes follow: twice what 1 bit at 128 dimensions needed
 there (2128)."""
@@ -242,7 +246,7 @@ def shortlists_for(
     if layout.refine is None:
         return (length(last, UNMEASURED_SHORTLIST, GROWTH_EXPONENT),)
     scanned = length(first, UNMEASURED_FIRST_LIST, GROWTH_EXPONENT)
-    refined = length(last, UNMEASURED_SHORTLIST, REFINED_GROWTH_EXPONENT)
+    refined = length(last, UNMEASURED_REFINED_LIST, REFINED_GROWTH_EXPONENT)
     return max(scanned, refined), refined
 
 

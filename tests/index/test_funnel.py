@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index.funnel import (
     UNMEASURED_FIRST_LIST,
+    UNMEASURED_REFINED_LIST,
     UNMEASURED_SHORTLIST,
     Measurement,
     Trial,
@@ -129,7 +130,10 @@ def test_lists_grow_with_k_and_with_the_index():
     assert shortlists_for(measured, REFINED, 10_000, 10) == (300, 100)
     assert shortlists_for(measured, REFINED, 160_000, 10) == (600, 132)
     assert shortlists_for(None, PLAIN, 10**6, 10) == (UNMEASURED_SHORTLIST,)
-    assert shortlists_for(None, REFINED, 10**6, 10) == (UNMEASURED_FIRST_LIST, UNMEASURED_SHORTLIST)
+    assert shortlists_for(None, REFINED, 10**6, 10) == (
+        UNMEASURED_FIRST_LIST,
+        UNMEASURED_REFINED_LIST,
+    )
 
 
 def test_two_lists_together_reach_the_recall():

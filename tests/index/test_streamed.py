@@ -20,6 +20,7 @@ def path(vector_index, clustered, monkeypatch, tmp_path, request):
     # Both lists are shorter than the index.
     monkeypatch.setattr(funnel, "UNMEASURED_FIRST_LIST", 120)
     monkeypatch.setattr(funnel, "UNMEASURED_SHORTLIST", 40)
+    monkeypatch.setattr(funnel, "UNMEASURED_REFINED_LIST", 40)
     index = vector_index(32, layout=IndexLayout(Slice(32, 8), Slice(32, 2), request.param))
     vectors = clustered(560, 32)
     vectors[300] = vectors[20]
