@@ -35,12 +35,15 @@ def unpack_record(row: int, record: object, slice_: Slice) -> ByteArray | None:
     """The codes as (tokens, code_bytes) uint8, tokens 1 or more; None where anything is wrong."""
     if not isinstance(record, bytes):
         return None
-    body, crc = record[:-CRC_BYTES], int.from_bytes(record[-CRC_BYTES:], "little")
-    size = slice_.code_bytes
-    if not 0 < len(body) <= MAX_TOKENS * size or len(body) % size or crc != _crc(row, body):
+    size, count = slice_.code_bytes, len(record) - CRC_BYTES
+    if not 0 < count <= MAX_TOKENS * size or count % size:
         return None
-    return np.frombuffer(body, dtype=np.uint8).reshape(-1, size)
+    # A query waits for this; a view spares a copy of each record.
+    crc = int.from_bytes(record[count:], "little")
+    if crc != _crc(row, memoryview(record)[:count]):
+        return None
+    return np.frombuffer(record, dtype=np.uint8, count=count).reshape(-1, size)
 
 
-def _crc(row: int, body: bytes) -> int:
+def _crc(row: int, body: bytes | memoryview) -> int:
     return zlib.crc32(body, zlib.crc32(row.to_bytes(8, "little")))
