@@ -40,8 +40,9 @@ def _levels_of_bytes(bits: int) -> WideArray:
 
 _BYTES = {bits: _levels_of_bytes(bits) for bits in (1, 2, 4)}
 
-_AT_ONCE = 1 << 18
-"""Cosines computed at once: 2 MiB, which stay in cache."""
+_AT_ONCE = 1 << 16
+"""Coordinates (or cosines, where a query has more tokens) at once: half a mebibyte, which stays in
+cache. A rerank of 50 documents took 3.1 ms with it, 3.6 with four times as many."""
 
 
 def _whole_query(units: FloatArray, slice_: Slice) -> WideArray:

@@ -35,7 +35,7 @@ def by_hand(query, documents):
     asked=st.integers(1, 5),
     dim=st.sampled_from([1, 2, 7, 16, 33]),
     bits=st.sampled_from([1, 2, 4, 8, 16, 32]),
-    at_once=st.sampled_from([1, 40, 1 << 18]),
+    at_once=st.sampled_from([1, 40, 1 << 16]),
     seed=st.integers(0, 99),
 )
 @settings(max_examples=80, deadline=None)
