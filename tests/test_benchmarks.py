@@ -69,6 +69,15 @@ def test_encode_compares_with_the_library_and_the_bare_engine(static_bundle):
     assert all(row["us"] > 0 and row["ratio"] > 0 for row in result["rows"])
 
 
+def test_late_reads_what_it_says():
+    result = run_json("benchmarks.late", "--rounds", 2)
+    rows = {row["what"]: row for row in result["rows"]}
+    assert rows["96x8"]["bytes_read"] == 50 * (128 * 96 + 4)
+    assert rows["96x1"]["bytes_read"] == 50 * (128 * 12 + 4)
+    assert all(row["maxsim_ms"] > 0 for row in result["rows"])
+    assert result["quality"] == []
+
+
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
     """First sentences and what follows them, from Python's documentation."""

@@ -67,8 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--using",
-        metavar="DxB|lexical",
-        help="score with this slice alone, or by BM25 (default: the index's own stages)",
+        metavar="DxB|lexical|tokens",
+        help="score with this slice alone, by BM25, or, with --similar-to, by token vectors "
+        "(default: the index's own stages)",
     )
     parser.add_argument(
         "--funnel",

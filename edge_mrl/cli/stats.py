@@ -59,6 +59,7 @@ def stats_as_json(stats: IndexStats) -> dict[str, object]:
     """The figures as plain values for a JSON document."""
     plain = asdict(stats)
     del plain["layout"]
+    plain["token_slice"] = None if stats.token_slice is None else str(stats.token_slice)
     return plain | layout_as_json(stats.layout)
 
 
@@ -76,10 +77,16 @@ def describe(stats: IndexStats) -> str:
             f"{format_bytes(stats.resident_bytes)} held in memory for searches ({stats.kernel})",
             f"model {stats.model_name} ({stats.identity[:12]}), {stats.dim} dimensions, "
             f"trained sizes {', '.join(map(str, stats.matryoshka_dims))}",
-            str(stats.layout),
+            _kept(stats),
             f"{_steps(stats)}: {_expected(stats)}",
         ]
     )
+
+
+def _kept(stats: IndexStats) -> str:
+    if stats.token_slice is None:
+        return str(stats.layout)
+    return f"{stats.layout}, token vectors {stats.token_slice}"
 
 
 def _steps(stats: IndexStats) -> str:

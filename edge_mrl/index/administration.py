@@ -1,18 +1,11 @@
-"""Looking after an index: what it keeps beside its documents, its figures, its model."""
+"""Looking after an index: its figures, its space, its model."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from edge_mrl.index import (
-    bundle_place,
-    lexical,
-    opening,
-    payload_index,
-    segment_store,
-    sparse,
-)
+from edge_mrl.index import bundle_place, lexical, opening, segment_store, sparse
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.planned import Follower
 from edge_mrl.index.searcher import Searcher
@@ -57,62 +50,6 @@ class Administration:
             IndexMismatchError: it belongs to another; names both.
         """
         opening.check_model(self._store.path, self._meta, identity, model_name)
-
-    def create_payload_index(self, key: str) -> None:
-        """Index a metadata key, so that filters on it need not read every document.
-
-        Conditions of `must`, and of `should` where all of them are on indexed keys, are looked up.
-
-        Args:
-            key: as in a filter, e.g. ``author.name`` or ``tags[].name``.
-
-        Raises:
-            InputError: the key cannot be read.
-            IndexFileError: the file cannot be written, or the metadata in it is damaged.
-        """
-        with self._store.write():
-            payload_index.create(self._store, key)
-
-    def delete_payload_index(self, key: str) -> None:
-        """Remove what `create_payload_index` made; does nothing where there is none."""
-        with self._store.write():
-            payload_index.drop(self._store, key)
-
-    @property
-    def payload_indexes(self) -> tuple[str, ...]:
-        """The metadata keys that are indexed, sorted."""
-        with self._store.read():
-            return tuple(sorted(payload_index.keys(self._store)))
-
-    def create_lexical_index(self, tokenizer: str = "unicode61") -> None:
-        """Index the words of all documents, for BM25; kept in step with them from then on.
-
-        Made anew where there is one already. Words take about half a byte for each byte of text;
-        see docs/retrieval.md.
-
-        Args:
-            tokenizer: ``"unicode61"`` cuts words at anything that is no letter or digit and drops
-                accents; ``"porter"`` takes English words by their stems on top; ``"trigram"`` takes
-                every three letters, for scripts without spaces and for parts of words.
-
-        Raises:
-            InputError: there is no such tokenizer.
-            IndexFileError: the file cannot be written, or this SQLite has no FTS5.
-        """
-        name = lexical.check_tokenizer(tokenizer)
-        with self._store.write():
-            lexical.create(self._store, name)
-
-    def delete_lexical_index(self) -> None:
-        """Remove what `create_lexical_index` made; does nothing where there is none."""
-        with self._store.write():
-            lexical.drop(self._store)
-
-    @property
-    def lexical_index(self) -> str | None:
-        """The tokenizer of the lexical index; None where there is none."""
-        with self._store.read():
-            return lexical.tokenizer(self._store)
 
     def optimize(self) -> None:
         """Free the space of deleted documents, repack the scan codes, measure the shortlist anew.

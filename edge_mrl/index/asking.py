@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_mrl.errors import InputError
-from edge_mrl.index import batch, sparse
+from edge_mrl.index import batch, sparse, tokens
 from edge_mrl.index.ingest import query_vector
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.request import (
     DENSE,
     LEXICAL,
     SPARSE,
+    TOKENS,
     Lexical,
     QueryValue,
     SimilarTo,
@@ -62,6 +64,8 @@ class Asker:
             return given
         if isinstance(query, Lexical):
             return LEXICAL
+        if isinstance(query, MultiVector):
+            return TOKENS
         return SPARSE if isinstance(query, SparseVector) else DENSE
 
     def dense(self, query: QueryValue | None) -> FloatArray:
@@ -74,7 +78,7 @@ class Asker:
             return self.likeness(query).vector
         if isinstance(query, Lexical):
             query = None if query.syntax else query.text
-        if query is None or isinstance(query, SparseVector):
+        if query is None or isinstance(query, (SparseVector, MultiVector)):
             raise InputError("a dense stage needs a text or a vector to ask: give it a query")
         if not isinstance(query, str):
             return query_vector(query, self._encoder, self._meta)
@@ -110,6 +114,26 @@ class Asker:
             return found
         if not isinstance(query, SparseVector):
             raise InputError("a sparse stage needs a SparseVector to ask: give it one as query")
+        return query
+
+    def tokens(self, query: QueryValue | None) -> MultiVector:
+        """The token vectors that are asked.
+
+        Raises:
+            InputError: there are none.
+        """
+        if isinstance(query, SimilarTo):
+            row = self.likeness(query).row
+            with self._store.read():
+                found = tokens.vectors_of(self._store, row)
+            if found is None:
+                raise InputError(f"the document {query.id!r} has no token vectors")
+            return found
+        if not isinstance(query, MultiVector):
+            raise InputError(
+                "a tokens stage needs token vectors to ask: give it a MultiVector, or a document "
+                "that it is like"
+            )
         return query
 
     def likeness(self, query: SimilarTo) -> Likeness:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edge_mrl.index import lexical, payload_index, sparse
+from edge_mrl.index import lexical, payload_index, sparse, tokens
 from edge_mrl.index.facts import Facts
 
-_COMPANIONS = (payload_index, lexical, sparse)
+_COMPANIONS = (payload_index, lexical, sparse, tokens)
 """Each has `add` and `remove`."""
 
 
@@ -32,10 +32,14 @@ def prepare_like(new: Facts, old: Facts) -> None:
     tokenizer = lexical.tokenizer(old)
     if tokenizer is not None:
         lexical.create(new, tokenizer)
+    kept = tokens.layout(old)
+    if kept is not None:
+        tokens.create(new, kept)
 
 
 def copy(new: Facts, old: Facts, rows: Mapping[int, int]) -> None:
-    """Copy what no document says itself, its sparse vector, from old rows to new ones. Call inside
-    `new.write()` and `old.read()`."""
+    """Copy what no document says itself, its sparse vector and token vectors, from old rows to new
+    ones. Call inside `new.write()` and `old.read()`."""
     found = {row: sparse.vector_of(old, source) for source, row in rows.items()}
     sparse.write(new, {row: vector for row, vector in found.items() if vector is not None})
+    tokens.copy(new, old, rows)

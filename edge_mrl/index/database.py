@@ -72,11 +72,11 @@ class Database:
         with explained(self.path):
             self.connection.execute(f"PRAGMA synchronous = {mode}")
 
-    def migrate(self) -> None:
-        """Create the tables, or bring an older file up to date."""
+    def migrate(self, wanted: int) -> None:
+        """Create the tables of a schema version, where an older file does not have them yet."""
         with explained(self.path):
             self.version = version_of(self.connection, self.path)
-            migrate(self.connection, self.version)
+            migrate(self.connection, self.version, wanted)
 
     def change_stamp(self) -> tuple[int, int]:
         """A value that differs once anyone has changed the file. Call inside `read()`."""

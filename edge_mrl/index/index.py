@@ -13,6 +13,7 @@ import numpy.typing as npt
 from edge_mrl.errors import EdgeMrlError
 from edge_mrl.index import batch, opening
 from edge_mrl.index.administration import Administration
+from edge_mrl.index.following import Following
 from edge_mrl.index.ingest import Incoming, prepare_batch, write_batch
 from edge_mrl.index.layout import IndexLayout, default_layout
 from edge_mrl.index.meta import IndexMeta
@@ -23,12 +24,13 @@ from edge_mrl.index.records import Document, DocumentId, Record
 from edge_mrl.index.searcher import Searcher
 from edge_mrl.index.stats import gather
 from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.sparse_vector import SparseVector
 
 _Path = str | os.PathLike[str]
 
 
-class Index(Administration, Querying):
+class Index(Administration, Following, Querying):
     """Documents, searchable by meaning, in one file.
 
     Make one with `Index.open` or `Index.create`, and close it or use it in a ``with`` statement.
@@ -169,6 +171,7 @@ class Index(Administration, Querying):
         metadata: Sequence[dict[str, object] | None] | None = None,
         vectors: npt.ArrayLike | None = None,
         sparse: Sequence[SparseVector | None] | None = None,
+        token_vectors: Sequence[npt.ArrayLike | MultiVector | None] | None = None,
     ) -> list[DocumentId]:
         """Add documents, all or none; they are on the disk when this returns.
 
@@ -179,6 +182,8 @@ class Index(Administration, Querying):
             vectors: (n, d) numbers, d the width of the index or a trained size not below the stored
                 one.
             sparse: n sparse vectors that go with the documents; None where one has none.
+            token_vectors: n arrays of shape (tokens, width) that go with the documents, None where
+                one has none; needs `create_token_index`.
 
         Returns:
             The n ids.
@@ -187,7 +192,8 @@ class Index(Administration, Querying):
             InputError: anything above does not hold, or an id is taken. Nothing was added.
             IndexFileError: the file cannot be written, or another process keeps writing.
         """
-        return self._put(Incoming(texts, ids, metadata, vectors, sparse), replace=False)
+        incoming = Incoming(texts, ids, metadata, vectors, sparse, token_vectors)
+        return self._put(incoming, replace=False)
 
     def upsert(
         self,
@@ -197,9 +203,11 @@ class Index(Administration, Querying):
         metadata: Sequence[dict[str, object] | None] | None = None,
         vectors: npt.ArrayLike | None = None,
         sparse: Sequence[SparseVector | None] | None = None,
+        token_vectors: Sequence[npt.ArrayLike | MultiVector | None] | None = None,
     ) -> list[DocumentId]:
         """As `add`, but a document whose id is taken is replaced."""
-        return self._put(Incoming(texts, ids, metadata, vectors, sparse), replace=True)
+        incoming = Incoming(texts, ids, metadata, vectors, sparse, token_vectors)
+        return self._put(incoming, replace=True)
 
     def add_stream(
         self,

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import InputError
-from edge_mrl.index import batch, segment_store, sparse
+from edge_mrl.index import batch, segment_store, sparse, tokens
 from edge_mrl.index.codes import Codes, encode
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.records import DocumentId, NewDocument, Record
 from edge_mrl.index.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.index.token_records import pack_codes
 from edge_mrl.index.vector_rows import pack_records
+from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.sparse_vector import SparseVector
 from edge_mrl.slices import FloatArray
 
@@ -29,6 +31,7 @@ class Incoming:
     metadata: Sequence[dict[str, object] | None] | None
     vectors: npt.ArrayLike | None
     sparse: Sequence[SparseVector | None] | None = None
+    token_vectors: Sequence[npt.ArrayLike | MultiVector | None] | None = None
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Incoming:
@@ -51,6 +54,7 @@ class Batch:
         metadata: n JSON texts.
         codes: n vectors at the stored slice.
         sparse: sparse vectors, by the number of their document.
+        token_vectors: token vectors, by the number of their document.
     """
 
     ids: list[DocumentId | None]
@@ -58,6 +62,7 @@ class Batch:
     metadata: list[str]
     codes: Codes
     sparse: dict[int, SparseVector]
+    token_vectors: dict[int, MultiVector]
 
 
 def prepare_batch(incoming: Incoming, encoder: TextEncoder | None, meta: IndexMeta) -> Batch:
@@ -81,7 +86,9 @@ def prepare_batch(incoming: Incoming, encoder: TextEncoder | None, meta: IndexMe
     checked = batch.check_ids(ids)
     units = _units(incoming, texts, encoder, meta)
     sparse_vectors = batch.sparse_vectors(incoming.sparse, count)
-    return Batch(checked, texts, metadata, encode(units, meta.layout.stored), sparse_vectors)
+    token_vectors = batch.token_vectors(incoming.token_vectors, count)
+    codes = encode(units, meta.layout.stored)
+    return Batch(checked, texts, metadata, codes, sparse_vectors, token_vectors)
 
 
 def _texts(incoming: Incoming) -> list[str]:
@@ -203,12 +210,14 @@ def write_batch(
         The ids.
 
     Raises:
-        InputError: an id is taken and may not be replaced; nothing was written.
+        InputError: an id is taken and may not be replaced, or token vectors do not fit the index;
+            nothing was written.
         IndexFileError: the file cannot be written.
     """
     if not prepared.ids:
         return []
     with store.write():
+        token_codes = _token_codes(store, prepared.token_vectors)
         ids = _final_ids(store, prepared.ids)
         taken = store.present(ids)
         if taken and not replace:
@@ -222,8 +231,20 @@ def write_batch(
         ]
         store.insert(documents, pack_records(prepared.codes, meta.layout.stored, row), row)
         sparse.write(store, {row + number: v for number, v in prepared.sparse.items()})
+        tokens.write(store, {row + number: codes for number, codes in token_codes.items()})
         segment_store.pack_tail(store, meta.layout)
     return ids
+
+
+def _token_codes(store: Store, given: Mapping[int, MultiVector]) -> dict[int, bytes]:
+    """Token vectors as the index keeps them."""
+    if not given:
+        return {}
+    kept = tokens.required(store)
+    return {
+        number: pack_codes(kept.cut(vectors, batch.token_name(number)), kept.stored)
+        for number, vectors in given.items()
+    }
 
 
 def _final_ids(store: Store, given: Sequence[DocumentId | None]) -> list[DocumentId]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from edge_mrl.errors import IndexFileError, InputError
 from edge_mrl.index.facts import Facts
+from edge_mrl.index.schema_sql import WITH_FOLLOWERS
 
 IntArray = npt.NDArray[np.int64]
 
@@ -69,7 +70,7 @@ def create(facts: Facts, name: str) -> None:
         IndexFileError: this SQLite has no FTS5.
     """
     require_fts5(facts, "a lexical index")
-    facts.migrate()
+    facts.migrate(WITH_FOLLOWERS)
     drop(facts)
     facts.connection.execute(
         "CREATE VIRTUAL TABLE lexical USING fts5(text, content='documents', content_rowid='row', "

@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_mrl.errors import EdgeMrlError, IndexFileError, IndexMismatchError, SliceError
 from edge_mrl.index.layout import IndexLayout, default_layout
 from edge_mrl.index.meta import IndexMeta
+from edge_mrl.index.schema_sql import SCHEMA_VERSION
 from edge_mrl.index.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
 
@@ -76,7 +77,7 @@ def meta_for(encoder: TextEncoder, layout: IndexLayout | None) -> IndexMeta:
 def initialise(store: Store, meta: IndexMeta) -> IndexMeta:
     """Make the tables and write the facts; returns the facts that stand in the file."""
     with store.write():
-        store.migrate()
+        store.migrate(SCHEMA_VERSION)
         if store.fact("index") is None:
             store.set_fact("index", meta.to_json())
             store.set_fact("epoch", "0")

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index.facts import Facts
 from edge_mrl.index.payload import entries
+from edge_mrl.index.schema_sql import WITH_FOLLOWERS
 from edge_mrl.retrieval.keys import Step, parse_key
 
 _FACT = "payload_keys"
@@ -32,7 +33,7 @@ def create(facts: Facts, key: str) -> None:
     numbers = keys(facts)
     if key in numbers:
         return
-    facts.migrate()
+    facts.migrate(WITH_FOLLOWERS)
     number = max(numbers.values(), default=0) + 1
     _insert(facts, {number: steps}, "SELECT row, metadata FROM documents")
     facts.set_fact(_FACT, json.dumps({**numbers, key: number}))

@@ -16,6 +16,7 @@ from edge_mrl.index.query_result import QueryResult
 from edge_mrl.index.query_run import Node, QueryRun, Searches
 from edge_mrl.index.sparse_search import SparseSearch
 from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.index.token_search import TokenSearch
 from edge_mrl.retrieval.explain import Explanation
 from edge_mrl.retrieval.filter_parser import parse_filter
 from edge_mrl.retrieval.filters import Filter
@@ -45,6 +46,7 @@ class Queries:
             dense,
             LexicalSearch(opened.store, memory_budget),
             SparseSearch(opened.store),
+            TokenSearch(opened.store),
             self._row_filter,
         )
 

@@ -18,6 +18,7 @@ from edge_mrl.index.lexical_search import LexicalSearch
 from edge_mrl.index.records import DocumentId
 from edge_mrl.index.sparse_search import SparseSearch
 from edge_mrl.index.store import Store
+from edge_mrl.index.token_search import TokenSearch
 from edge_mrl.index.vector_pool import VectorPool
 from edge_mrl.retrieval.explain import TOP, Meter, Stage
 from edge_mrl.retrieval.filter_parser import parse_filter
@@ -28,6 +29,7 @@ from edge_mrl.retrieval.request import (
     DENSE,
     LEXICAL,
     SPARSE,
+    TOKENS,
     Prefetch,
     QueryValue,
     Rrf,
@@ -80,6 +82,7 @@ class Searches:
     dense: Dense
     lexical: LexicalSearch
     sparse: SparseSearch
+    tokens: TokenSearch
     row_filter: RowFilter
 
 
@@ -120,6 +123,8 @@ class Node:
                 self.words = asker.lexical(asked)
             elif self.using == SPARSE:
                 self.sparse = asker.sparse(asked)
+            elif self.using == TOKENS:
+                self.tokens = asker.tokens(asked)
             else:
                 self.vector = asker.dense(asked)
 
@@ -186,6 +191,8 @@ class QueryRun:
                 return self._by.lexical.nearest(node.words, node.limit, rows, meter)
             case "sparse":
                 return self._by.sparse.nearest(node.sparse, node.limit, rows, meter)
+            case "tokens":
+                return self._by.tokens.nearest(node.tokens, node.limit, rows, meter)
             case Slice():
                 slice_ = self._by.dense.check(node.using)
                 return self._by.dense.nearest(node.vector, slice_, node.limit, allowed, meter)
@@ -226,6 +233,8 @@ class QueryRun:
             return self._by.lexical.nearest(node.words, node.limit, rows, meter)
         if node.using == SPARSE:
             return self._by.sparse.nearest(node.sparse, node.limit, rows, meter)
+        if node.using == TOKENS:
+            return self._by.tokens.nearest(node.tokens, node.limit, rows, meter)
         slice_ = node.using if isinstance(node.using, Slice) else self._by.layout.stored
         self._by.dense.check(slice_)
         before = self._pool.bytes_read

@@ -142,11 +142,11 @@ class Querying:
 
         Args:
             query: a text (needs the encoder for dense stages), a vector of a width that the index
-                takes, `Lexical`, `SparseVector`, or `SimilarTo` a document. What prefetches ask
-                where they have no query of their own.
+                takes, `Lexical`, `SparseVector`, `MultiVector`, or `SimilarTo` a document.
+                What prefetches ask where they have no query of their own.
             prefetch: what the last stage looks at; nothing: all documents.
             using: what the last stage scores with: a slice such as ``(256, 8)``, ``"dense"``,
-                ``"lexical"`` or ``"sparse"``. None: by the kind of query.
+                ``"lexical"``, ``"sparse"`` or ``"tokens"``. None: by the kind of query.
             fusion: ``"rrf"``, ``"dbsf"``, `Rrf` or `Dbsf`: puts the lists of `prefetch` together.
             limit: hits (or groups) wanted, 1 or more.
             offset: how many of the best to leave out, for paging. The stages below must hand on

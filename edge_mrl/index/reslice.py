@@ -73,8 +73,9 @@ def reslice_index(
 ) -> Index:
     """Cut an index to fewer dimensions or bits, beside its place, and rename it.
 
-    Ids, texts, metadata, the order of the documents, sparse vectors, indexes of words and metadata,
-    the next number and the note of the bundle are carried over, deleted documents are left behind.
+    Ids, texts, metadata, the order of the documents, sparse and token vectors, indexes of words and
+    metadata, the next number and the note of the bundle are carried over, deleted documents are
+    left behind.
     An encoder of the same model opens it as it opened the source. One view of the source is copied;
     others may go on writing to it. The memory needed does not grow with the number of documents.
 

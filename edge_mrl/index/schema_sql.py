@@ -73,16 +73,29 @@ def _to_version_2(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _to_version_3(connection: sqlite3.Connection) -> None:
+    """Token vectors, which follow the documents as the tables of version 2 do."""
+    connection.execute("CREATE TABLE token_vectors (row INTEGER PRIMARY KEY, record BLOB NOT NULL)")
+
+
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
     1: _to_version_1,
     2: _to_version_2,
+    3: _to_version_3,
 }
 """Schema version -> what turns the version before it into this one, inside one transaction."""
 
 SCHEMA_VERSION = max(MIGRATIONS)
 
+WITH_FOLLOWERS = 2
+"""The first schema with indexes of metadata, a lexical index and sparse vectors."""
+
+WITH_TOKENS = 3
+"""The first schema with token vectors."""
+
 _TABLES = {1: frozenset({"meta", "documents", "vectors", "segments", "deletions"})}
 _TABLES[2] = _TABLES[1] | {"payload_values", "sparse_vectors", "sparse_lists"}
+_TABLES[3] = _TABLES[2] | {"token_vectors"}
 """Schema version -> the tables that a file must have."""
 
 
@@ -115,8 +128,8 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
     return int(version)
 
 
-def migrate(connection: sqlite3.Connection, version: int) -> None:
-    """Bring a file of schema `version` to the current one; call inside a transaction."""
-    for target in range(version + 1, SCHEMA_VERSION + 1):
+def migrate(connection: sqlite3.Connection, version: int, wanted: int) -> None:
+    """Bring a file of schema `version` to at least `wanted`; call inside a transaction."""
+    for target in range(version + 1, wanted + 1):
         MIGRATIONS[target](connection)
         connection.execute(f"PRAGMA user_version = {target}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index.facts import Facts
+from edge_mrl.index.schema_sql import WITH_FOLLOWERS
 from edge_mrl.index.sparse_records import (
     FloatArray,
     IntArray,
@@ -41,7 +42,7 @@ def write(facts: Facts, vectors: Mapping[int, SparseVector]) -> None:
     if not vectors:
         return
     if not present(facts):
-        facts.migrate()
+        facts.migrate(WITH_FOLLOWERS)
         facts.set_fact(_FACT, "0")
     facts.connection.executemany(
         "INSERT INTO sparse_vectors VALUES (?, ?)",

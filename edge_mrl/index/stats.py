@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_mrl import kernel
+from edge_mrl.index import tokens
 from edge_mrl.index.funnel import MEASURED_K, Measurement, shortlists_for
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.searcher import Searcher
 from edge_mrl.index.store import Store
+from edge_mrl.slices import Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class IndexStats:
         measurement: that measurement: the interval of the recall, on how many documents and
             queries; None before the first.
         kernel: which scan runs.
+        token_slice: what is kept of each token vector; None where none are.
     """
 
     documents: int
@@ -46,6 +49,7 @@ class IndexStats:
     expected_recall: float | None
     measurement: Measurement | None
     kernel: str
+    token_slice: Slice | None
 
 
 def gather(store: Store, searcher: Searcher, meta: IndexMeta) -> IndexStats:
@@ -54,6 +58,7 @@ def gather(store: Store, searcher: Searcher, meta: IndexMeta) -> IndexStats:
         resident_bytes = searcher.resident_bytes()
         count = store.count()
         measured = searcher.measurement()
+        kept = tokens.layout(store)
     return IndexStats(
         documents=count,
         file_bytes=store.file_bytes(),
@@ -67,4 +72,5 @@ def gather(store: Store, searcher: Searcher, meta: IndexMeta) -> IndexStats:
         expected_recall=None if measured is None else measured.recall,
         measurement=measured,
         kernel=kernel.info().name,
+        token_slice=None if kept is None else kept.stored,
     )

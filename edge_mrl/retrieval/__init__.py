@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Range,
     )
     from edge_mrl.retrieval.grouping import Group
+    from edge_mrl.retrieval.multi_vector import MultiVector
     from edge_mrl.retrieval.question import Question
     from edge_mrl.retrieval.question_parser import QuestionError, parse_question
     from edge_mrl.retrieval.request import Dbsf, Lexical, Prefetch, Rrf, SimilarTo
@@ -48,6 +49,7 @@ _HOMES = {
     "MatchExcept": "edge_mrl.retrieval.filters",
     "MatchValue": "edge_mrl.retrieval.filters",
     "MinShould": "edge_mrl.retrieval.filters",
+    "MultiVector": "edge_mrl.retrieval.multi_vector",
     "Nested": "edge_mrl.retrieval.filters",
     "Prefetch": "edge_mrl.retrieval.request",
     "Question": "edge_mrl.retrieval.question",
@@ -75,6 +77,7 @@ __all__ = [
     "MatchExcept",
     "MatchValue",
     "MinShould",
+    "MultiVector",
     "Nested",
     "Prefetch",
     "Question",

@@ -2,9 +2,7 @@
 Pure values, checked when they are made.
 
 A query is a tree of `Prefetch`. A leaf searches all documents; a node with prefetches looks only at
-what they found, and either scores it again with what `using` names or fuses their lists. A kind of
-scoring that this tree does not know yet, such as MaxSim over token vectors, is one more name that
-`using` may have.
+what they found, and either scores it again with what `using` names or fuses their lists.
 """
 
 from __future__ import annotations
@@ -16,13 +14,15 @@ from typing import Final, Literal
 import numpy.typing as npt
 
 from edge_mrl.errors import InputError
+from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.sparse_vector import SparseVector
 from edge_mrl.slices import Slice
 
 DENSE: Final = "dense"
 LEXICAL: Final = "lexical"
 SPARSE: Final = "sparse"
-NAMES = (DENSE, LEXICAL, SPARSE)
+TOKENS: Final = "tokens"
+NAMES = (DENSE, LEXICAL, SPARSE, TOKENS)
 MAX_LIMIT = 1_000_000
 MAX_DEPTH = 16
 MAX_BRANCHES = 64
@@ -88,15 +88,16 @@ class SimilarTo:
     """What is like a document of the index, which is left out of the hits itself.
 
     Attributes:
-        id: the document; its stored vector, its text or its sparse vector is what is asked.
+        id: the document; its stored vector, its text, its sparse vector or its token
+            vectors are what is asked.
     """
 
     id: int | str
 
 
 Fusion = Rrf | Dbsf
-QueryValue = str | npt.ArrayLike | Lexical | SparseVector | SimilarTo
-Using = Slice | Literal["dense", "lexical", "sparse"]
+QueryValue = str | npt.ArrayLike | Lexical | SparseVector | MultiVector | SimilarTo
+Using = Slice | Literal["dense", "lexical", "sparse", "tokens"]
 UsingLike = Using | tuple[int, int] | str
 
 
@@ -108,7 +109,7 @@ def read_using(value: object) -> Using:
         SliceError: a slice that cannot be.
     """
     match value:
-        case Slice() | "dense" | "lexical" | "sparse":
+        case Slice() | "dense" | "lexical" | "sparse" | "tokens":
             return value
         case (int(dim), int(bits)):
             return Slice(dim, bits)
@@ -172,8 +173,8 @@ class Prefetch:
         limit: how many documents it hands on.
         prefetch: what it looks at; nothing: all documents.
         query: what is asked here; None: what the node above asks.
-        using: a slice, ``"dense"`` (the index's own stages), ``"lexical"`` or ``"sparse"``. None:
-            by the kind of `query`.
+        using: a slice, ``"dense"`` (the index's own stages), ``"lexical"``, ``"sparse"`` or
+            ``"tokens"``. None: by the kind of `query`.
         fusion: put the lists of `prefetch` together instead of scoring: ``"rrf"``, ``"dbsf"``, or
             `Rrf` and `Dbsf`.
         filter: which documents may be handed on; also holds for everything below it.

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from edge_mrl.cli.main import main
@@ -174,3 +175,20 @@ def test_optimize_makes_indexes(built, capsys):
     with Index.open(built) as index:
         assert (index.payload_indexes, index.lexical_index) == (("kind",), "unicode61")
         index.create_lexical_index("porter")
+
+
+def test_token_vectors_order_what_is_like_a_document(tmp_path, capsys):
+    place = tmp_path / "t.db"
+    tokens = [np.eye(4)[rows] for rows in ([0, 1], [1, 2], [0, 1, 3], [3])]
+    with Index.create(place, dim=4, matryoshka_dims=[4], identity="i") as index:
+        index.create_token_index(4)
+        index.add(vectors=np.ones((4, 4)), token_vectors=tokens)
+    out = search(capsys, place, "1", "--similar-to", "--using", "tokens", "--explain")
+    assert [(hit["id"], hit["score"]) for hit in out["hits"]] == [(3, 2.0), (2, 1.0), (4, 0.0)]
+    assert out["stages"][-1]["name"] == "tokens"
+    assert main(["stats", str(place)]) == 0
+    assert "token vectors 4x8" in capsys.readouterr().out
+    assert main(["stats", str(place), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["token_slice"] == "4x8"
+    assert main(["search", str(place), "--vector", "[1, 1, 1, 1]", "--using", "tokens"]) == 2
+    assert "needs token vectors to ask" in capsys.readouterr().err

@@ -1,12 +1,13 @@
-"""A file of schema 1 is read as it is and becomes one of schema 2 when it has to hold more."""
+"""A file of an older schema is read as it is and becomes a newer one when it has to hold more."""
 
 import sqlite3
 
 import numpy as np
 import pytest
 
+from edge_mrl.errors import InputError
 from edge_mrl.index import Index
-from edge_mrl.retrieval import SparseVector
+from edge_mrl.retrieval import MultiVector, SparseVector
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def old_file(vector_index, tmp_path):
     index.add(["a heron", "gzip"], vectors=np.eye(2, 32), metadata=[{"n": 1}, {"n": 2}])
     index.close()
     with sqlite3.connect(tmp_path / "v.db") as raw:
-        for table in ("payload_values", "sparse_vectors", "sparse_lists"):
+        for table in ("payload_values", "sparse_vectors", "sparse_lists", "token_vectors"):
             raw.execute(f"DROP TABLE {table}")
         raw.execute("PRAGMA user_version = 1")
     raw.close()
@@ -47,11 +48,26 @@ def test_what_needs_no_new_table_leaves_it_as_it_is(old_file):
         lambda index: index.add(vectors=np.ones((1, 32)), sparse=[SparseVector([1], [1.0])]),
     ],
 )
-def test_what_needs_one_makes_them_all(old_file, change):
+def test_what_needs_one_makes_those_of_its_schema(old_file, change):
     with Index.open(old_file) as index:
         change(index)
     assert version(old_file) == 2
     with Index.open(old_file) as index:
         index.create_payload_index("n")
         index.create_lexical_index()
+        assert [hit.id for hit in index.query("heron", using="lexical").hits] == [1]
+
+
+def test_token_vectors_make_schema_3_of_1_and_2(old_file):
+    with Index.open(old_file) as index:
+        with pytest.raises(InputError, match="create_token_index"):
+            index.add(vectors=np.ones((1, 32)), token_vectors=[np.eye(2, 8)])
+        assert version(old_file) == 1
+        index.create_lexical_index()
+        assert version(old_file) == 2
+        index.create_token_index(8)
+        index.add(vectors=np.ones((1, 32)), token_vectors=[np.eye(2, 8)])
+    assert version(old_file) == 3
+    with Index.open(old_file) as index:
+        assert [hit.id for hit in index.query(MultiVector(np.eye(1, 8))).hits] == [3]
         assert [hit.id for hit in index.query("heron", using="lexical").hits] == [1]

@@ -1,0 +1,113 @@
+"""What an index keeps beside its documents where it is asked to: indexes of metadata and of words,
+token vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge_mrl.index import lexical, payload_index, tokens
+from edge_mrl.index.store import Store
+from edge_mrl.index.token_layout import TokenLayout
+from edge_mrl.slices import Slice
+
+
+class Following:
+    """The part of `Index` that makes and removes what follows the documents."""
+
+    _store: Store
+
+    def create_payload_index(self, key: str) -> None:
+        """Index a metadata key, so that filters on it need not read every document.
+
+        Conditions of `must`, and of `should` where all of them are on indexed keys, are looked up.
+
+        Args:
+            key: as in a filter, e.g. ``author.name`` or ``tags[].name``.
+
+        Raises:
+            InputError: the key cannot be read.
+            IndexFileError: the file cannot be written, or the metadata in it is damaged.
+        """
+        with self._store.write():
+            payload_index.create(self._store, key)
+
+    def delete_payload_index(self, key: str) -> None:
+        """Remove what `create_payload_index` made; does nothing where there is none."""
+        with self._store.write():
+            payload_index.drop(self._store, key)
+
+    @property
+    def payload_indexes(self) -> tuple[str, ...]:
+        """The metadata keys that are indexed, sorted."""
+        with self._store.read():
+            return tuple(sorted(payload_index.keys(self._store)))
+
+    def create_lexical_index(self, tokenizer: str = "unicode61") -> None:
+        """Index the words of all documents, for BM25; kept in step with them from then on.
+
+        Made anew where there is one already. Words take about half a byte for each byte of text;
+        see docs/retrieval.md.
+
+        Args:
+            tokenizer: ``"unicode61"`` cuts words at anything that is no letter or digit and drops
+                accents; ``"porter"`` takes English words by their stems on top; ``"trigram"`` takes
+                every three letters, for scripts without spaces and for parts of words.
+
+        Raises:
+            InputError: there is no such tokenizer.
+            IndexFileError: the file cannot be written, or this SQLite has no FTS5.
+        """
+        name = lexical.check_tokenizer(tokenizer)
+        with self._store.write():
+            lexical.create(self._store, name)
+
+    def delete_lexical_index(self) -> None:
+        """Remove what `create_lexical_index` made; does nothing where there is none."""
+        with self._store.write():
+            lexical.drop(self._store)
+
+    @property
+    def lexical_index(self) -> str | None:
+        """The tokenizer of the lexical index; None where there is none."""
+        with self._store.read():
+            return lexical.tokenizer(self._store)
+
+    def create_token_index(
+        self,
+        dim: int,
+        *,
+        matryoshka_dims: Sequence[int] | None = None,
+        slice: Slice | tuple[int, int] | None = None,
+    ) -> None:
+        """Keep token vectors beside the documents from now on, for late interaction.
+
+        They are given to `add` and `upsert`, and read only for the documents that a query hands to
+        a stage ``using="tokens"``; see docs/retrieval.md. Does nothing where the index keeps such
+        already.
+
+        Args:
+            dim: width of the token vectors, a trained size.
+            matryoshka_dims: the sizes that they were trained for; default `dim` alone.
+            slice: what is kept of each; default `dim` at 8 bits.
+
+        Raises:
+            InputError: the sizes cannot be used, or the index keeps other token vectors.
+            SliceError: the slice cannot be, or is wider than `dim`.
+            UntrainedDimError: `dim` or the slice is not of a trained size.
+            IndexFileError: the file cannot be written.
+        """
+        wanted = TokenLayout.checked(dim, matryoshka_dims, slice)
+        with self._store.write():
+            tokens.create(self._store, wanted)
+
+    def delete_token_index(self) -> None:
+        """Remove all token vectors; does nothing where there are none."""
+        with self._store.write():
+            tokens.drop(self._store)
+
+    @property
+    def token_slice(self) -> Slice | None:
+        """What the index keeps of each token vector; None where it keeps none."""
+        with self._store.read():
+            kept = tokens.layout(self._store)
+        return None if kept is None else kept.stored
