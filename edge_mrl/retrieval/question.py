@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edge_mrl.errors import InputError
 from edge_mrl.retrieval.keys import check_key
+from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.request import (
     DENSE,
     Fusion,
@@ -64,7 +65,7 @@ class Question:
             staged = root.branches or root.using or root.fusion or self.offset or self.explain
             if staged or self.group_by is not None or self.score_threshold is not None:
                 raise InputError("an exact search takes a query, limit and filter alone")
-            if isinstance(self.query, (Lexical, SparseVector, SimilarTo)):
+            if isinstance(self.query, (Lexical, SparseVector, MultiVector, SimilarTo)):
                 raise InputError("an exact search takes a text or a vector")
 
     @property

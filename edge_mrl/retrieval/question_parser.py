@@ -12,6 +12,7 @@ from edge_mrl.errors import EdgeMrlError, InputError
 from edge_mrl.retrieval.filter_parser import parse_filter
 from edge_mrl.retrieval.filters import Filter
 from edge_mrl.retrieval.keys import parse_key
+from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.question import GROUP_SIZE, LIMIT, Question
 from edge_mrl.retrieval.request import (
     MAX_BRANCHES,
@@ -39,8 +40,8 @@ MAX_NUMBERS = 1_000_000
 _STAGE = ("query", "prefetch", "using", "fusion", "limit", "filter", "score_threshold")
 _WHOLE = (*_STAGE, "offset", "group_by", "group_size", "explain", "exact")
 _QUERIES = (
-    "a text, a list of numbers, or an object with one of nearest, lexical, indices and values, "
-    "similar_to, fusion, rrf and dbsf"
+    "a text, a list of numbers or of such lists, or an object with one of nearest, lexical, "
+    "indices and values, similar_to, fusion, rrf and dbsf"
 )
 _FUSIONS = '"rrf", "dbsf", {"rrf": {"k": 60, "weights": [1, 2]}} or {"dbsf": {}}'
 
@@ -75,7 +76,7 @@ def parse_question(value: object, where: str = "", *, most: int = MAX_LIMIT) -> 
 
 
 def parse_query_value(value: object, where: str) -> QueryValue:
-    """What is asked: a text, a vector, words, a sparse vector or a document.
+    """What is asked: a text, a vector, words, a sparse vector, token vectors or a document.
 
     Raises:
         InputError: it is none of them.
@@ -83,6 +84,12 @@ def parse_query_value(value: object, where: str) -> QueryValue:
     if isinstance(value, str):
         return _text(value, where)
     if isinstance(value, list):
+        if value and isinstance(value[0], list):
+            rows = [
+                _vector(_list(row, f"{where}[{n}]"), f"{where}[{n}]") for n, row in enumerate(value)
+            ]
+            with _at(where):
+                return MultiVector(rows)
         return _vector(value, where)
     if isinstance(value, Mapping):
         if "nearest" in value:
@@ -250,6 +257,15 @@ def _vector(value: list[object], where: str) -> list[float]:
     if not 1 <= len(value) <= MAX_DIM:
         _refuse(where, f"a list of 1 to {MAX_DIM} numbers", value)
     return [_number(item, f"{where}[{number}]") for number, item in enumerate(value)]
+
+
+def _multi_vector(value: list[object], where: str) -> MultiVector:
+    rows = []
+    for number, row in enumerate(value):
+        here = f"{where}[{number}]"
+        rows.append(_vector(_list(row, here), here))
+    with _at(where):
+        return MultiVector(rows)
 
 
 def _using(value: object, where: str) -> Using:

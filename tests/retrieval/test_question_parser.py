@@ -20,6 +20,7 @@ from edge_mrl.retrieval import (
     SparseVector,
     parse_question,
 )
+from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.question_parser import MAX_NODES
 from edge_mrl.slices import Slice
 
@@ -73,6 +74,10 @@ SPARSE = {"indices": [1, 7], "values": [0.5, 2]}
             Question(fusion=Rrf(), prefetch=Prefetch(query="x")),
         ),
         ({"query": [1], "exact": True}, Question([1.0], exact=True)),
+        (
+            {"query": [[1, 0], [0.5, 2]], "using": "tokens", "prefetch": {"query": "x"}},
+            Question(MultiVector([[1, 0], [0.5, 2]]), Prefetch(query="x"), "tokens"),
+        ),
     ],
 )
 def test_json_means_what_python_means(written, meant):
@@ -97,6 +102,9 @@ def nested(levels):
         ({"query": [1, "2"]}, r"query\[1\] must be a number", "query"),
         ({"query": [10**400]}, r"query\[0\] must be a finite number", "query"),
         ({"query": [True]}, r"query\[0\] must be a number", "query"),
+        ({"query": [[1, 2], [3]]}, "query: ", "query"),
+        ({"query": [[1], ["a"]]}, r"query\[1\]\[0\] must be a number", "query"),
+        ({"query": [[1], 2]}, r"query\[1\] must be a list", "query"),
         ({"query": {"lexical": {"text": "x", "prefix": 1}}}, r"query.lexical.prefix must", "query"),
         (
             {"query": {"lexical": {"text": "x", "match": "no"}}},
