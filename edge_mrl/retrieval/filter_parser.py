@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NoReturn
 
 from edge_mrl.errors import InputError
 from edge_mrl.retrieval.filters import (
@@ -24,6 +23,7 @@ from edge_mrl.retrieval.filters import (
     Scalar,
     as_dict,
 )
+from edge_mrl.retrieval.json_values import refuse
 from edge_mrl.retrieval.keys import parse_key
 
 MAX_DEPTH = 16
@@ -51,16 +51,9 @@ def parse_filter(value: object, where: str = "filter") -> Filter:
     return _filter(as_dict(value) if isinstance(value, Filter) else value, where, 0)
 
 
-def _refuse(where: str, expected: str, found: object) -> NoReturn:
-    shown = repr(found)
-    raise InputError(
-        f"{where} must be {expected}, not {shown if len(shown) <= 60 else shown[:57] + '...'}"
-    )
-
-
 def _fields(value: object, where: str, known: tuple[str, ...]) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        _refuse(where, f"an object with {', '.join(known)}", value)
+        refuse(where, f"an object with {', '.join(known)}", value)
     for name in value:
         if name not in known:
             raise InputError(
@@ -88,7 +81,7 @@ def _min_should(value: object, where: str, depth: int) -> MinShould:
     conditions = _conditions(fields.get("conditions"), f"{where}.conditions", depth)
     count = fields.get("min_count")
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        _refuse(f"{where}.min_count", "a whole number of 0 or more", count)
+        refuse(f"{where}.min_count", "a whole number of 0 or more", count)
     return MinShould(conditions, count)
 
 
@@ -99,7 +92,7 @@ def _conditions(value: object, where: str, depth: int) -> tuple[Condition, ...]:
         # Qdrant takes a single condition without brackets too.
         return (_condition(value, where, depth),)
     if not isinstance(value, (list, tuple)):
-        _refuse(where, "a list of conditions", value)
+        refuse(where, "a list of conditions", value)
     if len(value) > MAX_CONDITIONS:
         raise InputError(
             f"{where} has {len(value)} conditions, the limit is {MAX_CONDITIONS}: "
@@ -110,7 +103,7 @@ def _conditions(value: object, where: str, depth: int) -> tuple[Condition, ...]:
 
 def _condition(value: object, where: str, depth: int) -> Condition:
     if not isinstance(value, Mapping):
-        _refuse(where, f"a condition ({_KINDS})", value)
+        refuse(where, f"a condition ({_KINDS})", value)
     if "key" in value:
         return _field_condition(value, where)
     if "is_empty" in value or "is_null" in value:
@@ -131,7 +124,7 @@ def _condition(value: object, where: str, depth: int) -> Condition:
         )
     if not value or any(name in value for name in _CLAUSES):
         return _filter(value, where, depth + 1)
-    _refuse(where, f"a condition ({_KINDS})", dict(value))
+    refuse(where, f"a condition ({_KINDS})", dict(value))
 
 
 def _field_condition(value: Mapping[object, object], where: str) -> FieldCondition:
@@ -174,15 +167,15 @@ def _bound(value: object, where: str) -> Number | str:
     if isinstance(value, str):
         return _text(value, where)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        _refuse(where, "a number or a text", value)
+        refuse(where, "a number or a text", value)
     if not math.isfinite(value):
-        _refuse(where, "a finite number", value)
+        refuse(where, "a finite number", value)
     return _whole(value, where) if isinstance(value, int) else value
 
 
 def _key(value: object, where: str) -> str:
     if not isinstance(value, str) or len(value) > 1000:
-        _refuse(where, "a text of at most 1000 characters", value)
+        refuse(where, "a text of at most 1000 characters", value)
     parse_key(_text(value, where), where)
     return value
 
@@ -194,12 +187,12 @@ def _scalar(value: object, where: str) -> Scalar:
         return _whole(value, where)
     if isinstance(value, str):
         return _text(value, where)
-    _refuse(where, "a text, a whole number, true or false (for other numbers use range)", value)
+    refuse(where, "a text, a whole number, true or false (for other numbers use range)", value)
 
 
 def _values(value: object, where: str) -> tuple[str | int, ...]:
     if not isinstance(value, (list, tuple)) or len(value) > MAX_VALUES:
-        _refuse(where, f"a list of at most {MAX_VALUES} texts or whole numbers", value)
+        refuse(where, f"a list of at most {MAX_VALUES} texts or whole numbers", value)
     found: list[str | int] = []
     for number, item in enumerate(value):
         if isinstance(item, str):
@@ -207,17 +200,17 @@ def _values(value: object, where: str) -> tuple[str | int, ...]:
         elif isinstance(item, int) and not isinstance(item, bool):
             found.append(_whole(item, f"{where}[{number}]"))
         else:
-            _refuse(f"{where}[{number}]", "a text or a whole number", item)
+            refuse(f"{where}[{number}]", "a text or a whole number", item)
     return tuple(found)
 
 
 def _whole(value: int, where: str) -> int:
     if not -_INT_LIMIT <= value < _INT_LIMIT:
-        _refuse(where, "a number of 64 bits", value)
+        refuse(where, "a number of 64 bits", value)
     return value
 
 
 def _text(value: str, where: str) -> str:
     if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        _refuse(where, "a text without NUL and lone surrogates", value)
+        refuse(where, "a text without NUL and lone surrogates", value)
     return value

@@ -3,14 +3,22 @@ wrong. Names are those of Qdrant's Query API where it has them. Pure."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from edge_mrl.errors import EdgeMrlError, InputError
 from edge_mrl.retrieval.filter_parser import parse_filter
 from edge_mrl.retrieval.filters import Filter
+from edge_mrl.retrieval.json_values import (
+    at,
+    check_fields,
+    check_flag,
+    check_list,
+    check_number,
+    check_text,
+    joined,
+    refuse,
+)
 from edge_mrl.retrieval.keys import parse_key
 from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.question import GROUP_SIZE, LIMIT, Question
@@ -34,8 +42,6 @@ from edge_mrl.slices import MAX_DIM
 
 MAX_NODES = 64
 """Stages and branches in one tree; each is a search."""
-MAX_TEXT = 1_000_000
-MAX_NUMBERS = 1_000_000
 
 _STAGE = ("query", "prefetch", "using", "fusion", "limit", "filter", "score_threshold")
 _WHOLE = (*_STAGE, "offset", "group_by", "group_size", "explain", "exact")
@@ -82,33 +88,30 @@ def parse_query_value(value: object, where: str) -> QueryValue:
         InputError: it is none of them.
     """
     if isinstance(value, str):
-        return _text(value, where)
+        return check_text(value, where)
     if isinstance(value, list):
         if value and isinstance(value[0], list):
-            rows = [
-                _vector(_list(row, f"{where}[{n}]"), f"{where}[{n}]") for n, row in enumerate(value)
-            ]
-            with _at(where):
-                return MultiVector(rows)
+            return _multi_vector(value, where)
         return _vector(value, where)
     if isinstance(value, Mapping):
         if "nearest" in value:
-            nearest = _fields(value, where, ("nearest",))["nearest"]
+            nearest = check_fields(value, where, ("nearest",))["nearest"]
             return parse_query_value(nearest, f"{where}.nearest")
         if "lexical" in value:
-            words = _fields(value, where, ("lexical",))["lexical"]
+            words = check_fields(value, where, ("lexical",))["lexical"]
             return _lexical(words, f"{where}.lexical")
         if "indices" in value or "values" in value:
-            fields = _fields(value, where, ("indices", "values"))
-            lists = [_list(fields.get(name), f"{where}.{name}") for name in ("indices", "values")]
-            with _at(where):
-                return SparseVector(*lists)
+            fields = check_fields(value, where, ("indices", "values"))
+            indices = check_list(fields.get("indices"), f"{where}.indices")
+            values = check_list(fields.get("values"), f"{where}.values")
+            with at(where):
+                return SparseVector(indices, values)
         if "similar_to" in value:
-            id_ = _fields(value, where, ("similar_to",))["similar_to"]
+            id_ = check_fields(value, where, ("similar_to",))["similar_to"]
             if isinstance(id_, bool) or not isinstance(id_, int | str):
-                _refuse(f"{where}.similar_to", "the id of a document", id_)
+                refuse(f"{where}.similar_to", "the id of a document", id_)
             return SimilarTo(id_)
-    _refuse(where, _QUERIES, value)
+    refuse(where, _QUERIES, value)
 
 
 class _Reader:
@@ -120,14 +123,14 @@ class _Reader:
 
     def question(self, value: object, where: str) -> Question:
         try:
-            fields = _fields(value, where, _WHOLE)
+            fields = check_fields(value, where, _WHOLE)
         except InputError as error:
             raise QuestionError(str(error), None) from error
 
         def get(name: str, read: Callable[[object, str], T], default: T) -> T:
             found = fields.get(name)
             try:
-                return default if found is None else read(found, _join(where, name))
+                return default if found is None else read(found, joined(where, name))
             except EdgeMrlError as error:
                 raise QuestionError(str(error), name) from error
 
@@ -136,15 +139,15 @@ class _Reader:
             "offset": get("offset", lambda v, w: self._count(v, w, 0), 0),
             "group_by": get("group_by", _key, None),
             "group_size": get("group_size", lambda v, w: self._count(v, w, 1), GROUP_SIZE),
-            "explain": get("explain", _flag, default=False),
-            "exact": get("exact", _flag, default=False),
+            "explain": get("explain", check_flag, default=False),
+            "exact": get("exact", check_flag, default=False),
         }
         wanted = (stage["limit"] + rest["offset"]) * (
             1 if rest["group_by"] is None else rest["group_size"]
         )
         if wanted > self._most:
             raise QuestionError(
-                f"{_join(where, 'limit')} and offset ask for {wanted} documents: "
+                f"{joined(where, 'limit')} and offset ask for {wanted} documents: "
                 f"ask for at most {self._most}",
                 "limit",
             )
@@ -167,7 +170,7 @@ class _Reader:
         given = get("fusion", _fusion, None)
         if fusion is not None and given is not None:
             raise QuestionError(
-                f"{_join(where, 'fusion')}: the query names a fusion already", "fusion"
+                f"{joined(where, 'fusion')}: the query names a fusion already", "fusion"
             )
         return {
             "query": query,
@@ -176,7 +179,7 @@ class _Reader:
             "using": get("using", _using, None),
             "limit": get("limit", lambda v, w: self._count(v, w, 1), LIMIT),
             "filter": get("filter", _filter, None),
-            "score_threshold": get("score_threshold", _number, None),
+            "score_threshold": get("score_threshold", check_number, None),
         }
 
     def _branches(self, value: object, where: str, depth: int) -> tuple[Prefetch, ...]:
@@ -184,26 +187,26 @@ class _Reader:
             # Qdrant takes a single one without brackets too.
             return (self._prefetch(value, where, depth),)
         if not isinstance(value, list) or len(value) > MAX_BRANCHES:
-            _refuse(where, f"an object or a list of at most {MAX_BRANCHES}", value)
+            refuse(where, f"an object or a list of at most {MAX_BRANCHES}", value)
         return tuple(
             self._prefetch(item, f"{where}[{number}]", depth) for number, item in enumerate(value)
         )
 
     def _prefetch(self, value: object, where: str, depth: int) -> Prefetch:
-        fields = _fields(value, where, _STAGE)
+        fields = check_fields(value, where, _STAGE)
 
         def get(name: str, read: Callable[[object, str], T], default: T) -> T:
             found = fields.get(name)
             return default if found is None else read(found, f"{where}.{name}")
 
         stage = self._stage(where, get, depth)
-        with _at(where):
+        with at(where):
             return Prefetch(**stage)
 
     def _count(self, value: object, where: str, least: int) -> int:
         most = self._most
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            _refuse(where, f"a whole number from {least} to {most}", value)
+            refuse(where, f"a whole number from {least} to {most}", value)
         return value
 
 
@@ -211,7 +214,7 @@ def _query_or_fusion(value: object, where: str) -> tuple[QueryValue | None, Fusi
     """Qdrant writes a fusion as the query."""
     if isinstance(value, Mapping):
         if "fusion" in value:
-            inner = _fields(value, where, ("fusion",))["fusion"]
+            inner = check_fields(value, where, ("fusion",))["fusion"]
             return None, _fusion(inner, f"{where}.fusion")
         if "rrf" in value or "dbsf" in value:
             return None, _fusion(value, where)
@@ -220,56 +223,56 @@ def _query_or_fusion(value: object, where: str) -> tuple[QueryValue | None, Fusi
 
 def _fusion(value: object, where: str) -> Fusion:
     if isinstance(value, str):
-        with _at(where):
+        with at(where):
             return read_fusion(value)
-    fields = _fields(value, where, ("rrf", "dbsf"))
+    fields = check_fields(value, where, ("rrf", "dbsf"))
     if len(fields) != 1:
-        _refuse(where, _FUSIONS, value)
+        refuse(where, _FUSIONS, value)
     if "dbsf" in fields:
-        _fields(fields["dbsf"], f"{where}.dbsf", ())
+        check_fields(fields["dbsf"], f"{where}.dbsf", ())
         return Dbsf()
-    options = _fields(fields["rrf"], f"{where}.rrf", ("k", "weights"))
+    options = check_fields(fields["rrf"], f"{where}.rrf", ("k", "weights"))
     where = f"{where}.rrf"
-    k = 60.0 if options.get("k") is None else _number(options["k"], f"{where}.k")
+    k = 60.0 if options.get("k") is None else check_number(options["k"], f"{where}.k")
     weights = None
     if options.get("weights") is not None:
-        listed = _list(options["weights"], f"{where}.weights")
-        weights = tuple(_number(w, f"{where}.weights[{n}]") for n, w in enumerate(listed))
-    with _at(where):
+        listed = check_list(options["weights"], f"{where}.weights")
+        weights = tuple(check_number(w, f"{where}.weights[{n}]") for n, w in enumerate(listed))
+    with at(where):
         return Rrf(k, weights)
 
 
 def _lexical(value: object, where: str) -> Lexical:
     if isinstance(value, str):
-        return Lexical(_text(value, where))
-    fields = _fields(value, where, ("text", "match", "prefix", "syntax"))
+        return Lexical(check_text(value, where))
+    fields = check_fields(value, where, ("text", "match", "prefix", "syntax"))
     flags = {
-        name: _flag(fields[name], f"{where}.{name}")
+        name: check_flag(fields[name], f"{where}.{name}")
         for name in ("prefix", "syntax")
         if fields.get(name) is not None
     }
     match: Any = "any" if fields.get("match") is None else fields["match"]
-    with _at(where):
-        return Lexical(_text(fields.get("text"), f"{where}.text"), match, **flags)
+    with at(where):
+        return Lexical(check_text(fields.get("text"), f"{where}.text"), match, **flags)
 
 
 def _vector(value: list[object], where: str) -> list[float]:
     if not 1 <= len(value) <= MAX_DIM:
-        _refuse(where, f"a list of 1 to {MAX_DIM} numbers", value)
-    return [_number(item, f"{where}[{number}]") for number, item in enumerate(value)]
+        refuse(where, f"a list of 1 to {MAX_DIM} numbers", value)
+    return [check_number(item, f"{where}[{number}]") for number, item in enumerate(value)]
 
 
 def _multi_vector(value: list[object], where: str) -> MultiVector:
     rows = []
     for number, row in enumerate(value):
         here = f"{where}[{number}]"
-        rows.append(_vector(_list(row, here), here))
-    with _at(where):
+        rows.append(_vector(check_list(row, here), here))
+    with at(where):
         return MultiVector(rows)
 
 
 def _using(value: object, where: str) -> Using:
-    with _at(where):
+    with at(where):
         return read_using(value)
 
 
@@ -278,69 +281,6 @@ def _filter(value: object, where: str) -> Filter:
 
 
 def _key(value: object, where: str) -> str:
-    key = _text(value, where)
+    key = check_text(value, where)
     parse_key(key, where)
     return key
-
-
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT:
-        _refuse(where, f"a text of 1 to {MAX_TEXT} characters", value)
-    return value
-
-
-def _flag(value: object, where: str) -> bool:
-    if not isinstance(value, bool):
-        _refuse(where, "true or false", value)
-    return value
-
-
-def _number(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        _refuse(where, "a number", value)
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        _refuse(where, "a finite number", value)
-    return number
-
-
-def _list(value: object, where: str) -> list[Any]:
-    if not isinstance(value, list) or len(value) > MAX_NUMBERS:
-        _refuse(where, f"a list of at most {MAX_NUMBERS} numbers", value)
-    return value
-
-
-def _fields(value: object, where: str, known: tuple[str, ...]) -> Mapping[str, object]:
-    names = f" with {', '.join(known)}" if known else " without fields"
-    if not isinstance(value, Mapping):
-        _refuse(where or "a query", f"an object{names}", value)
-    for name in value:
-        if name not in known:
-            raise InputError(
-                f"{where or 'the query'} has the unknown field {str(name)[:60]!r}: give an object"
-                f"{names}"
-            )
-    return value
-
-
-def _join(where: str, name: str) -> str:
-    return f"{where}.{name}" if where else name
-
-
-@contextmanager
-def _at(where: str) -> Iterator[None]:
-    """Put the path before an error of a value that does not know where it stands."""
-    try:
-        yield
-    except EdgeMrlError as error:
-        raise InputError(f"{where}: {error}") from error
-
-
-def _refuse(where: str, expected: str, found: object) -> NoReturn:
-    shown = repr(found)
-    raise InputError(
-        f"{where} must be {expected}, not {shown if len(shown) <= 60 else shown[:57] + '...'}"
-    )
