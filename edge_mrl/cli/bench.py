@@ -12,6 +12,7 @@ from edge_mrl.bench import Comparison, compare, whole_comparison
 from edge_mrl.bundle import Bundle
 from edge_mrl.cli.encoder_arguments import document_count
 from edge_mrl.cli.output import format_table, print_json
+from edge_mrl.errors import InputError
 from edge_mrl.planning import AUTO, BundleFacts, Plan, load_profile
 from edge_mrl.planning.words import mebibytes, milliseconds, number, percent
 
@@ -38,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     facts = BundleFacts.from_manifest(Bundle.open(arguments.bundle).manifest)
     profile = load_profile(arguments.profile, engines=installed_engines())
     documents = max(arguments.docs, 1)
+    if arguments.folder is not None and not arguments.folder.is_dir():
+        raise InputError(f"there is no folder {arguments.folder}: make it, or name another one")
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         made, measured = whole_comparison(arguments.bundle, facts, profile, documents, Path(folder))
     rows = compare(made, measured)

@@ -26,14 +26,17 @@ TOP_K = 10
 
 # --- memory of the index ---
 
-INDEX_WORKING_BYTES = 13 * MIB
+INDEX_WORKING_BYTES = 15 * MIB
 """SQLite and its page cache, and the scores of one segment. Measured: 17 MiB more than before it
 was opened for an index of 100 000 rows of 256x1, of which 4.0 are the rows; 14 MiB for 20 000 rows
-of 256x2, of which 1.4."""
+of 256x2, of which 1.4. Two more by whole processes with the funnel of three steps."""
 
 RERANK_BYTES = 24
 """Peak bytes per shortlisted coordinate: float32 and its copies. Measured: 75 MiB for 6412 rows of
 384x32 (32 bytes a coordinate), 12 MiB for 2331 rows of 256x8 (21), 4 MB for 1000 of 256x8 (16)."""
+
+REREAD_COORDINATES = 131_072
+"""A shortlist is re-read in parts of 512 KiB of float32, so it takes no more however long it is."""
 
 STREAMED_ROWS = 65_536
 """Rows of a segment, the most that a scan from the file holds at once."""
@@ -118,11 +121,17 @@ def code_memory(layout: IndexLayout, documents: int) -> int:
 
 
 def index_memory(layout: IndexLayout, documents: int, rows: int, home: Home = "ram") -> int:
-    """Resident bytes of an index at the peak of a search that re-reads `rows` rows."""
+    """Resident bytes of an index at the peak of opening it and of a search that re-reads `rows`
+    rows."""
     codes = code_memory(layout, documents)
     if home == "disk":
         codes = min(codes, STREAMED_COPIES * code_memory(layout, STREAMED_ROWS))
-    return INDEX_WORKING_BYTES + codes + RERANK_BYTES * rows * layout.stored.dim
+    else:
+        # A segment's codes are copied from what SQLite read.
+        widest = max(part.code_bytes for part in layout.resident)
+        codes += min(documents, STREAMED_ROWS) * widest
+    reread = min(rows * layout.stored.dim, REREAD_COORDINATES)
+    return INDEX_WORKING_BYTES + codes + RERANK_BYTES * reread
 
 
 def cached_share(facts: DeviceFacts, read: float) -> float:
