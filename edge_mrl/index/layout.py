@@ -79,7 +79,7 @@ def default_layout(dim: int, trained: Sequence[int]) -> IndexLayout:
     All dimensions are stored at 8 bits. The scan takes all of them too, at 1 bit from 256
     dimensions on, 2 from 64, else 8; where that is more than 64 bytes a row, the widest trained
     prefix that is not. Twice the bits order what the scan finds (all dimensions at 1 bit after a
-    prefix), so that few rows are read from the file: one takes 2 us, as long as scanning a
+    prefix), so that few rows are read from the file: one takes 2 us, as long as scanning two
     thousand. Shortlist for 99.5 % of the true top 10 among 100 000 texts (wordllama, 400 queries):
     128x1 2128, 256x1 215, 256x2 40, 256x4 14.
 
