@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, overload
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 import numpy as np
 
@@ -35,8 +35,7 @@ _PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
 """Names that models give the prompt for each kind of text; the first that a model has counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
+class _Loaded(NamedTuple):
     bundle: Bundle
     variant: Variant
     tokenizer: TextTokenizer

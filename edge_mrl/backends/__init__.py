@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from edge_mrl.backends.engines import first_installed, installed_engines, module_of
 from edge_mrl.backends.protocol import Backend
@@ -27,8 +27,7 @@ __all__ = [
 BackendOpener = Callable[[Variant, Sequence[Path], int, int], Backend]
 
 
-@dataclass(frozen=True, slots=True)
-class BackendEntry:
+class BackendEntry(NamedTuple):
     """How one format is run.
 
     Args:

@@ -1,16 +1,20 @@
-"""Looking after an index: its figures, its space, its model."""
+"""Looking after an index: its figures, its space, its model. What a search does without is loaded
+at the first use."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edge_mrl.index import bundle_place, lexical, opening, segment_store, sparse
+from edge_mrl.index import opening
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.planned import Follower
 from edge_mrl.index.searcher import Searcher
-from edge_mrl.index.stats import IndexStats, gather
 from edge_mrl.index.store import Store
+
+if TYPE_CHECKING:
+    from edge_mrl.index.stats import IndexStats
 
 
 class Administration:
@@ -25,6 +29,8 @@ class Administration:
     def bundle(self) -> Path | None:
         """The bundle's folder as `remember_bundle` left it, also after both were moved together;
         None where it was not called."""
+        from edge_mrl.index import bundle_place
+
         with self._store.read():
             return bundle_place.recall(self._store)
 
@@ -40,6 +46,8 @@ class Administration:
         Raises:
             IndexFileError: the file cannot be written.
         """
+        from edge_mrl.index import bundle_place
+
         with self._store.write():
             bundle_place.remember(self._store, Path(bundle), Path(place or self._store.path))
 
@@ -57,6 +65,8 @@ class Administration:
         Raises:
             IndexFileError: the file cannot be written, or a stored vector is damaged.
         """
+        from edge_mrl.index import lexical, segment_store, sparse
+
         with self._store.write():
             self._store.recount()
             segment_store.rebuild(self._store, self._meta.layout)
@@ -69,4 +79,6 @@ class Administration:
 
     def stats(self) -> IndexStats:
         """The index in figures."""
+        from edge_mrl.index.stats import gather
+
         return gather(self._store, self._searcher, self._meta)

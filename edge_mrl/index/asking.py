@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from edge_mrl.errors import InputError
 from edge_mrl.index import batch, sparse, tokens
-from edge_mrl.index.ingest import query_vector
 from edge_mrl.index.meta import IndexMeta
+from edge_mrl.index.query_vectors import query_vector
 from edge_mrl.index.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.retrieval.multi_vector import MultiVector

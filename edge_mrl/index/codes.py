@@ -7,7 +7,7 @@ specification.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +26,7 @@ _GAIN_UNIT_TABLE = 1024
 _GAIN_UNIT_INT8 = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Codes:
+class Codes(NamedTuple):
     """Packed vectors of one slice.
 
     Attributes:

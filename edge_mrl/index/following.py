@@ -1,13 +1,11 @@
 """What an index keeps beside its documents where it is asked to: indexes of metadata and of words,
-token vectors."""
+token vectors. Loaded when it is first asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_mrl.index import lexical, payload_index, tokens
 from edge_mrl.index.store import Store
-from edge_mrl.index.token_layout import TokenLayout
 from edge_mrl.slices import Slice
 
 
@@ -28,17 +26,23 @@ class Following:
             InputError: the key cannot be read.
             IndexFileError: the file cannot be written, or the metadata in it is damaged.
         """
+        from edge_mrl.index import payload_index
+
         with self._store.write():
             payload_index.create(self._store, key)
 
     def delete_payload_index(self, key: str) -> None:
         """Remove what `create_payload_index` made; does nothing where there is none."""
+        from edge_mrl.index import payload_index
+
         with self._store.write():
             payload_index.drop(self._store, key)
 
     @property
     def payload_indexes(self) -> tuple[str, ...]:
         """The metadata keys that are indexed, sorted."""
+        from edge_mrl.index import payload_index
+
         with self._store.read():
             return tuple(sorted(payload_index.keys(self._store)))
 
@@ -57,18 +61,24 @@ class Following:
             InputError: there is no such tokenizer.
             IndexFileError: the file cannot be written, or this SQLite has no FTS5.
         """
+        from edge_mrl.index import lexical
+
         name = lexical.check_tokenizer(tokenizer)
         with self._store.write():
             lexical.create(self._store, name)
 
     def delete_lexical_index(self) -> None:
         """Remove what `create_lexical_index` made; does nothing where there is none."""
+        from edge_mrl.index import lexical
+
         with self._store.write():
             lexical.drop(self._store)
 
     @property
     def lexical_index(self) -> str | None:
         """The tokenizer of the lexical index; None where there is none."""
+        from edge_mrl.index import lexical
+
         with self._store.read():
             return lexical.tokenizer(self._store)
 
@@ -96,18 +106,25 @@ class Following:
             UntrainedDimError: `dim` or the slice is not of a trained size.
             IndexFileError: the file cannot be written.
         """
+        from edge_mrl.index import tokens
+        from edge_mrl.index.token_layout import TokenLayout
+
         wanted = TokenLayout.checked(dim, matryoshka_dims, slice)
         with self._store.write():
             tokens.create(self._store, wanted)
 
     def delete_token_index(self) -> None:
         """Remove all token vectors; does nothing where there are none."""
+        from edge_mrl.index import tokens
+
         with self._store.write():
             tokens.drop(self._store)
 
     @property
     def token_slice(self) -> Slice | None:
         """What the index keeps of each token vector; None where it keeps none."""
+        from edge_mrl.index import tokens
+
         with self._store.read():
             kept = tokens.layout(self._store)
         return None if kept is None else kept.stored

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy.typing as npt
 
@@ -14,18 +14,18 @@ from edge_mrl.errors import EdgeMrlError
 from edge_mrl.index import batch, opening
 from edge_mrl.index.administration import Administration
 from edge_mrl.index.following import Following
-from edge_mrl.index.ingest import Incoming, prepare_batch, write_batch
 from edge_mrl.index.layout import IndexLayout, default_layout
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.opening import Opened
 from edge_mrl.index.planned import Follower, follower_for
 from edge_mrl.index.querying import Querying
-from edge_mrl.index.records import Document, DocumentId, Record
+from edge_mrl.index.records import Document, DocumentId, Incoming, Record
 from edge_mrl.index.searcher import Searcher
-from edge_mrl.index.stats import gather
 from edge_mrl.index.text_encoder import TextEncoder
-from edge_mrl.retrieval.multi_vector import MultiVector
-from edge_mrl.retrieval.sparse_vector import SparseVector
+
+if TYPE_CHECKING:
+    from edge_mrl.retrieval.multi_vector import MultiVector
+    from edge_mrl.retrieval.sparse_vector import SparseVector
 
 _Path = str | os.PathLike[str]
 
@@ -279,6 +279,8 @@ class Index(Administration, Following, Querying):
         return [found[id_] for id_ in wanted if id_ in found]
 
     def _put(self, incoming: Incoming, *, replace: bool) -> list[DocumentId]:
+        from edge_mrl.index.ingest import prepare_batch, write_batch
+
         prepared = prepare_batch(incoming, self._encoder, self._meta)
         ids = write_batch(self._store, prepared, self._meta, replace=replace)
         self._searcher.measure_if_due()
@@ -289,6 +291,8 @@ class Index(Administration, Following, Querying):
 
 def _planned_budget(follower: Follower, opened: Opened, given: int | None) -> int:
     """The bytes that the plan for an index as it is leaves for its scan codes."""
+    from edge_mrl.index.stats import gather
+
     holds_nothing = Searcher(opened.store, opened.meta.layout, memory_budget=0)
     figures = gather(opened.store, holds_nothing, opened.meta)
     planned = follower.start(figures).scan_budget_bytes

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Sized
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from edge_mrl.errors import InputError
-from edge_mrl.index import batch, segment_store, sparse, tokens
+from edge_mrl.index import batch, companion_vectors, segment_store, sparse, tokens
 from edge_mrl.index.codes import Codes, encode
 from edge_mrl.index.meta import IndexMeta
-from edge_mrl.index.records import DocumentId, NewDocument, Record
+from edge_mrl.index.records import DocumentId, Incoming, NewDocument
 from edge_mrl.index.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.index.token_records import pack_codes
@@ -22,30 +21,7 @@ from edge_mrl.retrieval.sparse_vector import SparseVector
 from edge_mrl.slices import FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """Documents as a caller gives them; see `Index.add`."""
-
-    texts: Sequence[str] | None
-    ids: Sequence[DocumentId | None] | None
-    metadata: Sequence[dict[str, object] | None] | None
-    vectors: npt.ArrayLike | None
-    sparse: Sequence[SparseVector | None] | None = None
-    token_vectors: Sequence[npt.ArrayLike | MultiVector | None] | None = None
-
-    @classmethod
-    def of(cls, records: Sequence[Record]) -> Incoming:
-        """Records as one batch of texts."""
-        return cls(
-            [record.text for record in records],
-            [record.id for record in records],
-            [record.metadata for record in records],
-            None,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Documents checked and encoded.
 
     Attributes:
@@ -85,8 +61,8 @@ def prepare_batch(incoming: Incoming, encoder: TextEncoder | None, meta: IndexMe
     metadata = [batch.metadata_json(item, number) for number, item in enumerate(objects)]
     checked = batch.check_ids(ids)
     units = _units(incoming, texts, encoder, meta)
-    sparse_vectors = batch.sparse_vectors(incoming.sparse, count)
-    token_vectors = batch.token_vectors(incoming.token_vectors, count)
+    sparse_vectors = companion_vectors.sparse_vectors(incoming.sparse, count)
+    token_vectors = companion_vectors.token_vectors(incoming.token_vectors, count)
     codes = encode(units, meta.layout.stored)
     return Batch(checked, texts, metadata, codes, sparse_vectors, token_vectors)
 
@@ -122,75 +98,6 @@ def _units(
     if units.shape[0] != count:
         raise InputError(
             f"the encoder gave {units.shape[0]} vectors for {count} texts: it is broken"
-        )
-    return units
-
-
-def query_vector(
-    query: str | npt.ArrayLike, encoder: TextEncoder | None, meta: IndexMeta
-) -> FloatArray:
-    """A query at the stored width.
-
-    Args:
-        query: a text, or a vector of a width that the index takes.
-        encoder: embeds a text.
-        meta: the index.
-
-    Returns:
-        (stored dim,) float32 of unit length.
-
-    Raises:
-        InputError: it cannot be used.
-    """
-    if isinstance(query, str):
-        batch.check_text(query, "the query")
-        if encoder is None:
-            raise InputError(
-                "this index was opened without an encoder: "
-                "search with a vector, or open it with one"
-            )
-        units = batch.unit_rows(encoder.encode_query([query]), meta, "query")
-    else:
-        units = batch.unit_rows([query], meta, "query")
-    vector: FloatArray = units[0]
-    if not vector.any():
-        raise InputError(
-            "the query has no direction (its vector is all zeros), so nothing is like it: "
-            "ask with words that the model knows"
-        )
-    return vector
-
-
-def query_vectors(
-    queries: Sequence[str] | npt.ArrayLike, encoder: TextEncoder | None, meta: IndexMeta
-) -> FloatArray:
-    """Many queries at the stored width.
-
-    Args:
-        queries: n texts, or (n, d) vectors of a width that the index takes.
-        encoder: embeds texts.
-        meta: the index.
-
-    Returns:
-        (n, stored dim) float32 of unit length.
-
-    Raises:
-        InputError: one of them cannot be used.
-    """
-    if isinstance(queries, str):
-        raise InputError("give a list of queries; for a single one there is search")
-    listed = list(queries) if isinstance(queries, Sequence) else queries
-    if isinstance(listed, list) and any(isinstance(query, str) for query in listed):
-        found = [query_vector(query, encoder, meta) for query in listed]
-        return np.stack(found)
-    if np.size(listed) == 0:
-        return np.empty((0, meta.layout.stored.dim), dtype=np.float32)
-    units = batch.unit_rows(listed, meta, "query")
-    lost = np.flatnonzero(~units.any(axis=1))
-    if lost.size:
-        raise InputError(
-            f"query {lost[0]} (counted from 0) has a vector of zeros, so nothing is like it: "
-            "leave it out"
         )
     return units
 
@@ -242,7 +149,7 @@ def _token_codes(store: Store, given: Mapping[int, MultiVector]) -> dict[int, by
         return {}
     kept = tokens.required(store)
     return {
-        number: pack_codes(kept.cut(vectors, batch.token_name(number)), kept.stored)
+        number: pack_codes(kept.cut(vectors, companion_vectors.token_name(number)), kept.stored)
         for number, vectors in given.items()
     }
 

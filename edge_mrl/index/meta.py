@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge_mrl.errors import IndexFileError, InputError, SliceError
 from edge_mrl.index.layout import IndexLayout
@@ -15,8 +15,7 @@ from edge_mrl.slices import MAX_DIM, Slice, check_trained
 _MAX_NAME = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class IndexMeta:
+class IndexMeta(NamedTuple):
     """The fixed facts of an index.
 
     Attributes:

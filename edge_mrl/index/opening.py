@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from edge_mrl.errors import EdgeMrlError, IndexFileError, IndexMismatchError, SliceError
 from edge_mrl.index.layout import IndexLayout, default_layout
@@ -13,8 +13,7 @@ from edge_mrl.index.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """An open file and what it says about itself."""
 
     store: Store

@@ -4,11 +4,13 @@ does not."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from edge_mrl.errors import InputError
-from edge_mrl.index.layout import IndexLayout
-from edge_mrl.index.stats import IndexStats
+
+if TYPE_CHECKING:
+    from edge_mrl.index.layout import IndexLayout
+    from edge_mrl.index.stats import IndexStats
 
 
 class RunningPlan(Protocol):

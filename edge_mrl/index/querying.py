@@ -10,8 +10,8 @@ import numpy.typing as npt
 from edge_mrl.index import batch
 from edge_mrl.index.dense import Dense
 from edge_mrl.index.hit import Hit, hits_of
-from edge_mrl.index.ingest import query_vector, query_vectors
 from edge_mrl.index.opening import Opened
+from edge_mrl.index.query_vectors import query_vector, query_vectors
 from edge_mrl.index.searcher import Searcher
 from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.slices import FloatArray

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from edge_mrl.retrieval.multi_vector import MultiVector
+    from edge_mrl.retrieval.sparse_vector import SparseVector
 
 DocumentId = int | str
 
@@ -31,10 +39,30 @@ class Document:
     metadata: dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class NewDocument:
+class NewDocument(NamedTuple):
     """A document ready to be written; its metadata is JSON text."""
 
     id: DocumentId
     text: str
     metadata: str
+
+
+class Incoming(NamedTuple):
+    """Documents as a caller gives them; see `Index.add`."""
+
+    texts: Sequence[str] | None
+    ids: Sequence[DocumentId | None] | None
+    metadata: Sequence[dict[str, object] | None] | None
+    vectors: npt.ArrayLike | None
+    sparse: Sequence[SparseVector | None] | None = None
+    token_vectors: Sequence[npt.ArrayLike | MultiVector | None] | None = None
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Incoming:
+        """Records as one batch of texts."""
+        return cls(
+            [record.text for record in records],
+            [record.id for record in records],
+            [record.metadata for record in records],
+            None,
+        )

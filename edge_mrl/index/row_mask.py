@@ -53,7 +53,7 @@ def _places(segment: Segment, rows: IntArray) -> IntArray:
 def _masked(segment: Segment, places: IntArray) -> Segment:
     alive = np.zeros(segment.block.rows, dtype=np.bool_)
     alive[places] = True
-    return replace(segment, block=replace(segment.block, alive=alive))
+    return segment._replace(block=replace(segment.block, alive=alive))
 
 
 def _copied(segment: Segment, places: IntArray, layout: IndexLayout) -> Segment:

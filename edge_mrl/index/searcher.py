@@ -13,7 +13,6 @@ from edge_mrl.errors import IndexFileError
 from edge_mrl.index import segment_store
 from edge_mrl.index.funnel import Measurement, is_due, shortlists_for
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.index.measuring import LEAST_DOCUMENTS, measure
 from edge_mrl.index.reread import reread
 from edge_mrl.index.resident import Resident
 from edge_mrl.index.store import Store
@@ -90,6 +89,8 @@ class Searcher:
 
     def measure(self, *, wait: bool = True) -> None:
         """Measure the shortlist and write it; `wait` for another writer, or fail at once."""
+        from edge_mrl.index.measuring import measure
+
         with self._store.read():
             measured = measure(self._store, self._layout)
         if measured is not None:
@@ -99,6 +100,8 @@ class Searcher:
     def measure_if_due(self) -> None:
         """Measure where the index has grown so far that the last measurement says little. What was
         added is stored already, so a file that fails now only delays it."""
+        from edge_mrl.index.measuring import LEAST_DOCUMENTS
+
         with suppress(IndexFileError):
             with self._store.read():
                 due = is_due(self.measurement(), self._store.count(), least=LEAST_DOCUMENTS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge_mrl.index import segments
 from edge_mrl.index.layout import IndexLayout
@@ -12,8 +12,7 @@ from edge_mrl.index.store import Store
 from edge_mrl.slices import Slice
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentHead:
+class SegmentHead(NamedTuple):
     """A range of rows that is packed together.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +34,7 @@ _CACHE_LINE = 64
 IntArray = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentBlobs:
+class SegmentBlobs(NamedTuple):
     """Codes of a segment as they stand in the file.
 
     Attributes:
@@ -53,8 +52,7 @@ class SegmentBlobs:
     crc32: int
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """A segment in memory.
 
     Attributes:
@@ -164,7 +162,7 @@ def with_refined(segment: Segment, blobs: SegmentBlobs, refine: Slice) -> Segmen
     if blobs.row_numbers or len(blobs.gains) != 2 * segment.block.rows:
         return None
     block = _block(segment.first_row, segment.last_row, blobs, shape)
-    return None if block is None else replace(segment, refined=block)
+    return None if block is None else segment._replace(refined=block)
 
 
 def _block(
@@ -199,7 +197,7 @@ def aligned(segment: Segment) -> Segment:
         for block in (segment.block, segment.refined)
     ]
     assert moved[0] is not None
-    return replace(segment, block=moved[0], refined=moved[1])
+    return segment._replace(block=moved[0], refined=moved[1])
 
 
 def without(segment: Segment, dead: IntArray) -> Segment:
@@ -222,7 +220,7 @@ def without(segment: Segment, dead: IntArray) -> Segment:
     old = segment.block
     alive = np.ones(old.rows, dtype=np.bool_) if old.alive is None else old.alive.copy()
     alive[hit] = False
-    return replace(segment, block=CodeBlock(old.codes, old.gains, alive))
+    return segment._replace(block=CodeBlock(old.codes, old.gains, alive))
 
 
 def _crc(first_row: int, last_row: int, *parts: bytes) -> int:

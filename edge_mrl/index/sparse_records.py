@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,8 +40,7 @@ def _crc(row: int, body: bytes) -> int:
     return zlib.crc32(body, zlib.crc32(row.to_bytes(8, "little")))
 
 
-@dataclass(frozen=True, slots=True)
-class SparseList:
+class SparseList(NamedTuple):
     """Which documents of a range have a dimension, and their values there.
 
     Attributes:

@@ -1,5 +1,5 @@
 """The index file: documents, vectors and facts, read and written with SQL. Knows nothing of
-scanning."""
+scanning. What follows the documents is loaded when something is written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import IndexFileError
-from edge_mrl.index import companions
 from edge_mrl.index.facts import Facts
 from edge_mrl.index.records import Document, DocumentId, NewDocument
 from edge_mrl.index.vector_rows import Vectors, unpack_records
@@ -55,6 +54,8 @@ class Store(Facts):
         self, documents: Sequence[NewDocument], records: Sequence[bytes], first_row: int
     ) -> None:
         """Write documents and their vector records as rows first_row, first_row + 1, ..."""
+        from edge_mrl.index import companions
+
         self.set_fact("documents", str(self.count() + len(documents)))
         self.connection.executemany(
             "INSERT INTO documents VALUES (?, ?, ?, ?)",
@@ -72,6 +73,8 @@ class Store(Facts):
             (row,) for (row,) in self._select("SELECT row FROM documents WHERE id IN ({})", ids)
         ]
         if rows:
+            from edge_mrl.index import companions
+
             companions.remove(self, [row for (row,) in rows])
             self.set_fact("documents", str(self.count() - len(rows)))
         for statement in (

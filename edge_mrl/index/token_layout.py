@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge_mrl.errors import IndexFileError, InputError, SliceError
 from edge_mrl.retrieval.multi_vector import MultiVector
@@ -15,8 +15,7 @@ from edge_mrl.slices import MAX_DIM, FloatArray, Slice, check_trained, prefix
 DEFAULT_BITS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLayout:
+class TokenLayout(NamedTuple):
     """What token vectors of an index are.
 
     Attributes:

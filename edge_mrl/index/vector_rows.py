@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import compress
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +44,7 @@ def pack_records(codes: Codes, slice_: Slice, first_row: int) -> list[bytes]:
     return records
 
 
-@dataclass(frozen=True, slots=True)
-class Unpacked:
+class Unpacked(NamedTuple):
     """Records read back.
 
     Attributes:
@@ -84,8 +83,7 @@ def unpack_records(rows: Sequence[int], records: Sequence[bytes], slice_: Slice)
     return Unpacked(Codes(table[:, head:-_CRC_BYTES], scales), tuple(damaged))
 
 
-@dataclass(frozen=True, slots=True)
-class Vectors:
+class Vectors(NamedTuple):
     """Stored vectors.
 
     Attributes:

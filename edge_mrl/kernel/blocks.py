@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -67,8 +68,7 @@ def _plain(array: npt.NDArray[np.generic], kind: type[np.generic]) -> bool:
     return bool(array.dtype == kind and array.flags.c_contiguous)
 
 
-@dataclass(frozen=True, slots=True)
-class BlockList:
+class BlockList(NamedTuple):
     """Blocks that are scanned together, with what a compiled kernel wants to know of them.
 
     Attributes:

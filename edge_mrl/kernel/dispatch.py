@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from edge_mrl.errors import InputError
 from edge_mrl.kernel import native
@@ -15,8 +15,7 @@ VARIABLE = "EDGE_MRL_KERNEL"
 """Environment variable that forces a kernel by name; read once, at the first use."""
 
 
-@dataclass(frozen=True, slots=True)
-class KernelInfo:
+class KernelInfo(NamedTuple):
     """Which kernel runs.
 
     Attributes:

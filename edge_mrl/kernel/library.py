@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 LIBRARY = Path(__file__).with_name("_scan.so")
 SOURCE = Path(__file__).with_name("scan.c")
@@ -62,8 +62,7 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class Library(NamedTuple):
     """The outcome of looking for the shared object.
 
     Attributes:

@@ -8,7 +8,7 @@ levels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -61,8 +61,7 @@ queries) the shortlist for 99 % of the true top 10 went from 154 to 155 at 256x1
 128x2, 1579 to 1580 at 64x4, 34 to 34 at 256x2 and 89 to 103 at 128x4."""
 
 
-@dataclass(frozen=True, slots=True)
-class TableQuery:
+class TableQuery(NamedTuple):
     """A query for 1-, 2- and 4-bit codes: one 16-entry table for each nibble of a row.
 
     Attributes:
@@ -76,8 +75,7 @@ class TableQuery:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class IntQuery:
+class IntQuery(NamedTuple):
     """A query for 8-bit codes.
 
     Attributes:
@@ -90,8 +88,7 @@ class IntQuery:
 PreparedQuery = TableQuery | IntQuery
 
 
-@dataclass(frozen=True, slots=True)
-class PackedQuery:
+class PackedQuery(NamedTuple):
     """A query for rows of 1-, 2- and 4-bit codes that are looked at one by one.
 
     Attributes:

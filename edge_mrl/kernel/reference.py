@@ -9,7 +9,7 @@ and equal scores go to the lower position.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,8 +42,7 @@ _EXACT_FLOAT_DIMS = 1024
 """Products of int8 summed in float32 stay below 2**24, where float32 counts exactly."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidates(NamedTuple):
     """What a scan keeps, best first.
 
     Attributes:

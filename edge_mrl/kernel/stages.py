@@ -4,7 +4,7 @@ only."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,7 @@ from edge_mrl.kernel.quantizer import LEVELS, WHOLE_LEVELS
 from edge_mrl.slices import FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """One pass of a rotation: `hadamard.turn` of a part of the vector.
 
     Attributes:
@@ -57,8 +56,7 @@ def turned(columns: FloatArray, turns: Iterable[Turn]) -> FloatArray:
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(NamedTuple):
     """Rows at one precision.
 
     Attributes:
@@ -75,8 +73,7 @@ class Stage:
     blocks: BlockList
 
 
-@dataclass(frozen=True, slots=True)
-class StageList:
+class StageList(NamedTuple):
     """Stages of a search, with what a compiled kernel wants to know of them.
 
     Attributes:

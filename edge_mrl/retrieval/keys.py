@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge_mrl.errors import InputError
 
@@ -12,8 +12,7 @@ _PART = re.compile(r'(?:"((?:[^"\\]|\\.)*)"|([^."\[\]]+))((?:\[\])*)(\.|$)')
 _PLAIN = re.compile(r"[A-Za-z0-9_ -]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step: into the value of `name`, or, where that is None, into each element of a list."""
 
     name: str | None

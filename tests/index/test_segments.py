@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -72,10 +70,10 @@ def test_damaged_refine_codes_are_noticed():
     finer = refined_blobs(segment)
     plain = from_blobs(1, 3, to_blobs(segment), SCAN)
     for damaged in (
-        dataclasses.replace(finer, codes=finer.codes[:-1] + bytes([finer.codes[-1] ^ 1])),
-        dataclasses.replace(finer, codes=finer.codes[:-1]),
-        dataclasses.replace(finer, gains=finer.gains[:-2]),
-        dataclasses.replace(finer, row_numbers=bytes(24)),
+        finer._replace(codes=finer.codes[:-1] + bytes([finer.codes[-1] ^ 1])),
+        finer._replace(codes=finer.codes[:-1]),
+        finer._replace(gains=finer.gains[:-2]),
+        finer._replace(row_numbers=bytes(24)),
         refined_blobs(segment_of([1, 2])),
         refined_blobs(segment_of([2, 3, 4], first=2)),
     ):
@@ -91,10 +89,10 @@ def test_any_flipped_bit_is_noticed(field):
     for place in range(len(value)):
         flipped = bytearray(value)
         flipped[place] ^= 1 << (place % 8)
-        damaged = dataclasses.replace(blobs, **{field: bytes(flipped)})
+        damaged = blobs._replace(**{field: bytes(flipped)})
         assert from_blobs(1, 9, damaged, SCAN) is None
     assert from_blobs(1, 10, blobs, SCAN) is None
-    assert from_blobs(1, 9, dataclasses.replace(blobs, crc32=blobs.crc32 ^ 1), SCAN) is None
+    assert from_blobs(1, 9, blobs._replace(crc32=blobs.crc32 ^ 1), SCAN) is None
 
 
 def test_another_slice_is_noticed():
@@ -107,7 +105,7 @@ def test_another_slice_is_noticed():
 def test_row_numbers_out_of_order_or_range_are_refused(rows):
     # A sound checksum over nonsense: only somebody who means it writes this.
     segment = segment_of([1, 2])
-    wrong = dataclasses.replace(segment, numbers=np.array(rows, dtype=np.int64), last_row=5)
+    wrong = segment._replace(numbers=np.array(rows, dtype=np.int64), last_row=5)
     assert from_blobs(1, 5, to_blobs(wrong), SCAN) is None
 
 
