@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
-from edge_mrl.backends import Backend, first_runnable, open_backend
+from edge_mrl.backends import first_runnable
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.bundle.reader import Bundle
+from edge_mrl.encoder_parts import EncoderParts, load_parts
 from edge_mrl.errors import InputError, SelfTestError
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.slices import FloatArray, check_trained
-from edge_mrl.tokenization import TextTokenizer
 
 if TYPE_CHECKING:
     # The planner is loaded by those who give a profile.
@@ -35,20 +34,13 @@ _PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
 """Names that models give the prompt for each kind of text; the first that a model has counts."""
 
 
-class _Loaded(NamedTuple):
-    bundle: Bundle
-    variant: Variant
-    tokenizer: TextTokenizer
-    backend: Backend
-
-
 class Encoder:
     """Gives unit vectors of one trained size.
 
     Make one with `Encoder.load`. Not for use from several threads at once.
     """
 
-    def __init__(self, loaded: _Loaded, dim: int, planned: Planned | None) -> None:
+    def __init__(self, loaded: EncoderParts, dim: int, planned: Planned | None) -> None:
         self._loaded = loaded
         self._dim = dim
         self._planned = planned
@@ -110,24 +102,7 @@ class Encoder:
         else:
             chosen = first_runnable(manifest.variants, truncate_dim)
         dim = check_trained(truncate_dim or max(chosen.dims), chosen.dims)
-        encoder = cls(
-            _Loaded(
-                bundle,
-                chosen,
-                TextTokenizer(
-                    bundle.checked(manifest.tokenizer.path),
-                    replace(manifest.tokenizer, max_tokens=manifest.max_tokens(chosen)),
-                ),
-                open_backend(
-                    chosen,
-                    [bundle.checked(file) for file in chosen.files],
-                    pad_id=manifest.tokenizer.pad_id,
-                    threads=threads or 1,
-                ),
-            ),
-            dim,
-            planned,
-        )
+        encoder = cls(load_parts(bundle, chosen, threads or 1), dim, planned)
         if self_test:
             encoder._self_test(SELF_TEST_TEXTS)
         return encoder

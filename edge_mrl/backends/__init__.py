@@ -3,12 +3,12 @@ format is opened."""
 
 from __future__ import annotations
 
-import importlib
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_mrl.backends.engines import first_installed, installed_engines, module_of
+from edge_mrl.backends.engines import first_installed, imported, installed_engines, module_of
 from edge_mrl.backends.protocol import Backend
 from edge_mrl.bundle.engines import ENGINES, engines_for
 from edge_mrl.bundle.manifest import Variant, VariantFormat
@@ -20,6 +20,7 @@ __all__ = [
     "BackendEntry",
     "available",
     "first_runnable",
+    "import_engine",
     "installed_engines",
     "open_backend",
 ]
@@ -55,8 +56,10 @@ class BackendEntry(NamedTuple):
         Raises:
             ImportError: it is not installed, or not for this machine.
         """
-        found = module_of(first_installed(self.engines) or self.engines[0])
-        return f"{found} {getattr(importlib.import_module(found), '__version__', '')}".strip()
+        engine = first_installed(self.engines) or self.engines[0]
+        imported(engine)
+        found = module_of(engine)
+        return f"{found} {getattr(sys.modules[found], '__version__', '')}".strip()
 
 
 def _open_table(variant: Variant, files: Sequence[Path], pad_id: int, threads: int) -> Backend:
@@ -111,6 +114,17 @@ def first_runnable(variants: Sequence[Variant], dim: int | None = None) -> Varia
     raise BackendMissingError(
         f"no engine for this bundle's variants ({', '.join(formats)}) is installed: run {commands}"
     )
+
+
+def import_engine(variant: Variant) -> None:
+    """Import the engine that `open_backend` would run a variant with; nothing where there is none.
+
+    Raises:
+        ImportError: it is not for this machine.
+    """
+    engine = first_installed(engines_for(variant))
+    if engine is not None:
+        imported(engine)
 
 
 def open_backend(variant: Variant, files: Sequence[Path], *, pad_id: int, threads: int) -> Backend:

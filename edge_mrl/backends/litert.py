@@ -6,7 +6,6 @@ shortest that holds it. Texts run one by one, so a vector never depends on its n
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.backends.engines import first_installed, module_of
+from edge_mrl.backends.engines import first_installed, imported
 from edge_mrl.bundle.engines import ENGINES, engines_for
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.errors import BackendError, BackendMissingError, BundleError
@@ -75,7 +74,7 @@ class LiteRtBackend:
         if len(files) != 1:
             raise BundleError(f"variant {variant.name!r} must have one file")
         engine = _engine(variant)
-        make = importlib.import_module(f"{engine}.interpreter").Interpreter
+        make = imported(engine).Interpreter
         try:
             interpreter = cast(_Interpreter, make(model_path=str(files[0]), num_threads=threads))
             signatures = [
@@ -145,7 +144,7 @@ class LiteRtBackend:
 
 
 def _engine(variant: Variant) -> str:
-    """The import name of the first installed engine of those that the variant names."""
+    """The first installed engine of those that the variant names."""
     engine = first_installed(engines_for(variant))
     if engine is None:
         needed = " or ".join(variant.engines or ENGINES["tflite"])
@@ -153,7 +152,7 @@ def _engine(variant: Variant) -> str:
             f"variant {variant.name!r} needs {needed}: run "
             "`pip install 'edge-mrl[litert]'`, or choose another variant"
         )
-    return module_of(engine)
+    return engine
 
 
 def _signature(runner: Any) -> _Signature:

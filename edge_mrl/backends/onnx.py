@@ -3,13 +3,13 @@ batches."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_mrl.backends.engines import imported
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.errors import BackendError, BundleError
 from edge_mrl.slices import FloatArray
@@ -48,11 +48,7 @@ class OnnxBackend:
         Raises:
             BundleError: ONNX Runtime does not accept the file.
         """
-        # From 1.32 on a session writes telemetry below the user's cache directory unless this was
-        # set before.
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        import onnxruntime as ort
-
+        ort = imported("onnxruntime")
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

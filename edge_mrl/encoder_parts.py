@@ -1,0 +1,44 @@
+"""What an encoder runs on: the tokenizer and the engine of one variant.
+
+The variant's files are hashed and its engine is started in one thread while another imports that
+engine and reads the tokenizer: both take about as long, and mostly outside the interpreter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from edge_mrl.backends import Backend, import_engine, open_backend
+from edge_mrl.bundle.manifest import Variant
+from edge_mrl.bundle.reader import Bundle
+from edge_mrl.meanwhile import Meanwhile
+from edge_mrl.tokenization import TextTokenizer
+
+
+class EncoderParts(NamedTuple):
+    """A variant that is ready to run."""
+
+    bundle: Bundle
+    variant: Variant
+    tokenizer: TextTokenizer
+    backend: Backend
+
+
+def load_parts(bundle: Bundle, variant: Variant, threads: int) -> EncoderParts:
+    """Load a variant; no file is used before its size and SHA-256 were found to be right.
+
+    Raises:
+        BundleError: a file is missing or damaged, or the engine does not accept it.
+        BackendMissingError: the engine is not installed.
+    """
+    manifest = bundle.manifest
+    info = replace(manifest.tokenizer, max_tokens=manifest.max_tokens(variant))
+
+    def start() -> Backend:
+        files = [bundle.checked(file) for file in variant.files]
+        return open_backend(variant, files, pad_id=info.pad_id, threads=threads)
+
+    with Meanwhile(start) as backend:
+        import_engine(variant)
+        tokenizer = TextTokenizer(bundle.checked(info.path), info)
+        return EncoderParts(bundle, variant, tokenizer, backend.result())
