@@ -5,7 +5,6 @@ engine and reads the tokenizer: both take about as long, and mostly outside the 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from edge_mrl.backends import Backend, import_engine, open_backend
@@ -32,7 +31,7 @@ def load_parts(bundle: Bundle, variant: Variant, threads: int) -> EncoderParts:
         BackendMissingError: the engine is not installed.
     """
     manifest = bundle.manifest
-    info = replace(manifest.tokenizer, max_tokens=manifest.max_tokens(variant))
+    info = manifest.tokenizer._replace(max_tokens=manifest.max_tokens(variant))
 
     def start() -> Backend:
         files = [bundle.checked(file) for file in variant.files]

@@ -1,4 +1,4 @@
-"""What `manifest.json` says, as frozen dataclasses. Pure.
+"""What `manifest.json` says, as named tuples. Pure.
 
 docs/bundle-format.md is the specification. `manifest_json` refuses a manifest as a whole if any
 field is wrong, so code that holds a `Manifest` may rely on every relation checked there.
@@ -6,8 +6,7 @@ field is wrong, so code that holds a `Manifest` may rely on every relation check
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from edge_mrl.errors import BundleError
 from edge_mrl.slices import Slice
@@ -20,8 +19,7 @@ Similarity = Literal["cosine", "dot"]
 Labels = Literal["judged", "self-labelled"]
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
+class FileEntry(NamedTuple):
     """One file of the bundle: path relative to the bundle with forward slashes, SHA-256 in hex,
     size."""
 
@@ -30,8 +28,7 @@ class FileEntry:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
+class ModelInfo(NamedTuple):
     """Where the model came from. `identity` names its vector space: every variant of a bundle
     shares it."""
 
@@ -42,8 +39,7 @@ class ModelInfo:
     identity: str
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddingInfo:
+class EmbeddingInfo(NamedTuple):
     """What a vector of this model is.
 
     `dim` is the full width, `matryoshka_dims` the trained sizes in rising order, `prompts` the text
@@ -58,8 +54,7 @@ class EmbeddingInfo:
     include_prompt: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class TokenizerInfo:
+class TokenizerInfo(NamedTuple):
     """How texts become token ids: a Hugging Face `tokenizers` file and the settings around it.
 
     `max_tokens` counts special tokens; None means that texts are never cut.
@@ -71,8 +66,7 @@ class TokenizerInfo:
     pad_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class GateResult:
+class GateResult(NamedTuple):
     """How a variant compared with the fp32 reference on the golden texts, through the device
     runtime.
 
@@ -85,8 +79,7 @@ class GateResult:
     missed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(NamedTuple):
     """One runnable form of the model.
 
     `dims` are the trained sizes it can give, `pad_invariant` says whether a text's vector is the
@@ -108,8 +101,7 @@ class Variant:
     max_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SliceQuality:
+class SliceQuality(NamedTuple):
     """What one slice costs and keeps, measured at export on `Quality.documents` texts.
 
     `ndcg_at_10` of retrieval with this slice alone, `kept` the same as a fraction of the full fp32
@@ -122,8 +114,7 @@ class SliceQuality:
     shortlist: int
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A measure with its 95 % interval."""
 
     value: float
@@ -131,8 +122,7 @@ class Estimate:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class VariantQuality:
+class VariantQuality(NamedTuple):
     """What one variant is worth at one slice, on judged data."""
 
     variant: str
@@ -141,8 +131,7 @@ class VariantQuality:
     recall_at_100: Estimate
 
 
-@dataclass(frozen=True, slots=True)
-class LayerQuality:
+class LayerQuality(NamedTuple):
     """What the model's first `layers` are worth at one size, in float32; `kept` is the share of the
     whole model's full vector's `ndcg_at_10`."""
 
@@ -152,8 +141,7 @@ class LayerQuality:
     kept: float
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
+class Quality(NamedTuple):
     """The quality table, and what it was measured on.
 
     `shortlist_growth` is the exponent g of the fitted law shortlist(n) = shortlist * (n /
@@ -172,8 +160,7 @@ class Quality:
     layers: tuple[LayerQuality, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(NamedTuple):
     """The whole manifest of a bundle."""
 
     model: ModelInfo

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from pathlib import PurePosixPath
@@ -41,11 +40,21 @@ Choice = TypeVar("Choice", bound=str)
 
 def dump(manifest: Manifest) -> bytes:
     """Write a manifest as UTF-8 JSON; the same manifest always gives the same bytes."""
-    fields = dataclasses.asdict(manifest)
-    for row in (*fields["quality"]["slices"], *fields["quality"]["variants"]):
-        row["slice"] = str(Slice(**row["slice"]))
+    fields = {name: _plain(value) for name, value in manifest._asdict().items()}
     document = {"format": FORMAT_NAME, "schema": SCHEMA_VERSION, **fields}
     return (json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+
+def _plain(value: object) -> object:
+    """A part of a manifest as JSON has it."""
+    if isinstance(value, Slice):
+        return str(value)
+    if not isinstance(value, tuple):
+        return value
+    fields: tuple[str, ...] | None = getattr(value, "_fields", None)
+    if fields is None:
+        return [_plain(item) for item in value]
+    return {name: _plain(item) for name, item in zip(fields, value, strict=True)}
 
 
 def parse(data: bytes) -> Manifest:

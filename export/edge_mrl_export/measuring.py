@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from edge_mrl.bundle.manifest import Estimate, LayerQuality, Quality, VariantQuality
@@ -105,7 +104,7 @@ def judged(
                 "judged",
             )
     assert table is not None
-    return replace(table, variants=tuple(rows))
+    return table._replace(variants=tuple(rows))
 
 
 def by_layers(

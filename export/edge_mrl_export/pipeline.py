@@ -6,7 +6,6 @@ import contextlib
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
@@ -118,8 +117,7 @@ def export(
             )
         if options.layers is not None:
             on_step("measuring what fewer layers keep")
-            quality = replace(
-                quality,
+            quality = quality._replace(
                 layers=by_layers(
                     Path(source),
                     options.layers,
@@ -131,7 +129,7 @@ def export(
         on_step("writing the bundle")
         page = html_report(manifest, reports, model.reference_name())
         (folder / REPORT_FILE).write_text(page, encoding="utf-8", newline="\n")
-        manifest = replace(manifest, files=list_files(folder))
+        manifest = manifest._replace(files=list_files(folder))
         write_manifest(folder, manifest)
     return ExportReport(
         destination,

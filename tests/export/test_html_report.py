@@ -123,7 +123,7 @@ def test_it_asks_for_nothing_and_runs_nothing(real):
 @pytest.mark.parametrize("field", ["name", "architecture", "source", "licence"])
 def test_a_hostile_model_is_text_and_not_markup(field):
     manifest = static_manifest()
-    manifest = replace(manifest, model=replace(manifest.model, **{field: HOSTILE}))
+    manifest = manifest._replace(model=manifest.model._replace(**{field: HOSTILE}))
     text = page(manifest)
     text.encode("utf-8")
     assert "<script>alert(1)</script>\"'&amp;" in said(tree(text).find("body"))
@@ -133,10 +133,9 @@ def test_a_hostile_model_is_text_and_not_markup(field):
 
 def test_everything_else_that_is_not_ours_is_escaped_too():
     manifest = static_manifest()
-    manifest = replace(
-        manifest,
-        embedding=replace(manifest.embedding, prompts={"<b>": "<i>"}),
-        quality=replace(manifest.quality, method="<u>"),
+    manifest = manifest._replace(
+        embedding=manifest.embedding._replace(prompts={"<b>": "<i>"}),
+        quality=manifest.quality._replace(method="<u>"),
         tools={"<q>": "<s>"},
     )
     text = page(manifest, [report(name="<em>", reason="<a>")], "<tt>")
@@ -195,8 +194,7 @@ def test_a_refused_variant_is_named_with_what_it_missed():
 def test_judged_quality_and_layers_are_tables_of_their_own():
     plain = static_manifest()
     name = plain.variants[0].name
-    quality = replace(
-        plain.quality,
+    quality = plain.quality._replace(
         labels="judged",
         method="judged data, cranes; best",
         variants=(
@@ -204,7 +202,7 @@ def test_judged_quality_and_layers_are_tables_of_their_own():
         ),
         layers=(LayerQuality(3, 64, 0.25, 0.5), LayerQuality(6, 64, 0.5, 1.0)),
     )
-    text = said(tree(page(replace(plain, quality=quality))))
+    text = said(tree(page(plain._replace(quality=quality))))
     assert "What a variant keeps" in text and f"{name}64x43651.140.0 to 60.0" in text
     assert "People judged" in text and "Nobody judged these labels" not in text
     assert "What fewer layers keep" in text and "the first 3 of 6 layers" in text
@@ -255,22 +253,21 @@ def test_what_a_phone_takes():
     manifest = minilm_manifest()
     assert deployment.phone_variant(manifest).name == "onnx-int8-fast"
     assert "--formats tflite" in page(manifest)
-    lite = replace(manifest.variants[1], name="tflite-int8", format="tflite")
-    manifest = replace(manifest, variants=(*manifest.variants, lite))
+    lite = manifest.variants[1]._replace(name="tflite-int8", format="tflite")
+    manifest = manifest._replace(variants=(*manifest.variants, lite))
     assert deployment.phone_variant(manifest).name == "tflite-int8"
     assert "LiteRT" in page(manifest)
 
 
 def test_notes_that_only_some_variants_need():
     manifest = minilm_manifest()
-    picky = replace(
-        manifest.variants[2],
+    picky = manifest.variants[2]._replace(
         pad_invariant=False,
         engines=("ai-edge-litert",),
         max_tokens=64,
         dims=(32, 64),
     )
-    text = said(tree(page(replace(manifest, variants=(picky,)))))
+    text = said(tree(page(manifest._replace(variants=(picky,)))))
     for note in (
         "runs texts one by one",
         "only with ai-edge-litert",

@@ -37,7 +37,7 @@ def test_a_plan_worked_by_hand() -> None:
     rows = tuple(
         row for row in STATIC.quality.slices if row.slice in (Slice(256, 8), Slice(256, 1))
     )
-    facts = replace(STATIC, quality=replace(STATIC.quality, slices=rows))
+    facts = replace(STATIC, quality=STATIC.quality._replace(slices=rows))
     made = plan(facts, board(), 100_000)
     # 243 x (100 000 / 25 339) ** 0.35 = 392.9
     assert made.shortlists[-1] == 393
@@ -65,18 +65,18 @@ def test_eight_bits_are_stored_where_more_would_gain_nothing() -> None:
 def test_a_thousandth_never_buys_more_bits_even_across_an_edge_of_the_grid() -> None:
     # 0.917 and 0.916 times 0.99 are 181.6 and 181.4 steps of 0.005.
     rows = tuple(
-        replace(row, kept=0.916 if row.slice.bits == 8 else 0.917) for row in STATIC.quality.slices
+        row._replace(kept=0.916 if row.slice.bits == 8 else 0.917) for row in STATIC.quality.slices
     )
-    facts = replace(STATIC, quality=replace(STATIC.quality, slices=rows))
+    facts = replace(STATIC, quality=STATIC.quality._replace(slices=rows))
     assert plan(facts, board(), 100_000).layout.stored.bits == 8
 
 
 def test_sixteen_bits_are_stored_where_eight_lose_more_than_half_a_point() -> None:
     rows = tuple(
-        replace(row, kept=row.kept * (0.95 if row.slice.bits == 8 else 1))
+        row._replace(kept=row.kept * (0.95 if row.slice.bits == 8 else 1))
         for row in STATIC.quality.slices
     )
-    facts = replace(STATIC, quality=replace(STATIC.quality, slices=rows))
+    facts = replace(STATIC, quality=STATIC.quality._replace(slices=rows))
     assert plan(facts, board(), 100_000).layout.stored == Slice(256, 16)
 
 
@@ -165,12 +165,12 @@ def test_a_bundle_without_a_variant_for_the_device() -> None:
 
 
 def test_a_bundle_without_a_quality_table() -> None:
-    bare = replace(STATIC, quality=replace(STATIC.quality, slices=()))
+    bare = replace(STATIC, quality=STATIC.quality._replace(slices=()))
     with pytest.raises(PlanError, match="no quality table"):
         plan(bare, board(), 1000)
     stored_only = tuple(row for row in STATIC.quality.slices if row.slice.bits == 16)
     with pytest.raises(PlanError, match="lacks a stored slice"):
-        plan(replace(STATIC, quality=replace(STATIC.quality, slices=stored_only)), board(), 1000)
+        plan(replace(STATIC, quality=STATIC.quality._replace(slices=stored_only)), board(), 1000)
 
 
 def test_an_engine_that_is_missing_is_given_as_a_reason() -> None:

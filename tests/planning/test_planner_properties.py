@@ -129,7 +129,7 @@ def test_the_same_input_gives_the_same_plan(
     shuffled = replace(
         facts,
         variants=tuple(reversed(facts.variants)),
-        quality=replace(facts.quality, slices=tuple(reversed(facts.quality.slices))),
+        quality=facts.quality._replace(slices=tuple(reversed(facts.quality.slices))),
     )
     first = outcome(facts, profile, documents)
     assert outcome(facts, profile, documents) == first
