@@ -1,7 +1,7 @@
 """What an encoder runs on: the tokenizer and the engine of one variant.
 
-The variant's files are hashed and its engine is started in one thread while another imports that
-engine and reads the tokenizer: both take about as long, and mostly outside the interpreter."""
+Two things at a time, one inside the interpreter's lock and one outside it: the variant's files are
+hashed while its engine is imported, and the engine is started while the tokenizer is read."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def load_parts(bundle: Bundle, variant: Variant, threads: int) -> EncoderParts:
     manifest = bundle.manifest
     info = manifest.tokenizer._replace(max_tokens=manifest.max_tokens(variant))
 
-    def start() -> Backend:
-        files = [bundle.checked(file) for file in variant.files]
-        return open_backend(variant, files, pad_id=info.pad_id, threads=threads)
-
-    with Meanwhile(start) as backend:
+    with Meanwhile(lambda: [bundle.checked(file) for file in variant.files]) as checking:
         import_engine(variant)
+        files = checking.result()
+    with Meanwhile(
+        lambda: open_backend(variant, files, pad_id=info.pad_id, threads=threads)
+    ) as starting:
         tokenizer = TextTokenizer(bundle.checked(info.path), info)
-        return EncoderParts(bundle, variant, tokenizer, backend.result())
+        return EncoderParts(bundle, variant, tokenizer, starting.result())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,7 @@ from edge_mrl.slices import FloatArray
 MAX_GOLDEN_TEXTS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Golden:
+class Golden(NamedTuple):
     """Texts (without any prompt) and their full-width fp32 vectors, (n, dim) float32 of unit
     length."""
 

@@ -59,6 +59,7 @@ def stats_as_json(stats: IndexStats) -> dict[str, object]:
     """The figures as plain values for a JSON document."""
     plain = asdict(stats)
     del plain["layout"]
+    plain["measurement"] = None if stats.measurement is None else stats.measurement._asdict()
     plain["token_slice"] = None if stats.token_slice is None else str(stats.token_slice)
     return plain | layout_as_json(stats.layout)
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -65,8 +64,7 @@ REFINED_GROWTH_EXPONENT = 0.1
 _LARGEST = 2**40
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(NamedTuple):
     """The shortlist that an index's own vectors asked for.
 
     Attributes:
@@ -92,7 +90,7 @@ class Measurement:
 
     def to_json(self) -> str:
         """The JSON text that is stored."""
-        return json.dumps(asdict(self))
+        return json.dumps(self._asdict())
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Measurement:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from edge_mrl.index.records import Document, DocumentId
 from edge_mrl.index.store import Store
 from edge_mrl.retrieval.ranking import Ranking
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A document that answers a query.
 
     Attributes:
