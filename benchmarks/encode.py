@@ -8,8 +8,8 @@ wordllama's and it is installed, and fastembed with the model's sentence-transfo
 float32, mean pooling, without modules behind the pooling, since that is what fastembed runs).
 
 Times are processor time, which other processes on the machine do not add to, though they share its
-caches. Ratios are medians of the ratios of each round, in which every way runs once, each round in
-another order.
+caches. Ratios are medians of the ratios of each round, in which every way runs once, those of one
+variant next to each other, each round in another order.
 """
 
 from __future__ import annotations
@@ -113,17 +113,22 @@ def measure(
 def interleaved(
     ways: dict[tuple[str, str], Way], rounds: int
 ) -> dict[tuple[str, str], list[float]]:
-    """Microseconds of rounds in which each way runs once, so that a slow spell hits all of them."""
-    order = list(ways.items())
+    """Microseconds of rounds in which each way runs once, so that a slow spell hits all of them.
+
+    The ways of one variant run next to each other, in another order each round, after an untimed
+    run: none of them pays for the weights that the variant before has put in the caches."""
+    variants = sorted({variant for variant, _ in ways})
     random = np.random.default_rng(0)
     samples: dict[tuple[str, str], list[float]] = {name: [] for name in ways}
     for number in range(WARM_UP + rounds):
-        for place in random.permutation(len(order)):
-            name, way = order[place]
-            start = time.process_time()
-            way()
-            if number >= WARM_UP:
-                samples[name].append(1e6 * (time.process_time() - start))
+        for variant in random.permutation(variants):
+            names = [name for name in ways if name[0] == variant]
+            ways[names[0]]()
+            for place in random.permutation(len(names)):
+                start = time.process_time()
+                ways[names[place]]()
+                if number >= WARM_UP:
+                    samples[names[place]].append(1e6 * (time.process_time() - start))
     return samples
 
 
