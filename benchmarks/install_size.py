@@ -8,6 +8,16 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+ROOT = Path(__file__).parent.parent
+IN_THE_WHEEL = ("edge_mrl", "export/edge_mrl_export", "device_profiles")
+
+
+def pinned(file: str) -> set[str]:
+    """Names of what a file below requirements/ installs with --no-deps, and edge-mrl itself."""
+    lines = (ROOT / "requirements" / file).read_text().splitlines()
+    names = {line.split("==")[0] for line in lines if "==" in line and not line.startswith("#")}
+    return {canonicalize_name(name) for name in names} | {"edge-mrl"}
+
 
 def closure(requirements: tuple[str, ...]) -> set[str]:
     """Names of everything that the requirements bring, as far as it is installed.
@@ -39,7 +49,7 @@ def closure(requirements: tuple[str, ...]) -> set[str]:
 
 
 def installed_bytes(names: set[str]) -> int:
-    """Bytes of the packages' files. An editable install counts its source folder."""
+    """Bytes of the packages' files. An editable install counts the folders that go into a wheel."""
     return sum(_bytes_of(name) for name in names)
 
 
@@ -50,6 +60,7 @@ def _bytes_of(name: str) -> int:
         if "__pycache__" not in file.parts
     }
     if name == "edge-mrl" and not any(file.name == "scan.c" for file in files):
-        package = Path(__file__).parent.parent / "edge_mrl"
-        files |= {file for file in package.rglob("*") if "__pycache__" not in file.parts}
+        for folder in IN_THE_WHEEL:
+            found = (ROOT / folder).rglob("*")
+            files |= {file for file in found if "__pycache__" not in file.parts}
     return sum(file.stat().st_size for file in files if file.is_file())

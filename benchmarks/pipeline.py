@@ -7,8 +7,8 @@ from pathlib import Path
 
 K = 10
 Settings = dict[str, str]
-"""Paths: `bundle` and `static` (bundles), `model` (a sentence-transformers folder), `fastembed` (a
-folder made by benchmarks.pipelines from the bundle's graph)."""
+"""Paths: `bundle`, `tflite` and `static` (bundles), `model` (a sentence-transformers folder),
+`fastembed` (a folder made by benchmarks.pipelines from the bundle's graph)."""
 
 
 class Pipeline:
@@ -18,12 +18,14 @@ class Pipeline:
         name: in the table.
         modules: what it imports, to see whether it is installed.
         requirements: what its user would install.
+        pinned: the file below requirements/ that installs no more than it needs, if any.
         needs: the settings that it needs.
     """
 
     name: str
     modules: tuple[str, ...]
     requirements: tuple[str, ...]
+    pinned: str | None = None
     needs: tuple[str, ...]
 
     def __init__(self, settings: Settings, folder: Path) -> None:

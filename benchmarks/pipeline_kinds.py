@@ -20,11 +20,12 @@ from benchmarks.pipeline_rivals import (
 class _EdgeMrl(Pipeline):
     modules = ("edge_mrl",)
     bundle: str
+    variant: str | None = None
 
     def _load(self) -> None:
         from edge_mrl import Encoder, Index
 
-        encoder = Encoder.load(self.settings[self.bundle])
+        encoder = Encoder.load(self.settings[self.bundle], variant=self.variant)
         self._index = Index.open(self.folder / "index.db", encoder)
 
     create = open = _load
@@ -46,13 +47,26 @@ class EdgeMrlTransformer(_EdgeMrl):
     name = "edge_mrl, transformer bundle + Index"
     modules = ("edge_mrl", "onnxruntime")
     requirements = ("edge-mrl[onnx]",)
+    pinned = "device-onnx.txt"
     bundle = "bundle"
+    variant = "onnx-int8-fast"
     needs = ("bundle",)
+
+
+class EdgeMrlTflite(_EdgeMrl):
+    name = "edge_mrl, transformer bundle as TFLite + Index"
+    modules = ("edge_mrl", "ai_edge_litert")
+    requirements = ("edge-mrl[litert]",)
+    pinned = "device-litert.txt"
+    bundle = "tflite"
+    variant = "tflite-int8-fast"
+    needs = ("tflite",)
 
 
 class EdgeMrlStatic(_EdgeMrl):
     name = "edge_mrl, static bundle + Index"
     requirements = ("edge-mrl",)
+    pinned = "device-static.txt"
     bundle = "static"
     needs = ("static",)
 
@@ -136,6 +150,7 @@ PIPELINES: dict[str, type[Pipeline]] = {
     kind.__name__: kind
     for kind in (
         EdgeMrlTransformer,
+        EdgeMrlTflite,
         EdgeMrlStatic,
         ByHand,
         FastembedQdrant,

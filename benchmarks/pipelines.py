@@ -1,6 +1,7 @@
 """Whole pipelines beside one another: text, encoder, local store, ten hits.
 
-    python -m benchmarks.pipelines [DATA] --bundle BUNDLE --static BUNDLE --model FOLDER
+    python -m benchmarks.pipelines [DATA] --bundle BUNDLE --static BUNDLE --model FOLDER \\
+        [--tflite BUNDLE]
     python -m benchmarks.table FILE
 
 DATA is a set in BEIR layout (corpus.jsonl, queries.jsonl, qrels/test.tsv); without it, the
@@ -26,7 +27,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.install_size import closure, installed_bytes
+from benchmarks.install_size import closure, installed_bytes, pinned
 from benchmarks.machine import describe
 from benchmarks.pipeline_kinds import PIPELINES, K, Pipeline
 
@@ -201,6 +202,9 @@ def measure(
             continue
         names = closure(kind.requirements)
         row |= {"packages": len(names), "installed_bytes": installed_bytes(names)}
+        if kind.pinned is not None:
+            least = pinned(kind.pinned)
+            row |= {"least_packages": len(least), "least_bytes": installed_bytes(least)}
     running = [key for key, row in rows.items() if "missing" not in row]
     colds: dict[str, list[float]] = {key: [] for key in running}
     for _ in range(rounds):
@@ -217,6 +221,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--bundle", type=Path, help="a transformer's bundle with onnx-int8-fast")
+    parser.add_argument("--tflite", type=Path, help="a transformer's bundle with tflite-int8-fast")
     parser.add_argument("--static", type=Path, help="a static table's bundle")
     parser.add_argument("--model", type=Path, help="the sentence-transformers folder")
     parser.add_argument("--documents", type=int, default=sys.maxsize, metavar="N")
@@ -230,7 +235,7 @@ def main() -> int:
         settings = {
             key: str(path.resolve())
             for key, path in vars(given).items()
-            if key in ("bundle", "static", "model") and path is not None
+            if key in ("bundle", "tflite", "static", "model") and path is not None
         }
         if given.bundle and given.model:
             make_fastembed_model(given.bundle, given.model, folder / "fastembed")

@@ -61,6 +61,8 @@ PIPELINES = (
     Column("left after kill", "left_after_kill"),
     Column("installed MB", "installed_bytes", 1e-6),
     Column("packages", "packages"),
+    Column("least MB", "least_bytes", 1e-6),
+    Column("least packages", "least_packages"),
 )
 
 
