@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -180,11 +181,13 @@ def why_not(kind: type[Pipeline], settings: dict[str, str]) -> str | None:
 
 
 def measure(
-    runner: Runner, settings: dict[str, str], relevant: Relevant, rounds: int
+    runner: Runner, settings: dict[str, str], relevant: Relevant, rounds: int, only: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """A row for each pipeline."""
+    """A row for each pipeline, or for those whose names have one of the parts in `only`."""
     rows: dict[str, dict[str, Any]] = {}
     for key, kind in PIPELINES.items():
+        if only and not any(part in kind.name for part in only):
+            continue
         rows[key] = row = {"name": kind.name}
         reason = why_not(kind, settings)
         if reason is not None:
@@ -227,6 +230,7 @@ def main() -> int:
     parser.add_argument("--documents", type=int, default=sys.maxsize, metavar="N")
     parser.add_argument("--queries", type=int, default=200, metavar="N")
     parser.add_argument("--rounds", type=int, default=7, help="cold starts of each pipeline")
+    parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help="parts of names")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     texts, queries, relevant = load(given.data, given.documents, given.queries)
@@ -248,7 +252,8 @@ def main() -> int:
             "query": next(iter(queries.values())),
         }
         (folder / "settings.json").write_text(json.dumps(settings))
-        rows = measure(Runner(folder / "settings.json", folder), settings, relevant, given.rounds)
+        runner = Runner(folder / "settings.json", folder)
+        rows = measure(runner, settings, relevant, given.rounds, given.only)
     result = {
         **describe(),
         "command": " ".join(["python -m benchmarks.pipelines", *sys.argv[1:]]),
