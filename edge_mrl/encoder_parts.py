@@ -36,8 +36,6 @@ def load_parts(bundle: Bundle, variant: Variant, threads: int) -> EncoderParts:
     with Meanwhile(lambda: [bundle.checked(file) for file in variant.files]) as checking:
         import_engine(variant)
         files = checking.result()
-    with Meanwhile(
-        lambda: open_backend(variant, files, pad_id=info.pad_id, threads=threads)
-    ) as starting:
-        tokenizer = TextTokenizer(bundle.checked(info.path), info)
-        return EncoderParts(bundle, variant, tokenizer, starting.result())
+    with Meanwhile(lambda: TextTokenizer(bundle.checked(info.path), info)) as reading:
+        backend = open_backend(variant, files, pad_id=info.pad_id, threads=threads)
+        return EncoderParts(bundle, variant, reading.result(), backend)

@@ -53,11 +53,13 @@ def test_a_damaged_tokenizer_is_refused_and_leaves_no_thread(bundle_copy):
     assert threading.active_count() == before
 
 
-def test_what_goes_wrong_in_the_other_thread_is_raised_in_this_one(bundle_copy, monkeypatch):
-    def broken(variant, files, **settings):
+def test_a_file_that_the_engine_refuses_leaves_no_thread(bundle_copy, monkeypatch):
+    def refuse(variant, files, **settings):
         raise BundleError(f"no engine takes {files[0].name}")
 
-    monkeypatch.setattr(encoder_parts, "open_backend", broken)
+    monkeypatch.setattr(encoder_parts, "open_backend", refuse)
     bundle = Bundle.open(bundle_copy)
+    before = threading.active_count()
     with pytest.raises(BundleError, match="no engine takes"):
         load_parts(bundle, bundle.manifest.variants[0], 1)
+    assert threading.active_count() == before

@@ -57,11 +57,14 @@ class Bundle:
         self._check_plain(entry, place)
         # OpenSSL, which comes with it, takes 4 MB that a program without a bundle can spare.
         import hashlib
+        import mmap
 
         digest = hashlib.sha256()
-        with place.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
+        # Not from the heap, which would keep large blocks for good once it has freed one.
+        with mmap.mmap(-1, _CHUNK) as buffer, place.open("rb", buffering=0) as stream:
+            while count := stream.readinto(buffer):
+                with memoryview(buffer) as whole, whole[:count] as part:
+                    digest.update(part)
         if digest.hexdigest() != entry.sha256:
             raise BundleError(
                 f"{place} is damaged: its SHA-256 is not what the manifest says; copy the "
