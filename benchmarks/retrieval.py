@@ -147,7 +147,7 @@ def ours(texts: list[str], place: Path) -> tuple[Callable, Callable]:
     def make():
         index = Index.open(place)
         # The branch alone: the others too return numbers of documents, not the documents.
-        search = index._searches.lexical
+        search = index._queries._searches.lexical
         store = index._store
 
         def run(text):

@@ -10,7 +10,6 @@ is the other way round).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,6 @@ import numpy.typing as npt
 K1 = 1.2
 B = 0.75
 _LEAST_IDF = 1e-6
-_SAMPLED = 16
 
 IntArray = npt.NDArray[np.int64]
 ScoreArray = npt.NDArray[np.float64]
@@ -46,24 +44,6 @@ class Postings:
         return cls(occurrences[starts], np.diff(starts, append=occurrences.size))
 
 
-@dataclass(frozen=True, slots=True)
-class Impacts:
-    """What a word adds to the score of each document that holds it.
-
-    Attributes:
-        places: (n,) int32, rising.
-        scores: (n,) float32, above 0.
-    """
-
-    places: npt.NDArray[np.int32]
-    scores: npt.NDArray[np.float32]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in memory."""
-        return self.places.nbytes + self.scores.nbytes
-
-
 def idf(documents: int, holding: int) -> float:
     """The weight of a word that `holding` of `documents` hold."""
     return max(_LEAST_IDF, math.log((documents - holding + 0.5) / (holding + 0.5)))
@@ -80,62 +60,17 @@ def norms(lengths: IntArray) -> ScoreArray:
     return found
 
 
-def impacts(word: Postings, norms_: ScoreArray) -> Impacts:
-    """Score one word.
+def scores(word: Postings, norms_: ScoreArray) -> ScoreArray:
+    """What a word adds to the score of each document that has it.
 
     Args:
         word: where it stands.
         norms_: (N,) from `norms`.
+
+    Returns:
+        (n,) above 0, as `word.places`.
     """
     counts = word.counts.astype(np.float64)
     weight = idf(norms_.size, word.places.size) * (K1 + 1)
-    scores = weight * counts / (counts + norms_[word.places])
-    return Impacts(word.places.astype(np.int32), scores.astype(np.float32))
-
-
-def summed(words: Sequence[Impacts], documents: int) -> ScoreArray:
-    """Scores of all documents; 0 for those that hold none of the words.
-
-    Returns:
-        (documents,) float64.
-    """
-    scores = np.zeros(documents)
-    for word in words:
-        scores[word.places] += word.scores
-    return scores
-
-
-def holding_all(words: Sequence[Impacts], documents: int) -> npt.NDArray[np.bool_]:
-    """Which documents hold every word.
-
-    Returns:
-        (documents,) bool.
-    """
-    held = np.zeros(documents, dtype=np.int32)
-    for word in words:
-        held[word.places] += 1
-    every: npt.NDArray[np.bool_] = held == len(words)
-    return every
-
-
-def best_places(scores: ScoreArray, limit: int) -> IntArray:
-    """Places of the `limit` best scores above 0, and of any that equal the last of them.
-
-    A sixteenth of the scores gives a threshold that about twice as many reach, so that few are put
-    in order; where fewer reach it than are wanted, all are.
-
-    Returns:
-        Places in rising order.
-    """
-    sample = scores[::_SAMPLED]
-    wanted = 2 * limit // _SAMPLED + _SAMPLED
-    least = 0.0
-    if sample.size > 4 * wanted:
-        least = float(np.partition(sample, sample.size - wanted)[sample.size - wanted])
-    places = np.flatnonzero(scores >= least) if least > 0 else np.flatnonzero(scores)
-    if places.size < limit:
-        places = np.flatnonzero(scores)
-    if places.size > limit:
-        values = scores[places]
-        places = places[values >= np.partition(values, places.size - limit)[places.size - limit]]
-    return places
+    found: ScoreArray = weight * counts / (counts + norms_[word.places])
+    return found
