@@ -44,15 +44,14 @@ class LexicalSearch:
         self._limit = _KEPT_BYTES if budget is None else min(_KEPT_BYTES, budget)
         self._stamp = (-1, -1)
         self._tokenizer: str | None = None
-        self._lengths = Lengths(0, None, np.empty(0, dtype=np.int64))
-        self._norms = np.empty(0)
+        self._lengths = Lengths(0, None, np.empty(0, dtype=np.uint8), 1.0)
         self._kept: OrderedDict[str, ScoreList] = OrderedDict()
         self._kept_bytes = 0
 
     @property
     def nbytes(self) -> int:
         """Bytes held for the next query."""
-        return self._kept_bytes + self._lengths.nbytes + self._norms.nbytes
+        return self._kept_bytes + self._lengths.nbytes
 
     def nearest(
         self, query: Lexical, limit: int, rows: IntArray | None = None, meter: Meter | None = None
@@ -100,7 +99,6 @@ class LexicalSearch:
             return
         self._forget()
         self._lengths = Lengths.read(self._store)
-        self._norms = bm25.norms(self._lengths.words)
         self._stamp = stamp
 
     def _forget(self) -> None:
@@ -161,9 +159,12 @@ class LexicalSearch:
             f"SELECT group_concat(doc, ' ') FROM temp.lexical_words WHERE {condition}", values
         ).fetchone()
         rows = np.fromstring(listed or "", dtype=np.int64, sep=" ")
+        del listed
         # Those of one word rise already, which a stable sort finds out in one pass.
-        word = Postings.of(self._lengths.places(np.sort(rows, kind="stable")))
-        return ScoreList.of(word.places, bm25.scores(word, self._norms))
+        rows.sort(kind="stable")
+        word = Postings.of(self._lengths.places(rows))
+        norms = bm25.norms(self._lengths.words[word.places], self._lengths.mean)
+        return ScoreList.of(word.places, bm25.scores(word, norms, self._lengths.count))
 
     def _keep(self, name: str, scores: ScoreList) -> ScoreList:
         self._kept[name] = scores

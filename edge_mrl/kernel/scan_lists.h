@@ -2,13 +2,15 @@
 
 /* What one word adds to the score of each row that has it. */
 struct list {
-    uint64_t rows;   /* count int32, rising */
-    uint64_t scores; /* count float32, above 0 */
-    int64_t count;
+    uint64_t rows;   /* the lower 16 bits of each row, rising within a span of 65 536 rows */
+    uint64_t scores; /* as many float32, above 0 */
+    uint64_t starts; /* spans + 1 int64: where the rows of each span begin, and where they end */
+    int64_t spans;
     int64_t next; /* the first that was not added yet; 0 before */
 };
 
-/* Rows added up at a time: their sums stay in the first-level cache of a small board. */
+/* Rows added up at a time, a part of a span: their sums stay in the first-level cache of a small
+ * board. */
 #define SUMMED 2048
 /* Sums looked at together; most of the time none of them is among the best. */
 #define LOOKED_AT 8
@@ -23,19 +25,24 @@ union sum {
  * anything did. */
 static int add_lists(struct list *lists, int64_t count, int64_t first, union sum *sums,
                      int32_t *held) {
+    const int64_t span = first >> 16;
+    const int low = (int)(first & 0xffff);
     int any = 0;
     for (int64_t row = 0; row < SUMMED; row++)
         sums[row].value = 0.0;
     for (int64_t row = 0; held && row < SUMMED; row++)
         held[row] = 0;
     for (struct list *list = lists; list < lists + count; list++) {
-        const int32_t *rows = (const int32_t *)(uintptr_t)list->rows;
+        if (span >= list->spans)
+            continue;
+        const uint16_t *rows = (const uint16_t *)(uintptr_t)list->rows;
         const float *scores = (const float *)(uintptr_t)list->scores;
+        const int64_t end = ((const int64_t *)(uintptr_t)list->starts)[span + 1];
         int64_t i = list->next;
-        for (; i < list->count && rows[i] < first + SUMMED; i++) {
-            sums[rows[i] - first].value += (double)scores[i];
+        for (; i < end && rows[i] < low + SUMMED; i++) {
+            sums[rows[i] - low].value += (double)scores[i];
             if (held)
-                held[rows[i] - first]++;
+                held[rows[i] - low]++;
         }
         any |= i > list->next;
         list->next = i;

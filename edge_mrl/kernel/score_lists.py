@@ -15,25 +15,27 @@ BoolArray = npt.NDArray[np.bool_]
 
 _SAMPLED = 16
 """One sum in so many is looked at first, for a threshold."""
+_SPAN_BITS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreList:
-    """What one word adds to the score of each row that has it.
+    """What one word adds to the score of each row that has it: 6 bytes a row.
 
     Attributes:
-        rows: (n,) int32, rising, each once, 0 or more.
+        rows: (n,) uint16, the lower 16 bits of each row, in rising order of the rows.
         scores: (n,) float32, above 0.
-        address: where a compiled kernel finds rows, scores, and how many; holds as long as this
-            object lives.
-
-    Raises:
-        ValueError: the arrays are not these.
+        starts: (spans + 1,) int64: where the rows of each span of 65 536 begin, and where they end.
+        largest: the last row; -1 where there is none.
+        address: where a compiled kernel finds the three arrays, and how many spans; holds as long
+            as this object lives.
     """
 
-    rows: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.uint16]
     scores: npt.NDArray[np.float32]
-    address: tuple[int, int, int]
+    starts: IntArray
+    largest: int
+    address: tuple[int, int, int, int]
 
     @classmethod
     def of(cls, rows: npt.ArrayLike, scores: npt.ArrayLike) -> ScoreList:
@@ -42,21 +44,34 @@ class ScoreList:
         Raises:
             ValueError: the rows do not rise, or a score is not above 0 and finite.
         """
-        own_rows = np.ascontiguousarray(rows, dtype=np.int32)
-        own_scores = np.ascontiguousarray(scores, dtype=np.float32)
-        if own_rows.ndim != 1 or own_rows.shape != own_scores.shape:
-            raise ValueError(f"rows of shape {own_rows.shape}, scores of {own_scores.shape}")
-        if own_rows.size and (own_rows[0] < 0 or not (own_rows[1:] > own_rows[:-1]).all()):
+        given = np.asarray(rows, dtype=np.int64)
+        own = np.ascontiguousarray(scores, dtype=np.float32)
+        if given.ndim != 1 or given.shape != own.shape:
+            raise ValueError(f"rows of shape {given.shape}, scores of {own.shape}")
+        if given.size and (given[0] < 0 or not (given[1:] > given[:-1]).all()):
             raise ValueError("the rows of a list must rise from 0 or more")
-        if not ((own_scores > 0) & (own_scores < np.inf)).all():
+        if not ((own > 0) & (own < np.inf)).all():
             raise ValueError("the scores of a list must be above 0")
-        places = own_rows.ctypes.data, own_scores.ctypes.data, own_rows.size
-        return cls(own_rows, own_scores, places)
+        largest = int(given[-1]) if given.size else -1
+        spans = (largest >> _SPAN_BITS) + 1
+        starts = np.searchsorted(given, np.arange(spans + 1) << _SPAN_BITS).astype(np.int64)
+        low = given.astype(np.uint16)
+        places = low.ctypes.data, own.ctypes.data, starts.ctypes.data, spans
+        return cls(low, own, starts, largest, places)
 
     @property
     def nbytes(self) -> int:
         """Bytes in memory."""
-        return self.rows.nbytes + self.scores.nbytes
+        return self.rows.nbytes + self.scores.nbytes + self.starts.nbytes
+
+    def add_to(self, sums: SumArray, held: IntArray | None = None) -> None:
+        """Add the scores to the sums of all rows, and 1 to how many lists hold each."""
+        for span in range(self.starts.size - 1):
+            part = slice(self.starts[span], self.starts[span + 1])
+            rows = self.rows[part]
+            sums[span << _SPAN_BITS :][rows] += self.scores[part]
+            if held is not None:
+                held[span << _SPAN_BITS :][rows] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +93,7 @@ def check_lists(lists: Sequence[ScoreList], rows: int, allowed: BoolArray | None
     Raises:
         ValueError: a list holds a row that there is not, or the mask is not one of all rows.
     """
-    largest = max((int(one.rows[-1]) for one in lists if one.rows.size), default=-1)
+    largest = max((one.largest for one in lists), default=-1)
     if largest >= rows:
         raise ValueError(f"a list holds row {largest} of {rows}")
     if allowed is not None and not (
@@ -106,12 +121,10 @@ def best_rows(
     """
     check_lists(lists, rows, allowed)
     sums = np.zeros(rows)
+    held = np.zeros(rows, dtype=np.int64) if every else None
     for one in lists:
-        sums[one.rows] += one.scores
-    if every:
-        held = np.zeros(rows, dtype=np.int32)
-        for one in lists:
-            held[one.rows] += 1
+        one.add_to(sums, held)
+    if held is not None:
         sums[held < len(lists)] = 0
     if allowed is not None:
         sums[~allowed] = 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,28 +50,28 @@ def idf(documents: int, holding: int) -> float:
     return max(_LEAST_IDF, math.log((documents - holding + 0.5) / (holding + 0.5)))
 
 
-def norms(lengths: IntArray) -> ScoreArray:
+def norms(lengths: npt.NDArray[np.unsignedinteger[Any]], mean: float) -> ScoreArray:
     """What the length of each document adds below the line.
 
     Args:
-        lengths: (N,) words of each document.
+        lengths: (n,) words of some documents.
+        mean: words of a document of all.
     """
-    mean = float(lengths.mean()) if lengths.size else 1.0
-    found: ScoreArray = K1 * (1 - B + B * lengths.astype(np.float64) / (mean or 1.0))
+    found: ScoreArray = K1 * (1 - B + B * lengths.astype(np.float64) / mean)
     return found
 
 
-def scores(word: Postings, norms_: ScoreArray) -> ScoreArray:
+def scores(word: Postings, norms_: ScoreArray, documents: int) -> ScoreArray:
     """What a word adds to the score of each document that has it.
 
     Args:
         word: where it stands.
-        norms_: (N,) from `norms`.
+        norms_: (n,) of those documents, from `norms`.
+        documents: how many there are in all.
 
     Returns:
         (n,) above 0, as `word.places`.
     """
-    counts = word.counts.astype(np.float64)
-    weight = idf(norms_.size, word.places.size) * (K1 + 1)
-    found: ScoreArray = weight * counts / (counts + norms_[word.places])
+    found: ScoreArray = word.counts / (word.counts + norms_)
+    found *= idf(documents, word.places.size) * (K1 + 1)
     return found
