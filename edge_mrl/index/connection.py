@@ -14,8 +14,8 @@ OLDEST_SQLITE = (3, 37, 0)
 BUSY_SECONDS = 5.0
 """How long a writer waits for another one."""
 _CACHE_KIB = 512
-"""Pages that SQLite keeps, a quarter of its default: the system keeps the file in memory anyway, and
-neither searches nor ingest took longer."""
+"""Pages that SQLite keeps, a quarter of its default: the system keeps the file in memory anyway,
+and neither searches nor ingest took longer."""
 
 _REASONS = {
     # The file beside it that readers and writers share; the disk is full where it cannot grow.
