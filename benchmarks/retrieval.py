@@ -6,8 +6,8 @@ FOLDER holds pairs.jsonl.gz (fields `query` and `doc`); documents are the descri
 sentences, queries are summaries. Four tables: what a lexical index costs to build; filters from
 0.01 % to 100 % of the documents, with the recall of the exact filtered top 10, the first time a
 filter is asked (without and with an index of its key) and after; a fused query beside its branches;
-BM25 beside bm25s and tantivy where they are installed (bm25.py). Times are wall clock of one
-thread, medians over the queries.
+BM25 beside bm25s and tantivy where they are installed (bm25.py). Times are medians over the
+queries, CPU time of one thread; those of building are wall clock.
 """
 
 from __future__ import annotations
