@@ -64,14 +64,12 @@ class ScoreList:
         """Bytes in memory."""
         return self.rows.nbytes + self.scores.nbytes + self.starts.nbytes
 
-    def add_to(self, sums: SumArray, held: IntArray | None = None) -> None:
-        """Add the scores to the sums of all rows, and 1 to how many lists hold each."""
-        for span in range(self.starts.size - 1):
-            part = slice(self.starts[span], self.starts[span + 1])
-            rows = self.rows[part]
-            sums[span << _SPAN_BITS :][rows] += self.scores[part]
-            if held is not None:
-                held[span << _SPAN_BITS :][rows] += 1
+    def whole_rows(self) -> IntArray:
+        """(n,) the rows, all of their bits."""
+        found = self.rows.astype(np.int64)
+        for span in range(1, self.starts.size - 1):
+            found[self.starts[span] : self.starts[span + 1]] += span << _SPAN_BITS
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +118,14 @@ def best_rows(
         ValueError: see `check_lists`.
     """
     check_lists(lists, rows, allowed)
-    sums = np.zeros(rows)
-    held = np.zeros(rows, dtype=np.int64) if every else None
-    for one in lists:
-        one.add_to(sums, held)
-    if held is not None:
-        sums[held < len(lists)] = 0
+    if not lists:
+        return BestRows(np.empty(0, dtype=np.int64), np.empty(0))
+    listed = np.concatenate([one.whole_rows() for one in lists])
+    # One addition after the other, in this order; twice as fast as fancy indexing.
+    scores = np.concatenate([one.scores for one in lists])
+    sums = np.bincount(listed, scores, rows).astype(np.float64, copy=False)
+    if every:
+        sums[np.bincount(listed, minlength=rows) < len(lists)] = 0
     if allowed is not None:
         sums[~allowed] = 0
     found = _candidates(sums, keep)
@@ -140,9 +140,11 @@ def _candidates(sums: SumArray, keep: int) -> IntArray:
     order; where fewer reach it than are wanted, all are.
     """
     sample = sums[::_SAMPLED]
+    # Many equal numbers take numpy's partition ten times as long.
+    sample = sample[sample > 0]
     wanted = 2 * keep // _SAMPLED + _SAMPLED
     least = 0.0
-    if sample.size > 4 * wanted:
+    if sample.size > wanted:
         least = float(np.partition(sample, sample.size - wanted)[sample.size - wanted])
     found = np.flatnonzero(sums >= least) if least > 0 else np.flatnonzero(sums)
     if found.size < keep:
