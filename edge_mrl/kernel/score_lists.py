@@ -64,9 +64,16 @@ class ScoreList:
         """Bytes in memory."""
         return self.rows.nbytes + self.scores.nbytes + self.starts.nbytes
 
-    def part(self, span: int) -> slice:
-        """Where the rows of a span stand; nowhere for a span behind the last."""
-        return slice(*self.starts[span : span + 2]) if span < self.starts.size - 1 else slice(0)
+    def add_to(self, sums: SumArray, held: IntArray | None) -> None:
+        """Add the scores to the sums of all rows, and 1 to how many lists hold each."""
+        for span in range(self.starts.size - 1):
+            part = slice(self.starts[span], self.starts[span + 1])
+            rows = self.rows[part].astype(np.intp)
+            begin = span << _SPAN_BITS
+            # Two thirds of the time of `sums[rows] += scores`.
+            sums[begin:][rows] = sums[begin:].take(rows) + self.scores[part]
+            if held is not None:
+                held[begin:][rows] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +123,16 @@ def best_rows(
     """
     check_lists(lists, rows, allowed)
     sums = np.zeros(rows)
-    # A span at a time: new pages for arrays of megabytes would cost more than the additions.
-    for span in range(0, rows if lists else 0, 1 << _SPAN_BITS):
-        _add_span(lists, sums[span : span + (1 << _SPAN_BITS)], span >> _SPAN_BITS, every)
+    held = np.zeros(rows, dtype=np.int64) if every else None
+    for one in lists:
+        one.add_to(sums, held)
+    if held is not None:
+        sums[held < len(lists)] = 0
     if allowed is not None:
         sums[~allowed] = 0
     found = _candidates(sums, keep)
     order = np.lexsort((found, -sums[found]))[:keep]
     return BestRows(found[order], sums[found[order]])
-
-
-def _add_span(lists: Sequence[ScoreList], sums: SumArray, span: int, every: bool) -> None:
-    """Fill in the sums of one span."""
-    parts = [(one, one.part(span)) for one in lists]
-    rows = np.concatenate([one.rows[part] for one, part in parts])
-    scores = np.concatenate([one.scores[part] for one, part in parts])
-    # One addition after the other, in this order; twice as fast as fancy indexing.
-    sums[:] = np.bincount(rows, scores, sums.size)
-    if every:
-        sums[np.bincount(rows, minlength=sums.size) < len(lists)] = 0
 
 
 def _candidates(sums: SumArray, keep: int) -> IntArray:
