@@ -132,7 +132,8 @@ def best_rows(
         sums[~allowed] = 0
     found = _candidates(sums, keep)
     order = np.lexsort((found, -sums[found]))[:keep]
-    return BestRows(found[order], sums[found[order]])
+    best = found[order].astype(np.int64, copy=False)
+    return BestRows(best, sums[best])
 
 
 def _candidates(sums: SumArray, keep: int) -> IntArray:
