@@ -13,7 +13,7 @@ ON_THE_WAY_TO_A_HIT = {
     "rotation row_mask scan_list schema_sql searcher segment_store segments stages store streamed "
     "text_encoder vector_pool vector_rows",
     "kernel": "blocks dispatch hadamard library native numpy_kernel packer protocol quantizer "
-    "reference room stages",
+    "reference room score_lists stages",
     "retrieval": "ranking",
 }
 """What `from edge_mrl import Encoder, Index` loads of this package. A file more belongs here only

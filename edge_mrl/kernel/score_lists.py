@@ -4,7 +4,7 @@ definition that a compiled kernel equals to the last bit."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,7 @@ _SAMPLED = 16
 _SPAN_BITS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreList:
+class ScoreList(NamedTuple):
     """What one word adds to the score of each row that has it: 6 bytes a row.
 
     Attributes:
@@ -76,8 +75,7 @@ class ScoreList:
                 held[begin:][rows] += 1
 
 
-@dataclass(frozen=True, slots=True)
-class BestRows:
+class BestRows(NamedTuple):
     """The best rows by falling sum; equal sums by rising row.
 
     Attributes:
