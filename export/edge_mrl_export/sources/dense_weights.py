@@ -31,9 +31,10 @@ def read_dense(module: DenseModule) -> DenseWeights:
     """Read a Dense module's weights from its folder.
 
     An adapter's columns can differ in size a hundredfold. Quantised with one scale for each output,
-    all but the largest would lose most of their bits; so columns are brought to one size, and the
-    input is multiplied by what they lose. Powers of two make the float32 products the same bits as
-    before. The input is one vector a text, so this costs nothing to speak of.
+    all but the largest would lose most of their bits. So half of the difference, in powers of two,
+    goes from the columns to the input, as in SmoothQuant (Xiao et al. 2023, arXiv 2211.10438): all
+    of it would cost the input its bits where that becomes 8-bit too. Powers of two make the float32
+    products the same bits as before, and the input is one vector a text, which costs nothing.
 
     Raises:
         ExportError: the weights are missing or do not fit the config.
@@ -46,7 +47,8 @@ def read_dense(module: DenseModule) -> DenseWeights:
 
 
 def column_gains(matrix: FloatArray) -> FloatArray:
-    """The largest number of each column over the largest of all, as the nearest power of two.
+    """The square root of the largest number of each column over the largest of all, as the nearest
+    power of two.
 
     Args:
         matrix: (r, c) float32.
@@ -56,6 +58,6 @@ def column_gains(matrix: FloatArray) -> FloatArray:
     """
     peaks = np.abs(matrix).max(axis=0).astype(np.float64)
     ratios = np.divide(peaks, peaks.max(), out=np.ones_like(peaks), where=peaks > 0)
-    exponents = np.maximum(np.rint(np.log2(ratios)), _SMALLEST_GAIN_EXPONENT)
+    exponents = np.maximum(np.rint(np.log2(ratios) / 2), _SMALLEST_GAIN_EXPONENT)
     gains: FloatArray = np.exp2(exponents).astype(np.float32)
     return gains
