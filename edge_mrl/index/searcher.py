@@ -16,7 +16,7 @@ from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.measuring import LEAST_DOCUMENTS, measure
 from edge_mrl.index.reread import reread
 from edge_mrl.index.resident import Resident
-from edge_mrl.index.row_cache import RowCache, row_bytes
+from edge_mrl.index.row_cache import RowCache, cached_row_bytes
 from edge_mrl.index.store import Store
 from edge_mrl.index.stored_scores import stored_cosines
 from edge_mrl.index.streamed import Streamed, fitting
@@ -58,7 +58,7 @@ class Searcher:
             room = 0
         elif self._budget is not None:
             room = min(room, max(0, self._budget - self._resident.nbytes))
-        rows = room // row_bytes(self._layout.stored)
+        rows = room // cached_row_bytes(self._layout.stored)
         if not 0 < self._resident.alive <= rows:
             self._cache = None
         elif self._cache is None or self._cache.capacity > rows:

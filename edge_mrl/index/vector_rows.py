@@ -78,23 +78,15 @@ def unpack_records(rows: Sequence[int], records: Sequence[bytes], slice_: Slice)
     if not all(good):
         damaged = tuple(row for row, fine in zip(rows, good, strict=True) if not fine)
         records = list(compress(records, good))
+    # A bytearray, because old numpy refuses to look at an empty bytes object.
     table = np.frombuffer(b"".join(records) or bytearray(), dtype=np.uint8)
-    return Unpacked(split_bodies(table.reshape(len(records), size), slice_), damaged)
-
-
-def split_bodies(table: ByteArray, slice_: Slice) -> Codes:
-    """Scales and codes of records that stand row after row.
-
-    Args:
-        table: (n, at least slice_.nbytes) uint8; what follows the codes is left out.
-        slice_: the stored slice.
-    """
+    table = table.reshape(len(records), size)
     head = slice_.nbytes - slice_.code_bytes
     if head:
         scales = table[:, :head].copy().view("<f4")[:, 0].astype(np.float32, copy=False)
     else:
-        scales = np.ones(table.shape[0], dtype=np.float32)
-    return Codes(table[:, head : slice_.nbytes], scales)
+        scales = np.ones(len(records), dtype=np.float32)
+    return Unpacked(Codes(table[:, head : slice_.nbytes], scales), damaged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +97,14 @@ class Vectors:
         rows: (n,) int64 row numbers, rising.
         codes: their codes.
         slice: the stored slice.
+        lengths: (n,) float64 lengths of the codes taken as whole numbers, see `stored_scores`;
+            None where nobody has computed them yet.
     """
 
     rows: npt.NDArray[np.int64]
     codes: Codes
     slice: Slice
+    lengths: npt.NDArray[np.float64] | None = None
 
     @property
     def units(self) -> FloatArray:
