@@ -155,9 +155,10 @@ class Resident:
         return [self._rows(one.positions) for one in found]
 
     def _rows(self, found: IntArray) -> IntArray:
+        rows: IntArray = np.empty_like(found)
         if self._shift is not None:
-            return found + self._shift
-        rows = np.empty_like(found)
+            np.add(found, self._shift, out=rows)
+            return rows
         owner = np.searchsorted(self._starts, found, side="right") - 1
         for number in set(owner.tolist()):
             mine = owner == number

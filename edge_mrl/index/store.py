@@ -216,7 +216,7 @@ class Store(Facts):
         return parsed
 
     def _by_row(self, columns: str, table: str, rows: Sequence[int]) -> list[tuple[Any, ...]]:
-        """Columns of a table's rows in the order of the row numbers, without those that it lacks."""
+        """Columns of a table in the order of the row numbers; rows that it lacks are left out."""
         found: list[tuple[Any, ...]] = []
         for start in range(0, len(rows), _CHUNK):
             chunk = rows[start : start + _CHUNK]
