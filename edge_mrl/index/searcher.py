@@ -78,17 +78,20 @@ class Searcher:
         """
         return self._read(rows) if self._cache is None else self._cache.vectors(rows)
 
-    def funnel(self, vector: FloatArray, k: int) -> Ranking:
+    def funnel(self, vector: FloatArray, k: int, threads: int = 1) -> Ranking:
         """The best k of the shortlist. Call inside `store.read()`.
 
         Args:
             vector: (stored dim,) float32 of unit length.
             k: 1 or more.
+            threads: how many share a long scan in memory.
         """
         keeps = self.shortlists(k)
         if not self._resident.alive:
             return Ranking.empty()
-        return self._reread(vector, self._resident.nearest(vector, keeps), k)
+        if threads > 1:
+            threads = min(threads, os.cpu_count() or 1)
+        return self._reread(vector, self._resident.nearest(vector, keeps, threads), k)
 
     def funnel_many(self, vectors: FloatArray, k: int, threads: int) -> list[Ranking]:
         """`funnel` for each of (m, stored dim) vectors; `threads` share the scans in memory."""

@@ -66,16 +66,11 @@ def unpack_records(rows: Sequence[int], records: Sequence[bytes], slice_: Slice)
         slice_: the stored slice.
     """
     size = record_bytes(slice_)
-    # A search waits for this, so nothing but the checksum is computed for each record.
-    crc = zlib.crc32
-    good = [
-        type(record) is bytes
-        and len(record) == size
-        and crc(record, crc(row.to_bytes(8, "little"))) == _CRC_RESIDUE
-        for row, record in zip(rows, records, strict=True)
-    ]
     damaged: tuple[int, ...] = ()
-    if not all(good):
+    if not _all_sound(rows, records, size):
+        good = [
+            _all_sound([row], [record], size) for row, record in zip(rows, records, strict=True)
+        ]
         damaged = tuple(row for row, fine in zip(rows, good, strict=True) if not fine)
         records = list(compress(records, good))
     # A bytearray, because old numpy refuses to look at an empty bytes object.
@@ -87,6 +82,22 @@ def unpack_records(rows: Sequence[int], records: Sequence[bytes], slice_: Slice)
     else:
         scales = np.ones(len(records), dtype=np.float32)
     return Unpacked(Codes(table[:, head : slice_.nbytes], scales), damaged)
+
+
+def _all_sound(rows: Sequence[int], records: Sequence[bytes], size: int) -> bool:
+    """Whether all records have the right length and checksum."""
+    # A search waits for this, so nothing but the checksum is computed one by one.
+    crc = zlib.crc32
+    try:
+        if set(map(len, records)) - {size}:
+            return False
+        found = [
+            crc(record, crc(row.to_bytes(8, "little")))
+            for row, record in zip(rows, records, strict=True)
+        ]
+    except TypeError:  # a number, a text or nothing at all
+        return False
+    return found.count(_CRC_RESIDUE) == len(found)
 
 
 @dataclass(frozen=True, slots=True)

