@@ -65,22 +65,38 @@ def unpack_records(rows: Sequence[int], records: Sequence[bytes], slice_: Slice)
         slice_: the stored slice.
     """
     size = record_bytes(slice_)
-    # A search waits for this.
-    good = [
-        isinstance(record, bytes)
-        and len(record) == size
-        and zlib.crc32(record, zlib.crc32(row.to_bytes(8, "little"))) == _CRC_RESIDUE
-        for row, record in zip(rows, records, strict=True)
-    ]
-    sound = list(compress(records, good))
-    damaged = [row for row, fine in zip(rows, good, strict=True) if not fine]
+    damaged: tuple[int, ...] = ()
+    if not _all_sound(rows, records, size):
+        good = [
+            _all_sound([row], [record], size) for row, record in zip(rows, records, strict=True)
+        ]
+        damaged = tuple(row for row, fine in zip(rows, good, strict=True) if not fine)
+        records = list(compress(records, good))
     # A bytearray, because old numpy refuses to look at an empty bytes object.
-    table = np.array(bytearray(b"".join(sound)), dtype=np.uint8).reshape(len(sound), size)
+    table = np.frombuffer(b"".join(records) or bytearray(), dtype=np.uint8)
+    table = table.reshape(len(records), size)
     head = slice_.nbytes - slice_.code_bytes
-    scales: FloatArray = np.ones(len(sound), dtype=np.float32)
     if head:
-        scales = np.ascontiguousarray(table[:, :head]).view("<f4")[:, 0].astype(np.float32)
-    return Unpacked(Codes(table[:, head:-_CRC_BYTES], scales), tuple(damaged))
+        scales = table[:, :head].copy().view("<f4")[:, 0].astype(np.float32, copy=False)
+    else:
+        scales = np.ones(len(records), dtype=np.float32)
+    return Unpacked(Codes(table[:, head : slice_.nbytes], scales), damaged)
+
+
+def _all_sound(rows: Sequence[int], records: Sequence[bytes], size: int) -> bool:
+    """Whether all records have the right length and checksum."""
+    # A search waits for this, so nothing but the checksum is computed one by one.
+    crc = zlib.crc32
+    try:
+        if set(map(len, records)) - {size}:
+            return False
+        found = [
+            crc(record, crc(row.to_bytes(8, "little")))
+            for row, record in zip(rows, records, strict=True)
+        ]
+    except TypeError:  # a number, a text or nothing at all
+        return False
+    return found.count(_CRC_RESIDUE) == len(found)
 
 
 class Vectors(NamedTuple):
@@ -90,11 +106,14 @@ class Vectors(NamedTuple):
         rows: (n,) int64 row numbers, rising.
         codes: their codes.
         slice: the stored slice.
+        lengths: (n,) float64 lengths of the codes taken as whole numbers, see `stored_scores`;
+            None where nobody has computed them yet.
     """
 
     rows: npt.NDArray[np.int64]
     codes: Codes
     slice: Slice
+    lengths: npt.NDArray[np.float64] | None = None
 
     @property
     def units(self) -> FloatArray:
@@ -108,20 +127,3 @@ def unit_vectors(codes: Codes, slice_: Slice) -> FloatArray:
     if slice_.bits == 8:
         return prefix(np.ascontiguousarray(codes.packed).view(np.int8), slice_.dim)
     return prefix(decode(codes, slice_), slice_.dim)
-
-
-def cosines(units: FloatArray, query: FloatArray) -> FloatArray:
-    """Dot products that do not depend on which other rows are asked for.
-
-    A matrix product may sum in another order for another number of rows; a sum along each row may
-    not.
-
-    Args:
-        units: (n, dim) float32.
-        query: (dim,) float32.
-
-    Returns:
-        (n,) float32.
-    """
-    products: npt.NDArray[np.float32] = units * query
-    return np.asarray(products.sum(axis=1), dtype=np.float32)
