@@ -19,11 +19,25 @@ from edge_mrl.slices import Slice
 
 IntArray = npt.NDArray[np.int64]
 
+Fields = tuple[DocumentId, str, dict[str, object]]
+"""A document's id, text and metadata."""
+
 LARGEST_ROW = 2**62
 """No index gets here; a larger row number in a file is damage."""
 
 _CHUNK = 500
 """Values bound in one statement; SQLite's own limit was 999 for long."""
+
+_RECORDS = (
+    "WITH wanted(number) AS (VALUES {}) "
+    "SELECT record FROM wanted CROSS JOIN vectors ON row = number"
+)
+"""Records in the order of the row numbers asked for; a list after IN would be sorted first, which
+takes a seventh longer."""
+
+_STEP = 16
+"""Row numbers are filled up with NULL to a multiple of this, so that a few statements, which SQLite
+then has ready, serve all lengths."""
 
 
 class Store(Facts):
@@ -116,8 +130,8 @@ class Store(Facts):
             self._document(id_, text, metadata)
         return {number: NewDocument(*parts) for number, *parts in found}
 
-    def documents_by_row(self, rows: Sequence[int]) -> dict[int, Document]:
-        """Documents by row number.
+    def documents_by_row(self, rows: Sequence[int]) -> dict[int, Fields]:
+        """What is stored of documents, by row number.
 
         Raises:
             IndexFileError: a row has a vector but no document.
@@ -125,7 +139,10 @@ class Store(Facts):
         found = self._select(
             "SELECT row, id, text, metadata FROM documents WHERE row IN ({})", rows
         )
-        documents = {row: self._document(id_, *rest) for row, id_, *rest in found}
+        documents = {
+            row: (id_, text, self._metadata(id_, text, metadata))
+            for row, id_, text, metadata in found
+        }
         for row in rows:
             if row not in documents:
                 raise IndexFileError(
@@ -136,13 +153,26 @@ class Store(Facts):
     def vectors(self, rows: Sequence[int], stored: Slice) -> Vectors:
         """Vectors of some rows.
 
+        Args:
+            rows: row numbers, rising.
+            stored: the stored slice.
+
         Raises:
             IndexFileError: one of them is missing or damaged; names the document.
         """
-        found = sorted(self._select("SELECT row, record FROM vectors WHERE row IN ({})", rows))
-        if len(found) != len(set(rows)):
-            self._refuse_damaged(min(set(rows) - {row for row, _ in found}))
-        return self._unpack(found, stored)
+        records: list[bytes] = []
+        for start in range(0, len(rows), _CHUNK):
+            chunk = rows[start : start + _CHUNK]
+            spare = -len(chunk) % _STEP
+            marks = ",(?)" * (len(chunk) + spare)
+            found = self.connection.execute(
+                _RECORDS.format(marks[1:]), (*chunk, *(None,) * spare)
+            ).fetchall()
+            if len(found) != len(chunk):
+                there = self._select("SELECT row FROM vectors WHERE row IN ({})", chunk)
+                self._refuse_damaged(min(set(chunk) - {row for (row,) in there}))
+            records += [record for (record,) in found]
+        return self._unpack(rows, records, stored)
 
     def vectors_after(self, row: int, last: int, limit: int, stored: Slice) -> Vectors:
         """At most `limit` vectors of rows row + 1 .. last, in order.
@@ -154,7 +184,7 @@ class Store(Facts):
             "SELECT row, record FROM vectors WHERE row > ? AND row <= ? ORDER BY row LIMIT ?",
             (row, last, limit),
         ).fetchall()
-        return self._unpack(found, stored)
+        return self._unpack([row for row, _ in found], [record for _, record in found], stored)
 
     def rows(self) -> IntArray:
         """The row numbers of all documents, rising."""
@@ -168,9 +198,8 @@ class Store(Facts):
         ).fetchone()
         return int(count)
 
-    def _unpack(self, found: list[tuple[Any, ...]], stored: Slice) -> Vectors:
-        rows = [row for row, _ in found]
-        unpacked = unpack_records(rows, [record for _, record in found], stored)
+    def _unpack(self, rows: Sequence[int], records: list[bytes], stored: Slice) -> Vectors:
+        unpacked = unpack_records(rows, records, stored)
         if unpacked.damaged:
             self._refuse_damaged(unpacked.damaged[0])
         return Vectors(np.array(rows, dtype=np.int64), unpacked.codes, stored)
@@ -183,6 +212,10 @@ class Store(Facts):
         )
 
     def _document(self, id_: DocumentId, text: str, metadata: str) -> Document:
+        return Document(id_, text, self._metadata(id_, text, metadata))
+
+    def _metadata(self, id_: DocumentId, text: str, metadata: str) -> dict[str, object]:
+        """A document's metadata, if that and its text are sound."""
         try:
             parsed: object = {}
             if metadata != "{}":
@@ -193,7 +226,7 @@ class Store(Facts):
             raise IndexFileError(
                 f"{self.path}: document {id_!r} is damaged: delete it and add it again"
             )
-        return Document(id_, text, parsed)
+        return parsed
 
     def _select(self, sql: str, values: Sequence[DocumentId]) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = []

@@ -66,22 +66,35 @@ def unpack_records(rows: Sequence[int], records: Sequence[bytes], slice_: Slice)
         slice_: the stored slice.
     """
     size = record_bytes(slice_)
-    # A search waits for this.
+    # A search waits for this, so nothing but the checksum is computed for each record.
+    crc = zlib.crc32
     good = [
-        isinstance(record, bytes)
+        type(record) is bytes
         and len(record) == size
-        and zlib.crc32(record, zlib.crc32(row.to_bytes(8, "little"))) == _CRC_RESIDUE
+        and crc(record, crc(row.to_bytes(8, "little"))) == _CRC_RESIDUE
         for row, record in zip(rows, records, strict=True)
     ]
-    sound = list(compress(records, good))
-    damaged = [row for row, fine in zip(rows, good, strict=True) if not fine]
-    # A bytearray, because old numpy refuses to look at an empty bytes object.
-    table = np.array(bytearray(b"".join(sound)), dtype=np.uint8).reshape(len(sound), size)
+    damaged: tuple[int, ...] = ()
+    if not all(good):
+        damaged = tuple(row for row, fine in zip(rows, good, strict=True) if not fine)
+        records = list(compress(records, good))
+    table = np.frombuffer(b"".join(records) or bytearray(), dtype=np.uint8)
+    return Unpacked(split_bodies(table.reshape(len(records), size), slice_), damaged)
+
+
+def split_bodies(table: ByteArray, slice_: Slice) -> Codes:
+    """Scales and codes of records that stand row after row.
+
+    Args:
+        table: (n, at least slice_.nbytes) uint8; what follows the codes is left out.
+        slice_: the stored slice.
+    """
     head = slice_.nbytes - slice_.code_bytes
-    scales: FloatArray = np.ones(len(sound), dtype=np.float32)
     if head:
-        scales = np.ascontiguousarray(table[:, :head]).view("<f4")[:, 0].astype(np.float32)
-    return Unpacked(Codes(table[:, head:-_CRC_BYTES], scales), tuple(damaged))
+        scales = table[:, :head].copy().view("<f4")[:, 0].astype(np.float32, copy=False)
+    else:
+        scales = np.ones(table.shape[0], dtype=np.float32)
+    return Codes(table[:, head : slice_.nbytes], scales)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +123,3 @@ def unit_vectors(codes: Codes, slice_: Slice) -> FloatArray:
     if slice_.bits == 8:
         return prefix(np.ascontiguousarray(codes.packed).view(np.int8), slice_.dim)
     return prefix(decode(codes, slice_), slice_.dim)
-
-
-def cosines(units: FloatArray, query: FloatArray) -> FloatArray:
-    """Dot products that do not depend on which other rows are asked for.
-
-    A matrix product may sum in another order for another number of rows; a sum along each row may
-    not.
-
-    Args:
-        units: (n, dim) float32.
-        query: (dim,) float32.
-
-    Returns:
-        (n,) float32.
-    """
-    products: npt.NDArray[np.float32] = units * query
-    return np.asarray(products.sum(axis=1), dtype=np.float32)

@@ -6,7 +6,6 @@ import pytest
 
 from edge_mrl.index.codes import encode
 from edge_mrl.index.vector_rows import (
-    cosines,
     pack_records,
     record_bytes,
     unit_vectors,
@@ -52,11 +51,3 @@ def test_every_flipped_bit_and_wrong_row_is_noticed():
     assert unpack_records([6], [record], slice_).damaged == (6,)
     assert unpack_records([5], [record[:-1]], slice_).damaged == (5,)
     assert unpack_records([5], [record], slice_).damaged == ()
-
-
-@pytest.mark.parametrize("dim", [7, 64, 129, 1000])
-def test_a_cosine_does_not_depend_on_its_neighbours(dim):
-    vectors = rows_of(50, dim)
-    together = cosines(vectors, vectors[0])
-    for start, stop in ((0, 1), (3, 5), (10, 33)):
-        assert (cosines(vectors[start:stop], vectors[0]) == together[start:stop]).all()

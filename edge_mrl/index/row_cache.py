@@ -1,0 +1,73 @@
+"""Stored vectors that were read and checked once, kept for later searches. Pure arrays.
+
+A row number is never used again and its record never changes, so nothing here ever gets stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.index.vector_rows import Vectors, split_bodies
+from edge_mrl.slices import Slice
+
+IntArray = npt.NDArray[np.int64]
+
+
+def row_bytes(stored: Slice) -> int:
+    """Bytes that holding a row takes: its number, scale and codes."""
+    return 8 + stored.nbytes
+
+
+class RowCache:
+    """Holds a fixed number of rows, each at the place that its number says, modulo how many there
+    are: rows that follow one another never drive each other out.
+
+    Args:
+        capacity: rows held, 1 or more.
+        stored: the stored slice.
+        read: reads rows, given rising, from the file; raises where one is missing or damaged.
+    """
+
+    def __init__(
+        self, capacity: int, stored: Slice, read: Callable[[IntArray], Vectors]
+    ) -> None:
+        self._stored = stored
+        self._read = read
+        # Memory that was never written to takes none.
+        self._numbers = np.zeros(capacity, dtype=np.int64)
+        self._bodies = np.empty((capacity, stored.nbytes), dtype=np.uint8)
+
+    @property
+    def capacity(self) -> int:
+        """How many rows it can hold."""
+        return int(self._numbers.size)
+
+    def vectors(self, rows: IntArray) -> Vectors:
+        """Vectors of some rows, from the file only where they were not read before.
+
+        Args:
+            rows: (n,) row numbers, rising, each 1 or more.
+        """
+        places = rows % self._numbers.size
+        missing = rows[self._numbers.take(places) != rows]
+        if missing.size:
+            found = self._read(missing)
+            if missing.size == rows.size:
+                self._keep(found)
+                return found
+            self._keep(found)
+            # Two of the rows may share a place.
+            if (self._numbers.take(places) != rows).any():
+                return self._read(rows)
+        return Vectors(rows, split_bodies(self._bodies.take(places, axis=0), self._stored), self._stored)
+
+    def _keep(self, found: Vectors) -> None:
+        places = found.rows % self._numbers.size
+        head = self._stored.nbytes - self._stored.code_bytes
+        if head:
+            self._bodies[places, :head] = found.codes.scales.astype("<f4").view(np.uint8).reshape(-1, head)
+        self._bodies[places, head:] = found.codes.packed
+        self._numbers[places] = found.rows
