@@ -10,15 +10,15 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.index.vector_rows import Vectors, split_bodies
+from edge_mrl.index.vector_rows import Vectors, unscaled
 from edge_mrl.slices import Slice
 
 IntArray = npt.NDArray[np.int64]
 
 
 def row_bytes(stored: Slice) -> int:
-    """Bytes that holding a row takes: its number, scale and codes."""
-    return 8 + stored.nbytes
+    """Bytes that holding a row takes: its number and codes."""
+    return 8 + stored.code_bytes
 
 
 class RowCache:
@@ -31,14 +31,12 @@ class RowCache:
         read: reads rows, given rising, from the file; raises where one is missing or damaged.
     """
 
-    def __init__(
-        self, capacity: int, stored: Slice, read: Callable[[IntArray], Vectors]
-    ) -> None:
+    def __init__(self, capacity: int, stored: Slice, read: Callable[[IntArray], Vectors]) -> None:
         self._stored = stored
         self._read = read
         # Memory that was never written to takes none.
         self._numbers = np.zeros(capacity, dtype=np.int64)
-        self._bodies = np.empty((capacity, stored.nbytes), dtype=np.uint8)
+        self._bodies = np.empty((capacity, stored.code_bytes), dtype=np.uint8)
 
     @property
     def capacity(self) -> int:
@@ -62,12 +60,9 @@ class RowCache:
             # Two of the rows may share a place.
             if (self._numbers.take(places) != rows).any():
                 return self._read(rows)
-        return Vectors(rows, split_bodies(self._bodies.take(places, axis=0), self._stored), self._stored)
+        return Vectors(rows, unscaled(self._bodies.take(places, axis=0)), self._stored)
 
     def _keep(self, found: Vectors) -> None:
         places = found.rows % self._numbers.size
-        head = self._stored.nbytes - self._stored.code_bytes
-        if head:
-            self._bodies[places, :head] = found.codes.scales.astype("<f4").view(np.uint8).reshape(-1, head)
-        self._bodies[places, head:] = found.codes.packed
+        self._bodies[places] = found.codes.packed
         self._numbers[places] = found.rows
