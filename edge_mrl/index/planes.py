@@ -41,17 +41,20 @@ def lower_planes(codes: ByteArray, refine: Slice) -> ByteArray:
         (n, plane_bytes) uint8: the lowest bits of a row's code numbers, eight to a byte, the first
         coordinate in the lowest bit; then their next bits.
     """
+    bits, columns = refine.bits, Slice(refine.dim, 1).code_bytes
     result = np.empty((codes.shape[0], plane_bytes(refine)), dtype=np.uint8)
-    shifts = np.arange(0, 8, refine.bits, dtype=np.uint8)
+    gathered = _gather(bits)
     step = _BLOCKS * BLOCK_ROWS
+    whole = np.zeros((step, columns, bits), dtype=np.uint8)
     for start in range(0, codes.shape[0], step):
         part = codes[start : start + step]
-        numbers = (part[:, :, None] >> shifts).reshape(part.shape[0], -1)[:, : refine.dim]
-        planes = [
-            np.packbits((numbers >> np.uint8(bit)) & np.uint8(1), axis=1, bitorder="little")
-            for bit in range(refine.bits - 1)
-        ]
-        result[start : start + step] = np.concatenate(planes, axis=1)
+        whole.reshape(step, -1)[: part.shape[0], : part.shape[1]] = part
+        for plane in range(bits - 1):
+            found = gathered[plane][whole[: part.shape[0]]]
+            out = result[start : start + step, plane * columns : (plane + 1) * columns]
+            out[:] = found[:, :, 0]
+            for place in range(1, bits):
+                out |= found[:, :, place] << np.uint8(place * (8 // bits))
     return result
 
 
@@ -88,3 +91,13 @@ def _spread(bits: int) -> np.ndarray[tuple[int], np.dtype[np.unsignedinteger]]:
     values = np.arange(256)
     moved = sum(((values >> bit) & 1) << (bit * bits) for bit in range(8))
     return np.asarray(moved, dtype="<u2" if bits == 2 else "<u4")
+
+
+def _gather(bits: int) -> ByteArray:
+    """(bits - 1, 256) The bits of one plane in a byte of codes, moved together."""
+    values = np.arange(256)
+    planes = [
+        sum(((values >> (place * bits + plane)) & 1) << place for place in range(8 // bits))
+        for plane in range(bits - 1)
+    ]
+    return np.array(planes, dtype=np.uint8)
