@@ -32,6 +32,7 @@ def make_older(path: Path, schema: int) -> None:
             if "refine" in layout:
                 _whole_refine_codes(connection, layout["stored"], layout["refine"])
             _scaled_records(connection)
+        _plain_gains(connection, layout["scan"])
         for table in _AFTER[schema]:
             connection.execute(f"DROP TABLE {table}")
         connection.execute(f"PRAGMA user_version = {schema}")
@@ -81,12 +82,35 @@ def _whole_refine_codes(connection: sqlite3.Connection, stored: Slice, refine: S
         records = connection.execute(
             "SELECT record FROM vectors WHERE row BETWEEN ? AND ? ORDER BY row", bounds
         ).fetchall()
+        gains = _unpacked(gains)
         assert len(gains) == 2 * len(records), "make it older before documents are deleted"
         table = np.array([list(record[:-4]) for (record,) in records], dtype=np.uint8)
         ones = np.ones(len(records), dtype=np.float32)
         codes = derive(Codes(table, ones), stored, refine).packed.tobytes()
         crc = zlib.crc32(struct.pack("<qq", first, last) + gains + codes)
         connection.execute(
-            "UPDATE segments SET format = 3, codes = ?, crc32 = ? WHERE number = ?",
-            (codes, crc, number),
+            "UPDATE segments SET format = 3, gains = ?, codes = ?, crc32 = ? WHERE number = ?",
+            (gains, codes, crc, number),
         )
+
+
+def _plain_gains(connection: sqlite3.Connection, scan: Slice) -> None:
+    """Format 2: scan codes with gains of two bytes each."""
+    found = connection.execute(
+        "SELECT number, first_row, last_row, row_numbers, gains, codes FROM segments "
+        "WHERE slice = ?",
+        (str(scan),),
+    ).fetchall()
+    for number, first, last, rows, gains, codes in found:
+        gains = _unpacked(gains)
+        crc = zlib.crc32(struct.pack("<qq", first, last) + rows + gains + codes)
+        connection.execute(
+            "UPDATE segments SET format = 2, gains = ?, crc32 = ? WHERE number = ?",
+            (gains, crc, number),
+        )
+
+
+def _unpacked(gains: bytes) -> bytes:
+    halves = zlib.decompress(gains)
+    low, high = halves[: len(halves) // 2], halves[len(halves) // 2 :]
+    return bytes(byte for pair in zip(low, high, strict=True) for byte in pair)
