@@ -13,16 +13,28 @@ import numpy as np
 from edge_mrl.index.codes import Codes, derive
 from edge_mrl.slices import Slice
 
-_AFTER = {
-    1: ("payload_values", "sparse_vectors", "sparse_lists", "token_vectors"),
-    2: ("token_vectors",),
-    3: (),
-}
-"""Schema -> the tables that it does not have yet."""
+_FOLLOWERS = (
+    (
+        2,
+        """CREATE TABLE payload_values (key INTEGER NOT NULL, kind INTEGER NOT NULL,
+        value NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (key, kind, value, row)) WITHOUT ROWID""",
+    ),
+    (2, "CREATE TABLE sparse_vectors (row INTEGER PRIMARY KEY, record BLOB NOT NULL)"),
+    (
+        2,
+        """CREATE TABLE sparse_lists (dimension INTEGER NOT NULL, first_row INTEGER NOT NULL,
+        last_row INTEGER NOT NULL, places BLOB NOT NULL, numbers BLOB NOT NULL,
+        crc32 INTEGER NOT NULL, PRIMARY KEY (dimension, first_row)) WITHOUT ROWID""",
+    ),
+    (3, "CREATE TABLE token_vectors (row INTEGER PRIMARY KEY, record BLOB NOT NULL)"),
+)
+"""The tables that follow the documents, with the first schema that had them: all of them, whether
+they were asked for or not."""
 
 
 def make_older(path: Path, schema: int) -> None:
-    """Turn a closed index of schema 4 into one of schema 1, 2 or 3."""
+    """Turn a closed index of schema 4 that keeps nothing beside its documents into one of schema 1,
+    2 or 3."""
     connection = sqlite3.connect(path)
     with connection:
         _older_documents(connection)
@@ -33,8 +45,9 @@ def make_older(path: Path, schema: int) -> None:
                 _whole_refine_codes(connection, layout["stored"], layout["refine"])
             _scaled_records(connection)
         _plain_gains(connection, layout["scan"])
-        for table in _AFTER[schema]:
-            connection.execute(f"DROP TABLE {table}")
+        for first_schema, statement in _FOLLOWERS:
+            if first_schema <= schema:
+                connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {schema}")
     connection.close()
 
