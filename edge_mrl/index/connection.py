@@ -166,8 +166,10 @@ class transaction:  # noqa: N801
         self._begin = f"BEGIN {kind}"
 
     def __enter__(self) -> None:
-        with explained(self._path):
+        try:
             self._connection.execute(self._begin)
+        except _FAILURES as error:
+            raise _in_words(error, self._path) from error
 
     def __exit__(
         self,
@@ -175,12 +177,14 @@ class transaction:  # noqa: N801
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with explained(self._path):
+        try:
             try:
                 if error is None:
                     self._connection.execute("COMMIT")
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-            if isinstance(error, _FAILURES):
-                raise error
+        except _FAILURES as failure:
+            raise _in_words(failure, self._path) from failure
+        if isinstance(error, _FAILURES):
+            raise _in_words(error, self._path) from error

@@ -69,7 +69,8 @@ class Index(Administration, Following, Querying):
             encoder: needed to add or search texts. Without it: vectors only.
             layout: for a new index; default the encoder's plan, then `default_layout`.
             memory_budget: bytes that the scan codes may take in memory; default no limit. Where
-                they need more, each search reads them from the file: the same hits, later.
+                they need more, each search reads them from the file: the same hits, later. Where
+                they leave enough, up to 4 MiB hold the stored rows of a small index.
             profile: a device, as in `Encoder.load`; default the encoder's, if it was loaded with
                 one. The index then obeys the plan for it: the slices of a new index, and the memory
                 for the scan codes. As the index grows the plan is made anew.

@@ -313,11 +313,24 @@ AVX512 INLINE __mmask32 quick_avx512(__m512i sums, __m512i gains, const struct q
     return _mm512_cmpgt_epi16_mask(product, _mm512_set1_epi16((short)bar->quick));
 }
 
-/* Sums of `blocks` blocks, 1 or 2: each table is loaded once for both. Returns a mask of the blocks
- * that a quick look did not rule out. */
-AVX512 INLINE int sums_avx512(SUMS_ARGUMENTS, const int blocks) {
+/* Bits of rows 0..7, 16..23, ... and of the rows between them, in the order of the rows. */
+INLINE uint64_t interleaved(uint32_t low, uint32_t high) {
+    uint64_t even = low, odd = high;
+    even = (even | even << 16) & 0x0000FFFF0000FFFF;
+    odd = (odd | odd << 16) & 0x0000FFFF0000FFFF;
+    even = (even | even << 8) & 0x00FF00FF00FF00FF;
+    odd = (odd | odd << 8) & 0x00FF00FF00FF00FF;
+    return even | odd << 8;
+}
+
+/* Bytes ahead that are asked for: two blocks that are read side by side keep the CPU's own reading
+ * ahead 3 % below what it does with help. */
+#define READ_AHEAD 4096
+
+/* Sums of `blocks` blocks, 1 or 2: each table is loaded once for both. Where the bar is narrow, a
+ * quick look sets hits, and sums of a block without any are not written. */
+AVX512 INLINE void sums_avx512(SUMS_ARGUMENTS, const int blocks, uint64_t *hits) {
     const int64_t columns = query->columns;
-    int found = 0;
     for (int64_t first = 0; first < columns; first += SAFE_COLUMNS) {
         const int64_t last = first + SAFE_COLUMNS < columns ? first + SAFE_COLUMNS : columns;
         __m512i whole[2], odd[2];
@@ -330,6 +343,8 @@ AVX512 INLINE int sums_avx512(SUMS_ARGUMENTS, const int blocks) {
             const __m512i c = table_avx512(entries + 32), d = table_avx512(entries + 48);
             for (int one = 0; one < blocks; one++) {
                 const uint8_t *place = codes + (one * columns + column) * BLOCK;
+                __builtin_prefetch(place + READ_AHEAD);
+                __builtin_prefetch(place + READ_AHEAD + BLOCK);
                 const __m512i sum =
                     _mm512_add_epi8(pair_avx512(a, b, place), pair_avx512(c, d, place + BLOCK));
                 whole[one] = _mm512_add_epi16(whole[one], sum);
@@ -350,11 +365,12 @@ AVX512 INLINE int sums_avx512(SUMS_ARGUMENTS, const int blocks) {
             const __m512i high = _mm512_unpackhi_epi16(even, odd[one]); /* rows 8..15, 24..31, ... */
             if (bar->narrow) {
                 const __m512i a = _mm512_loadu_si512(gains), b = _mm512_loadu_si512(gains + 32);
-                if (!(quick_avx512(low, _mm512_shuffle_i64x2(a, b, 0x88), query, bar) |
-                      quick_avx512(high, _mm512_shuffle_i64x2(a, b, 0xDD), query, bar)))
+                hits[one] = interleaved(
+                    quick_avx512(low, _mm512_shuffle_i64x2(a, b, 0x88), query, bar),
+                    quick_avx512(high, _mm512_shuffle_i64x2(a, b, 0xDD), query, bar));
+                if (!hits[one])
                     continue;
             }
-            found |= 1 << one;
             const __m128i rows[8] = {
                 _mm512_castsi512_si128(low),       _mm512_castsi512_si128(high),
                 _mm512_extracti32x4_epi32(low, 1), _mm512_extracti32x4_epi32(high, 1),
@@ -365,7 +381,6 @@ AVX512 INLINE int sums_avx512(SUMS_ARGUMENTS, const int blocks) {
         }
         gains -= blocks * BLOCK, values -= blocks * BLOCK;
     }
-    return found;
 }
 
 AVX512 INLINE uint64_t hits_avx512(const int32_t *values, const uint16_t *gains, float limit) {
@@ -411,11 +426,9 @@ AVX512 static void dots_avx512_function(DOTS_ARGUMENTS) {
 }
 
 AVX512 INLINE void pair_of_blocks_avx512(SUMS_ARGUMENTS, const int blocks, uint64_t *hits) {
-    const int found = sums_avx512(query, codes, gains, bar, values, blocks);
-    for (int one = 0; one < blocks; one++)
-        hits[one] = found >> one & 1
-                        ? hits_avx512(values + one * BLOCK, gains + one * BLOCK, bar->limit)
-                        : 0;
+    sums_avx512(query, codes, gains, bar, values, blocks, hits);
+    for (int one = 0; one < blocks && !bar->narrow; one++)
+        hits[one] = hits_avx512(values + one * BLOCK, gains + one * BLOCK, bar->limit);
 }
 
 AVX512 static void tables_avx512(CHUNK_ARGUMENTS) {
