@@ -67,7 +67,7 @@ def refine_blobs(segment: Segment, layout: IndexLayout) -> SegmentBlobs | None:
     block = segment.refined
     if block is None or layout.refine is None:
         return None
-    if not planes.shares_plane(layout):
+    if not layout.shares_plane:
         return _blobs(segment, REFINE_FORMAT, b"", block.gains, block.codes)
     lower = planes.lower_planes(block.codes, layout.refine)
     return _blobs(segment, PLANES_FORMAT, b"", block.gains, lower)
@@ -93,8 +93,8 @@ def room_bytes(format_: object, size: int, slice_: Slice) -> int | None:
         return None
     if format_ != PLANES_FORMAT:
         return size
-    rows = size // max(1, planes.plane_bytes(slice_))
-    return max(size, rows * slice_.code_bytes)
+    rows = size // max(1, (slice_.bits - 1) * Slice(slice_.dim, 1).code_bytes)
+    return max(size, min(rows, MAX_ROWS) * slice_.code_bytes)
 
 
 def from_blobs(first_row: int, last_row: int, blobs: SegmentBlobs, scan: Slice) -> Segment | None:
@@ -131,10 +131,10 @@ def with_refined(segment: Segment, blobs: SegmentBlobs, layout: IndexLayout) -> 
     gains = _unpacked(blobs, blobs.format == OLDER_REFINE_FORMAT)
     if refine is None or blobs.row_numbers or gains is None or gains.size != rows:
         return None
-    in_planes = blobs.format == PLANES_FORMAT and planes.shares_plane(layout)
+    in_planes = blobs.format == PLANES_FORMAT and layout.shares_plane
     if not in_planes and blobs.format not in (REFINE_FORMAT, OLDER_REFINE_FORMAT):
         return None
-    columns = planes.plane_bytes(refine) if in_planes else refine.code_bytes
+    columns = layout.plane_bytes if in_planes else refine.code_bytes
     if not _is_sound(segment.first_row, segment.last_row, blobs, (rows, columns)):
         return None
     codes = blobs.codes.reshape(rows, columns)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_mrl.index import planes
 from edge_mrl.index.codes import encode
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.segment_bytes import from_blobs, refine_blobs, scan_blobs, with_refined
@@ -81,10 +80,10 @@ def test_planes_leave_out_what_the_scan_codes_hold():
     numbers = (codes[:, :, None] >> np.array([0, 2, 4, 6], dtype=np.uint8)) & 3
     expected = np.packbits(numbers.reshape(70, 16) & 1, axis=1, bitorder="little")
     assert finer.codes.tobytes() == expected.tobytes()
-    assert not planes.shares_plane(IndexLayout(STORED, SCAN, Slice(16, 4)))
-    assert not planes.shares_plane(IndexLayout(STORED, Slice(8, 1), Slice(16, 2)))
+    assert not LAYOUT.shares_plane
+    assert not IndexLayout(STORED, Slice(8, 1), Slice(16, 2)).shares_plane
     # Nine coordinates at 4 bits are five bytes; three planes of them are six.
-    assert not planes.shares_plane(IndexLayout(STORED, Slice(9, 1), Slice(9, 4)))
+    assert not IndexLayout(STORED, Slice(9, 1), Slice(9, 4)).shares_plane
 
 
 def test_whole_refine_codes_of_older_files_are_read_too():
