@@ -230,7 +230,7 @@ def unit_rows(
             f"give {' or '.join(map(str, widths))} dimensions"
         )
     with np.errstate(over="ignore"):
-        floats = raw.astype(np.float32)
+        floats = raw.astype(np.float32, copy=False)
     finite = np.isfinite(floats)
     if not finite.all():
         bad = np.flatnonzero(~finite.all(axis=1))

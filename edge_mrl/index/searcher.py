@@ -27,8 +27,8 @@ from edge_mrl.slices import FloatArray
 IntArray = npt.NDArray[np.int64]
 
 CACHE_BYTES = 4 << 20
-"""Of stored rows, held only where all of the index fit: 15 000 documents of 256 dimensions. A part
-of a large index would rarely be the part that is asked for."""
+"""Of stored rows, held only where all of the index fit: 15 000 documents of 256 dimensions. Of
+100 000 documents as many rows, taken as they come, would spare a search a quarter of its reads."""
 
 
 class Searcher:

@@ -21,7 +21,8 @@ class IndexStats:
     Attributes:
         documents: how many it holds.
         file_bytes: the file and its write-ahead log.
-        resident_bytes: packed codes held in memory for a search.
+        resident_bytes: packed codes held in memory for a search. Stored rows that a small index
+            keeps once it has read them come on top, at most 4 MiB.
         layout: its slices.
         dim: width of the vectors it was made for.
         matryoshka_dims: the trained sizes of the model.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,13 +35,19 @@ _SHORT_INSERT = "INSERT INTO documents VALUES (?1, nullif(?2, ?1), ?3, nullif(?4
 _CHUNK = 500
 """Values bound in one statement; SQLite's own limit was 999 for long."""
 
-_BY_ROW = "WITH wanted(number) AS (VALUES {}) SELECT {} FROM wanted CROSS JOIN {} ON row = number"
-"""In the order of the row numbers; a list after IN would be sorted first, which takes a sixth
-longer."""
-
 _STEP = 8
 """Row numbers are filled up with NULL to a multiple of this, so that a few statements, which SQLite
 then has ready, serve all lengths."""
+
+
+@lru_cache
+def _by_row(count: int, columns: str, table: str) -> str:
+    """Selects rows by `count` row numbers, in their order; a list after IN would be sorted first,
+    which takes a sixth longer."""
+    return (
+        f"WITH wanted(number) AS (VALUES {','.join(['(?)'] * count)}) "
+        f"SELECT {columns} FROM wanted CROSS JOIN {table} ON row = number"
+    )
 
 
 class Store(Facts):
@@ -235,10 +242,8 @@ class Store(Facts):
         for start in range(0, len(rows), _CHUNK):
             chunk = rows[start : start + _CHUNK]
             spare = -len(chunk) % _STEP
-            marks = ",(?)" * (len(chunk) + spare)
-            found += self.connection.execute(
-                _BY_ROW.format(marks[1:], columns, table), (*chunk, *(None,) * spare)
-            ).fetchall()
+            statement = _by_row(len(chunk) + spare, columns, table)
+            found += self.connection.execute(statement, (*chunk, *(None,) * spare)).fetchall()
         return found
 
     def _select(self, sql: str, values: Sequence[DocumentId]) -> list[tuple[Any, ...]]:

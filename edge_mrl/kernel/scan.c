@@ -129,14 +129,16 @@ INLINE void dots_scalar(const struct query *query, const uint8_t *codes, int64_t
         values[row] = dot_scalar(query->weights, codes + row * query->columns, 0, query->columns);
 }
 
-/* The bodies of chunk functions. Gains are readable up to the end of the last block. SUMS returns 0
- * where a quick look has shown that no row of the block exceeds the bar. */
+/* The bodies of chunk functions. Gains are readable up to the end of the last block. Where the bar
+ * is narrow, SUMS returns a mask of the rows that a quick look did not rule out, and writes nothing
+ * where there are none. */
 #define TABLES_BODY(SUMS, HITS)                                                                   \
-    for (int64_t row = 0; row < rows; row += BLOCK)                                               \
+    for (int64_t row = 0; row < rows; row += BLOCK) {                                             \
+        const uint64_t found =                                                                    \
+            SUMS(query, codes + row * query->columns, gains + row, bar, values + row);            \
         hits[row / BLOCK] =                                                                       \
-            SUMS(query, codes + row * query->columns, gains + row, bar, values + row)             \
-                ? HITS(values + row, gains + row, bar->limit)                                     \
-                : 0;
+            bar->narrow ? found : HITS(values + row, gains + row, bar->limit);                    \
+    }
 
 #define DOTS_BODY(DOTS, HITS)                                                                     \
     DOTS(query, codes, rows, values);                                                             \
@@ -164,8 +166,7 @@ INLINE void dots_scalar(const struct query *query, const uint8_t *codes, int64_t
         const struct bar *bar, int32_t *values, uint64_t *hits
 
 /* Sums of table entries for one block. */
-INLINE int sums_scalar(SUMS_ARGUMENTS) {
-    (void)gains, (void)bar;
+INLINE uint64_t sums_scalar(SUMS_ARGUMENTS) {
     for (int row = 0; row < BLOCK; row++)
         values[row] = query->offset;
     for (int64_t column = 0; column < query->columns; column++, codes += BLOCK) {
@@ -173,7 +174,7 @@ INLINE int sums_scalar(SUMS_ARGUMENTS) {
         for (int row = 0; row < BLOCK; row++)
             values[row] += low[codes[row] & 15] + high[codes[row] >> 4];
     }
-    return 1;
+    return bar->narrow ? hits_scalar(values, gains, bar->limit) : 0;
 }
 
 static void dots_scalar_function(DOTS_ARGUMENTS) {

@@ -32,12 +32,13 @@ SSSE3 INLINE __m128i quick_ssse3(__m128i sums, const uint16_t *gains, const stru
     return _mm_cmpgt_epi16(product, _mm_set1_epi16((short)bar->quick));
 }
 
-SSSE3 INLINE int sums_ssse3(SUMS_ARGUMENTS) {
+SSSE3 INLINE uint64_t sums_ssse3(SUMS_ARGUMENTS) {
     const __m128i zero = _mm_setzero_si128();
     const int64_t columns = query->columns;
+    uint64_t found = 0;
     for (int64_t first = 0; first < columns; first += SAFE_COLUMNS) {
         const int64_t last = first + SAFE_COLUMNS < columns ? first + SAFE_COLUMNS : columns;
-        __m128i whole[4], odd[4], rows[8], high = zero; /* 16 rows each, then 8 */
+        __m128i whole[4], odd[4], rows[8]; /* 16 rows each, then 8 */
         for (int part = 0; part < 4; part++)
             whole[part] = odd[part] = zero;
         for (int64_t column = first; column < last; column += 2) {
@@ -57,9 +58,13 @@ SSSE3 INLINE int sums_ssse3(SUMS_ARGUMENTS) {
             rows[2 * part + 1] = _mm_unpackhi_epi16(even, odd[part]);
         }
         if (bar->narrow) {
-            for (int part = 0; part < 8; part++)
-                high = _mm_or_si128(high, quick_ssse3(rows[part], gains + 8 * part, query, bar));
-            if (!_mm_movemask_epi8(high))
+            for (int part = 0; part < 8; part += 2) {
+                const __m128i sixteen = _mm_packs_epi16(
+                    quick_ssse3(rows[part], gains + 8 * part, query, bar),
+                    quick_ssse3(rows[part + 1], gains + 8 * part + 8, query, bar));
+                found |= (uint64_t)(unsigned)_mm_movemask_epi8(sixteen) << 8 * part;
+            }
+            if (!found)
                 return 0;
         }
         for (int part = 0; part < 16; part++) {
@@ -70,7 +75,7 @@ SSSE3 INLINE int sums_ssse3(SUMS_ARGUMENTS) {
             _mm_storeu_si128(target, _mm_add_epi32(before, four));
         }
     }
-    return 1;
+    return found;
 }
 
 SSSE3 INLINE uint64_t hits_ssse3(const int32_t *values, const uint16_t *gains, float limit) {
@@ -175,8 +180,9 @@ AVX2 INLINE __m256i pair_avx2(const uint8_t *entries, const uint8_t *codes) {
         _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble)));
 }
 
-AVX2 INLINE int sums_avx2(SUMS_ARGUMENTS) {
+AVX2 INLINE uint64_t sums_avx2(SUMS_ARGUMENTS) {
     const int64_t columns = query->columns;
+    uint64_t found = 0;
     for (int64_t first = 0; first < columns; first += SAFE_COLUMNS) {
         const int64_t last = first + SAFE_COLUMNS < columns ? first + SAFE_COLUMNS : columns;
         __m256i whole[2], odd[2], low[2], high[2]; /* 32 rows each; then 0..7, 16..23 and the rest */
@@ -193,19 +199,18 @@ AVX2 INLINE int sums_avx2(SUMS_ARGUMENTS) {
                 odd[half] = _mm256_add_epi16(odd[half], _mm256_srli_epi16(sum, 8));
             }
         }
-        __m256i found = _mm256_setzero_si256();
         for (int half = 0; half < 2; half++) {
             const __m256i even = _mm256_sub_epi16(whole[half], _mm256_slli_epi16(odd[half], 8));
             const __m256i *place = (const __m256i *)(gains + 32 * half);
             const __m256i a = _mm256_loadu_si256(place), b = _mm256_loadu_si256(place + 1);
             low[half] = _mm256_unpacklo_epi16(even, odd[half]);
             high[half] = _mm256_unpackhi_epi16(even, odd[half]);
-            found = _mm256_or_si256(
-                found, quick_avx2(low[half], _mm256_permute2x128_si256(a, b, 0x20), query, bar));
-            found = _mm256_or_si256(
-                found, quick_avx2(high[half], _mm256_permute2x128_si256(a, b, 0x31), query, bar));
+            const __m256i more = _mm256_packs_epi16(
+                quick_avx2(low[half], _mm256_permute2x128_si256(a, b, 0x20), query, bar),
+                quick_avx2(high[half], _mm256_permute2x128_si256(a, b, 0x31), query, bar));
+            found |= (uint64_t)(unsigned)_mm256_movemask_epi8(more) << 32 * half;
         }
-        if (bar->narrow && _mm256_testz_si256(found, found))
+        if (bar->narrow && !found)
             return 0;
         for (int half = 0; half < 2; half++) {
             int32_t *target = values + 32 * half;
@@ -217,7 +222,7 @@ AVX2 INLINE int sums_avx2(SUMS_ARGUMENTS) {
                        target + 24);
         }
     }
-    return 1;
+    return found;
 }
 
 AVX2 INLINE uint64_t hits_avx2(const int32_t *values, const uint16_t *gains, float limit) {
