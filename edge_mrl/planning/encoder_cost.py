@@ -73,9 +73,9 @@ Only the order matters here. On boards without int8 dot products the gain of int
 """
 
 PADDED_LENGTHS = (16, 64, 256)
-"""Tokens that the signatures of a TFLite file take, beside the model's own limit, where whoever
-exported it did not choose others; a text is padded to the next one. A text of 18 tokens of MiniLM,
-padded to 64, took 252 million instructions on a Cortex-A53, and 59 million with ONNX at int8."""
+"""Tokens that the signatures of a TFLite file take where its manifest does not say; a text is
+padded to the next one. A text of 18 tokens of MiniLM, padded to 64, took 252 million instructions
+on a Cortex-A53, and 59 million with ONNX at int8."""
 
 TABLE_ENCODE_TIME = 0.001
 """The same for a static table: 6 to 25 microseconds against milliseconds."""
@@ -121,7 +121,8 @@ def computed_tokens(variant: VariantFacts, tokens: int) -> int:
     variant reads."""
     limit = math.inf if variant.max_tokens is None else variant.max_tokens
     if variant.format == "tflite":
-        tokens = next((length for length in PADDED_LENGTHS if length >= tokens), tokens)
+        lengths = variant.sequence_lengths or PADDED_LENGTHS
+        tokens = next((length for length in lengths if length >= tokens), tokens)
     return int(min(tokens, limit))
 
 

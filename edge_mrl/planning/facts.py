@@ -15,7 +15,8 @@ from edge_mrl.slices import Slice
 @dataclass(frozen=True, slots=True)
 class VariantFacts:
     """One variant: `engines` can run it, `model_bytes` are its own files, `tokenizer_bytes` is
-    shared by all, `max_tokens` is where a text is cut (None: never)."""
+    shared by all, `max_tokens` is where a text is cut (None: never), `sequence_lengths` are what a
+    text is padded to (none: nobody says)."""
 
     name: str
     format: VariantFormat
@@ -26,6 +27,7 @@ class VariantFacts:
     tokenizer_bytes: int
     pad_invariant: bool
     max_tokens: int | None
+    sequence_lengths: tuple[int, ...] = ()
 
     @property
     def disk_bytes(self) -> int:
@@ -66,6 +68,7 @@ class BundleFacts:
                     tokenizer_bytes=tokenizer_bytes,
                     pad_invariant=variant.pad_invariant,
                     max_tokens=manifest.max_tokens(variant),
+                    sequence_lengths=variant.sequence_lengths,
                 )
                 for variant in manifest.variants
             ),

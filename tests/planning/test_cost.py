@@ -204,6 +204,13 @@ def test_a_tflite_text_is_padded_to_the_next_signature() -> None:
     assert encoder_cost.encode_time(onnx, 18) < encoder_cost.encode_time(tflite, 18)
 
 
+def test_the_manifest_says_what_a_text_is_padded_to() -> None:
+    variant = VariantFacts(
+        "x", "tflite", "fp32", ("ai-edge-litert",), (64,), MIB, 0, True, 128, (32, 128)
+    )
+    assert [encoder_cost.computed_tokens(variant, count) for count in (1, 32, 33)] == [32, 32, 128]
+
+
 def test_padding_stops_at_what_the_variant_reads() -> None:
     short = VariantFacts("x", "tflite", "fp32", ("ai-edge-litert",), (64,), MIB, 0, True, 128)
     assert encoder_cost.computed_tokens(short, 100) == 128
