@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index import segment_store
-from edge_mrl.index.funnel import Measurement, is_due, shortlists_for
+from edge_mrl.index.funnel import LEAST_DOCUMENTS, Measurement, is_due, shortlists_for
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.index.measuring import LEAST_DOCUMENTS, measure
+from edge_mrl.index.measuring import measure
 from edge_mrl.index.reread import reread
 from edge_mrl.index.resident import Resident
 from edge_mrl.index.store import Store

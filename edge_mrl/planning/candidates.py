@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import get_args
@@ -10,10 +9,11 @@ from typing import get_args
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.planning import encoder_cost, search_cost
 from edge_mrl.planning.cost import Cost
+from edge_mrl.planning.expected_lists import expected_lists
 from edge_mrl.planning.facts import BundleFacts, IndexFacts, VariantFacts
 from edge_mrl.planning.file_cost import index_file
 from edge_mrl.planning.profile import Budgets, DeviceProfile
-from edge_mrl.planning.search_cost import TABLE_RECALL, TOP_K, Home
+from edge_mrl.planning.search_cost import Home
 from edge_mrl.slices import Slice
 
 _STORED_LEAST_BITS = 8
@@ -114,49 +114,31 @@ def evaluate(
     """Cost and worth of one choice; None where the quality table lacks one of its slices."""
     documents = request.documents
     stored = request.bundle.quality_of(layout.stored)
-    lists = _shortlists(request, layout)
+    lists = expected_lists(
+        request.bundle, layout, documents, request.recall, request.measured(layout)
+    )
     if stored is None or lists is None:
         return None
-    index = request.measured(layout)
-    if lists[-1] >= documents:
-        recall = 1.0
-    elif index is not None and index.recall is not None and request.recall == TABLE_RECALL:
-        recall = index.recall
-    else:
-        recall = request.recall
     return Candidate(
         variant=variant,
         layout=layout,
         home=home,
-        shortlists=lists,
+        shortlists=lists.lengths,
         cost=Cost(
             encoder_bytes=encoder_cost.encoder_memory(variant),
-            index_bytes=search_cost.index_memory(layout, documents, lists[-1], home),
+            index_bytes=search_cost.index_memory(layout, documents, lists.lengths[-1], home),
             bundle_bytes=variant.disk_bytes,
             file_bytes=index_file(layout, documents, request.text_bytes),
             latency=search_cost.query_latency(
-                request.profile.facts, layout, documents, lists, home
+                request.profile.facts, layout, documents, lists.lengths, home
             ),
             embedding=encoder_cost.embedding_latency(request.profile, request.bundle, variant),
         ),
-        recall=recall,
-        quality_kept=stored.kept * recall,
+        recall=lists.recall,
+        # What a search finds beyond the recall that is asked for is not worth anything else:
+        # a small index would otherwise be planned to reread all of itself.
+        quality_kept=stored.kept * min(lists.recall, request.recall),
     )
-
-
-def _shortlists(request: Request, layout: IndexLayout) -> tuple[int, ...] | None:
-    """How many candidates each stage hands on: what the index measured, or else by the quality
-    table.
-
-    The measured ones grow with the documents, and with the recall asked for, by the same laws.
-    """
-    index, documents = request.measured(layout), request.documents
-    if index is None or index.shortlists is None or documents <= TOP_K:
-        return search_cost.shortlists(request.bundle, layout, documents, request.recall)
-    growth: float = (documents / index.documents) ** request.bundle.quality.shortlist_growth
-    factor = search_cost.miss_factor(request.recall)
-    grown = (TOP_K + (max(TOP_K, rows * growth) - TOP_K) * factor for rows in index.shortlists)
-    return tuple(min(documents, math.ceil(rows - 1e-9)) for rows in grown)
 
 
 def needless_bits(bundle: BundleFacts, stored: Slice) -> bool:

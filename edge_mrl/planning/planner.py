@@ -9,13 +9,14 @@ from edge_mrl.bundle.manifest import Manifest
 from edge_mrl.errors import PlanError
 from edge_mrl.planning.candidates import Candidate, Request, candidates
 from edge_mrl.planning.encoder_cost import THREADS, encode_time
+from edge_mrl.planning.expected_lists import TABLE_RECALL
 from edge_mrl.planning.facts import BundleFacts, IndexFacts
 from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.plan import Plan
 from edge_mrl.planning.profile import DeviceProfile
 from edge_mrl.planning.reasons import best_missed, reasons, worst_budget
 from edge_mrl.planning.refusal import refusal
-from edge_mrl.planning.search_cost import TABLE_RECALL, code_memory
+from edge_mrl.planning.search_cost import code_memory
 
 LEAST_RECALL = 0.5
 MOST_RECALL = 0.999

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.planning.candidates import Candidate, Request, needless_bits
 from edge_mrl.planning.encoder_cost import QUERY_TOKENS, encode_time
-from edge_mrl.planning.search_cost import TOP_K
+from edge_mrl.planning.expected_lists import TOP_K
 from edge_mrl.planning.words import mebibytes, milliseconds, number, percent
 
 

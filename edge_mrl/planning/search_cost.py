@@ -1,4 +1,4 @@
-"""What a search takes in memory and in time, and how many rows it must re-read. Pure arithmetic.
+"""What a search takes in memory and in time. Pure arithmetic.
 
 Every constant that describes the search path stands here, with how it was measured; the command
 that measures them again is `python -m benchmarks.plan BUNDLE --fit`. The reference machine is that
@@ -7,11 +7,10 @@ of `encoder_cost`.
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.planning.facts import BundleFacts
+from edge_mrl.planning.expected_lists import TOP_K
 from edge_mrl.planning.file_cost import vector_row
 from edge_mrl.planning.profile import DeviceFacts
 from edge_mrl.slices import Slice
@@ -20,9 +19,6 @@ MIB = 2**20
 
 Home = Literal["ram", "disk"]
 """Where scan codes live: in memory, or in the file, from which each search reads them."""
-
-TOP_K = 10
-"""Results that a search is planned for: quality is nDCG@10, so the top 10."""
 
 # --- memory of the index ---
 
@@ -84,20 +80,6 @@ MOST_CACHED = 0.99
 """Never count on more of the file than this being cached: latency is a 95th percentile.
 Assumption."""
 
-# --- shortlist ---
-
-TABLE_RECALL = 0.99
-"""The recall for which the manifest's `shortlist` holds, by its definition."""
-
-MISS_EXPONENT = 0.7
-"""excess over the top 10 ~ (1 - recall) ** -0.7: fits the lists for 95 % and 99 % of MiniLM at 32
-to 384 dimensions and 1 to 32 bits (the excess ratios are mostly 3.0 to 3.7 for a
-fifth of the miss; 5 ** 0.7 = 3.1)."""
-
-STORED_SAFETY = 3.0
-STORED_EXTRA = 10
-"""How long a list must be for a *smaller* stored slice's own top 10; see `shortlist_rows`."""
-
 
 def scan_seconds_per_row(scan: Slice) -> float:
     """Seconds that the compiled scan computes for one row, on the reference machine."""
@@ -158,7 +140,7 @@ def query_latency(
         facts: of the device.
         layout: the slices.
         documents: rows of the index.
-        lists: from `shortlists`.
+        lists: from `expected_lists`.
         home: where the codes live. In the file, finer codes are read with the scan's.
     """
     scan_bytes = layout.scan.code_bytes
@@ -177,65 +159,3 @@ def query_latency(
     scan += codes * (per_byte + missed / facts.storage_sequential_read)
     # The texts of the hits are read as well.
     return scan + warm + (rows + TOP_K) * missed * facts.storage_random_read
-
-
-def shortlists(
-    facts: BundleFacts, layout: IndexLayout, documents: int, recall: float
-) -> tuple[int, ...] | None:
-    """How many candidates each stage must hand on to hold `recall` of the stored slice's top 10.
-
-    With finer codes there are two lists, and each may miss half of what may be missed, as
-    `index.funnel.measure_shortlist` shares it out.
-
-    Returns:
-        Falling lengths, one for each resident slice, each at most `documents`; None where the
-        quality table lacks a slice.
-    """
-    each = 1 - (1 - recall) / len(layout.resident)
-    found = [list_rows(facts, part, layout.stored, documents, each) for part in layout.resident]
-    known = [rows for rows in found if rows is not None]
-    if len(known) < len(found):
-        return None
-    return (*(max(rows, known[-1]) for rows in known[:-1]), known[-1])
-
-
-def list_rows(
-    facts: BundleFacts, codes: Slice, stored: Slice, documents: int, recall: float
-) -> int | None:
-    """How many rows codes must hand on to hold `recall` of the stored slice's top 10.
-
-    The manifest's shortlist s(slice) covers the *full* vector's top 10 among the documents of the
-    export. Both it and its growth law, s * (n / documents) ** g, are the exporter's. Two steps are
-    ours:
-
-    - another recall than 99 %: the excess over 10 goes with (1 - recall) ** -`MISS_EXPONENT`;
-    - the stored slice is smaller than the full vector: its top 10 are nearer to the scan's than the
-      full vector's are. The list is then min(s(scan), 10 + 10 + 3 * (sqrt(s(scan)) -
-      sqrt(s(stored))) ** 2), and 10 where the two slices are the same. Square roots, because noise
-      adds in quadrature. On wordllama (25 339 Debian package descriptions, 300 queries) this
-      covered 99 % of the top 10 for each pair of 64, 128 and 256 dimensions and 8, 4, 2 and 1 bits,
-      within rounding of the table; without the factor 3 and the 10 it missed at 2 and 4 bits.
-
-    Returns:
-        Rows, at most `documents`; None where the quality table lacks one of the two slices.
-    """
-    coarse, exact = facts.quality_of(codes), facts.quality_of(stored)
-    if coarse is None or exact is None:
-        return None
-    if documents <= TOP_K:
-        return documents
-    if codes == stored:
-        return TOP_K
-    growth: float = 1.0
-    if facts.quality.documents:
-        growth = (documents / facts.quality.documents) ** facts.quality.shortlist_growth
-    whole, part = max(TOP_K, coarse.shortlist * growth), max(TOP_K, exact.shortlist * growth)
-    noise = max(0.0, math.sqrt(whole) - math.sqrt(part)) ** 2
-    needed = min(whole, TOP_K + STORED_EXTRA + STORED_SAFETY * noise)
-    return min(documents, math.ceil(TOP_K + (needed - TOP_K) * miss_factor(recall) - 1e-9))
-
-
-def miss_factor(recall: float) -> float:
-    """What the excess of a shortlist for `TABLE_RECALL` is multiplied by for another recall."""
-    factor: float = ((1 - TABLE_RECALL) / (1 - recall)) ** MISS_EXPONENT
-    return factor

@@ -9,7 +9,7 @@ import pytest
 
 from edge_mrl.bundle.manifest import Precision
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.planning import BundleFacts, encoder_cost, file_cost, search_cost
+from edge_mrl.planning import BundleFacts, encoder_cost, expected_lists, file_cost, search_cost
 from edge_mrl.planning.facts import VariantFacts
 from edge_mrl.slices import Slice
 from tests.planning.bundles import minilm_manifest, static_manifest
@@ -26,7 +26,7 @@ def layout(stored: str, scan: str, *refine: str) -> IndexLayout:
 
 
 def rows_of(facts: BundleFacts, made: IndexLayout, documents: int, recall: float) -> int | None:
-    found = search_cost.shortlists(facts, made, documents, recall)
+    found = expected_lists.shortlists(facts, made, documents, recall)
     return None if found is None else found[-1]
 
 
@@ -157,7 +157,7 @@ def test_shortlist_for_a_smaller_stored_slice_covers_what_was_measured(
 
 def test_two_lists_may_each_miss_half() -> None:
     # Excess over 10 of the scan 233 and of 256x4 6, times (0.01 / 0.005) ** 0.7 = 1.6245.
-    lists = search_cost.shortlists(STATIC, layout("256x8", "256x1", "256x4"), 25_339, 0.99)
+    lists = expected_lists.shortlists(STATIC, layout("256x8", "256x1", "256x4"), 25_339, 0.99)
     assert lists == (math.ceil(10 + 233 * 1.6245047927), math.ceil(10 + 6 * 1.6245047927))
 
 
