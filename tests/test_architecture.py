@@ -48,6 +48,7 @@ PURE = [
     "serve/requests.py",
     "serve/responses.py",
     "planning/candidates.py",
+    "planning/companion_cost.py",
     "planning/cost.py",
     "planning/encoder_cost.py",
     "planning/encoder_times.py",

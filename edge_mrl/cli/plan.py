@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_mrl.backends import installed_engines
 from edge_mrl.bundle import Bundle
+from edge_mrl.cli.companion_arguments import add_companion_arguments, companions_of
 from edge_mrl.cli.encoder_arguments import document_count
 from edge_mrl.cli.output import print_json
 from edge_mrl.cli.plan_plot import plan_plot
@@ -60,8 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=document_count,
         default=DEFAULT_TEXT_BYTES,
         metavar="N",
-        help="mean bytes of text of a document (default %(default)s)",
+        help="mean bytes of text and metadata of a document (default %(default)s)",
     )
+    add_companion_arguments(parser)
     parser.add_argument(
         "--plot",
         type=Path,
@@ -94,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.docs,
         text_bytes_per_document=arguments.text_bytes,
         index=index,
+        companions=companions_of(arguments),
     )
     if arguments.json:
         print_json({"plans": [row.to_json() for row in rows]})
@@ -125,7 +128,11 @@ def _draw(
             f"name the file {file.with_suffix('.svg')}"
         )
     found = survey(
-        facts, profiles[0], arguments.docs[0], text_bytes_per_document=arguments.text_bytes
+        facts,
+        profiles[0],
+        arguments.docs[0],
+        text_bytes_per_document=arguments.text_bytes,
+        companions=companions_of(arguments),
     )
     if not found.known:
         raise refusal(found.request, found.known)

@@ -21,6 +21,7 @@ class IndexStats:
     Attributes:
         documents: how many it holds.
         file_bytes: the file and its write-ahead log.
+        used_bytes: what of the file is in use; the rest waits for new documents.
         resident_bytes: packed codes held in memory for a search.
         layout: its slices.
         dim: width of the vectors it was made for.
@@ -39,6 +40,7 @@ class IndexStats:
 
     documents: int
     file_bytes: int
+    used_bytes: int
     resident_bytes: int
     layout: IndexLayout
     dim: int
@@ -59,9 +61,11 @@ def gather(store: Store, searcher: Searcher, meta: IndexMeta) -> IndexStats:
         count = store.count()
         measured = searcher.measurement()
         kept = tokens.layout(store)
+        used = store.used_bytes()
     return IndexStats(
         documents=count,
         file_bytes=store.file_bytes(),
+        used_bytes=used,
         resident_bytes=resident_bytes,
         layout=meta.layout,
         dim=meta.dim,

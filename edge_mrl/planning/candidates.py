@@ -8,10 +8,10 @@ from typing import get_args
 
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.planning import encoder_cost, search_cost
+from edge_mrl.planning.companion_cost import NO_COMPANIONS, Companions, whole_file
 from edge_mrl.planning.cost import Cost
 from edge_mrl.planning.expected_lists import expected_lists
 from edge_mrl.planning.facts import BundleFacts, IndexFacts, VariantFacts
-from edge_mrl.planning.file_cost import index_file
 from edge_mrl.planning.profile import Budgets, DeviceProfile
 from edge_mrl.planning.search_cost import Home
 from edge_mrl.slices import Slice
@@ -40,6 +40,7 @@ class Request:
     recall: float
     index: IndexFacts | None = None
     keep_layout: bool = False
+    companions: Companions = NO_COMPANIONS
 
     def at(self, documents: int) -> Request:
         """The same for another number of documents."""
@@ -128,7 +129,9 @@ def evaluate(
             encoder_bytes=encoder_cost.encoder_memory(variant),
             index_bytes=search_cost.index_memory(layout, documents, lists.lengths[-1], home),
             bundle_bytes=variant.disk_bytes,
-            file_bytes=index_file(layout, documents, request.text_bytes),
+            file_bytes=whole_file(
+                layout, documents, request.text_bytes, request.companions, request.index
+            ),
             latency=search_cost.query_latency(
                 request.profile.facts, layout, documents, lists.lengths, home
             ),

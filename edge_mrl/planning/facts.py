@@ -92,6 +92,10 @@ class StatsOfIndex(Protocol):
         """Its slices."""
 
     @property
+    def used_bytes(self) -> int:
+        """What of its file is in use."""
+
+    @property
     def shortlists(self) -> Sequence[int]:
         """How long the lists of a search for 10 are; the last one's rows are re-read."""
 
@@ -115,19 +119,27 @@ class IndexFacts:
             its own vectors, one list for each resident slice of the layout; None where nobody has
             measured, as on a small index.
         recall: the share that was found with such lists; None where nobody has measured.
+        file_bytes: what of its file is in use; None where nobody says.
     """
 
     documents: int
     layout: IndexLayout
     shortlists: tuple[int, ...] | None
     recall: float | None = None
+    file_bytes: int | None = None
 
     @classmethod
     def of(cls, stats: StatsOfIndex) -> IndexFacts:
         """What `Index.stats` tells the planner."""
         known = stats.measurement is not None
         lists = tuple(stats.shortlists) if known else None
-        return cls(stats.documents, stats.layout, lists, stats.expected_recall)
+        return cls(
+            stats.documents,
+            stats.layout,
+            lists,
+            stats.expected_recall,
+            stats.used_bytes or None,
+        )
 
     @property
     def measured(self) -> bool:

@@ -29,7 +29,7 @@ DEFAULT_TEXT_BYTES = 500
 
 def index_file(layout: IndexLayout, documents: int, text_bytes: int) -> int:
     """Bytes of the index file: texts, stored vectors, and the scan codes kept for a fast open."""
-    document = _varying_row(text_bytes + DOCUMENT_ROW_BYTES) + ID_INDEX_BYTES
+    document = varying_row(text_bytes + DOCUMENT_ROW_BYTES) + ID_INDEX_BYTES
     if not documents:
         return 0
     row = document + vector_row(layout.stored) + sum(part.nbytes for part in layout.resident)
@@ -44,7 +44,7 @@ def vector_row(stored: Slice) -> float:
     return PAGE_BYTES * math.ceil(row / PAGE_ROOM)
 
 
-def _varying_row(row: int) -> float:
+def varying_row(row: int) -> float:
     """Bytes of file for one row of mean length `row`.
 
     On average half a row's room is left in a page. Rows longer than a page spill into pages of

@@ -8,6 +8,7 @@ from typing import Protocol
 from edge_mrl.bundle.manifest import Manifest
 from edge_mrl.errors import PlanError
 from edge_mrl.planning.candidates import Candidate, Request, candidates
+from edge_mrl.planning.companion_cost import NO_COMPANIONS, Companions
 from edge_mrl.planning.encoder_cost import THREADS, encode_time
 from edge_mrl.planning.expected_lists import TABLE_RECALL
 from edge_mrl.planning.facts import BundleFacts, IndexFacts
@@ -57,6 +58,7 @@ def survey(
     recall: float = TABLE_RECALL,
     index: IndexFacts | None = None,
     keep_layout: bool = False,
+    companions: Companions = NO_COMPANIONS,
 ) -> Survey:
     """Look at every choice. The arguments are those of `plan`.
 
@@ -84,7 +86,14 @@ def survey(
     if keep_layout:
         profile = profile.at_any_quality()
     request = Request(
-        bundle, profile, documents, text_bytes_per_document, recall, index, keep_layout
+        bundle,
+        profile,
+        documents,
+        text_bytes_per_document,
+        recall,
+        index,
+        keep_layout,
+        companions,
     )
     known = candidates(request)
     fitting = [one for one in known if not one.overruns(profile.budgets)]
@@ -101,6 +110,7 @@ def plan(
     recall: float = TABLE_RECALL,
     index: IndexFacts | None = None,
     keep_layout: bool = False,
+    companions: Companions = NO_COMPANIONS,
 ) -> Plan:
     """Choose variant and slices for a device, and where the scan codes live.
 
@@ -120,6 +130,8 @@ def plan(
             measured on other texts.
         keep_layout: leave that index as it is, whatever its slices keep, and choose only what can
             be chosen beside it.
+        companions: what the index will keep beside documents and vectors, for the size of the file.
+            An index that exists says itself what a document takes.
 
     Raises:
         PlanError: nothing fits (the message says by how much and what would have to give), or an
@@ -134,6 +146,7 @@ def plan(
             recall=recall,
             index=index,
             keep_layout=keep_layout,
+            companions=companions,
         )
     )
 

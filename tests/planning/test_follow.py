@@ -27,6 +27,7 @@ class Stats:
     shortlists: tuple[int, ...] = (100,)
     measurement: object | None = None
     expected_recall: float | None = None
+    used_bytes: int = 0
 
 
 def follower(profile: DeviceProfile, documents: int = 0) -> PlanFollower:
