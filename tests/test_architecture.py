@@ -57,6 +57,7 @@ PURE = [
     "planning/fields.py",
     "planning/file_cost.py",
     "planning/follow.py",
+    "planning/overruns.py",
     "planning/plan.py",
     "planning/planner.py",
     "planning/profile.py",

@@ -63,6 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="mean bytes of text and metadata of a document (default %(default)s)",
     )
+    parser.add_argument(
+        "--text-tokens",
+        type=document_count,
+        metavar="N",
+        help="tokens of the longest text, so that none is cut shorter than the model cuts it",
+    )
     add_companion_arguments(parser)
     parser.add_argument(
         "--plot",
@@ -97,6 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         text_bytes_per_document=arguments.text_bytes,
         index=index,
         companions=companions_of(arguments),
+        text_tokens=arguments.text_tokens,
     )
     if arguments.json:
         print_json({"plans": [row.to_json() for row in rows]})
@@ -133,6 +140,7 @@ def _draw(
         arguments.docs[0],
         text_bytes_per_document=arguments.text_bytes,
         companions=companions_of(arguments),
+        text_tokens=arguments.text_tokens,
     )
     if not found.known:
         raise refusal(found.request, found.known)

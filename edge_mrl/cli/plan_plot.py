@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape
 from edge_mrl.cli import svg
 from edge_mrl.cli.svg import FAINT, FONT, INK, Axis
 from edge_mrl.planning.candidates import Candidate
+from edge_mrl.planning.overruns import codes
 from edge_mrl.planning.planner import Survey
-from edge_mrl.planning.reasons import codes
 from edge_mrl.planning.words import mebibytes, milliseconds, number, percent
 
 WIDTH, HEIGHT = 920, 580

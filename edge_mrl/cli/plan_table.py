@@ -91,6 +91,7 @@ def plan_rows(
     text_bytes_per_document: int = DEFAULT_TEXT_BYTES,
     index: IndexFacts | None = None,
     companions: Companions = NO_COMPANIONS,
+    text_tokens: int | None = None,
 ) -> tuple[PlanRow, ...]:
     """Plan for each profile and number of documents; what does not fit is a row with its reason."""
     make = partial(
@@ -99,6 +100,7 @@ def plan_rows(
         text_bytes_per_document=text_bytes_per_document,
         index=index,
         companions=companions,
+        text_tokens=text_tokens,
     )
     return tuple(_row(make, profile, count) for profile in profiles for count in documents)
 

@@ -71,8 +71,8 @@ class Index(Administration, Following, Querying):
             memory_budget: bytes that the scan codes may take in memory; default no limit. Where
                 they need more, each search reads them from the file: the same hits, later.
             profile: a device, as in `Encoder.load`; default the encoder's, if it was loaded with
-                one. The index then obeys the plan for it: the slices of a new index, and the memory
-                for the scan codes. As the index grows the plan is made anew.
+                one. The index then obeys the plan for it: the slices of a new index, the memory for
+                the scan codes, SQLite's page cache. As the index grows the plan is made anew.
             on_plan_change: called with a `PlanChange` where the new plan differs from the old one.
                 `plan` holds the plan, `plan_advice` what would be better, in words.
 
@@ -284,12 +284,15 @@ class Index(Administration, Following, Querying):
         self._searcher.measure_if_due()
         if self._follower is not None and self._follower.is_outgrown(self.count()):
             self._follower.grow(self.stats())
+            self._store.limit_page_cache(self._follower.plan.page_cache_bytes)
         return ids
 
 
 def _planned_budget(follower: Follower, opened: Opened, given: int | None) -> int:
-    """The bytes that the plan for an index as it is leaves for its scan codes."""
+    """Obey the plan for an index as it is; the bytes that it leaves for the scan codes."""
     holds_nothing = Searcher(opened.store, opened.meta.layout, memory_budget=0)
     figures = gather(opened.store, holds_nothing, opened.meta)
-    planned = follower.start(figures).scan_budget_bytes
+    running = follower.start(figures)
+    opened.store.limit_page_cache(running.page_cache_bytes)
+    planned = running.scan_budget_bytes
     return planned if given is None else min(given, planned)

@@ -23,6 +23,10 @@ class RunningPlan(Protocol):
         """What the scan codes may take in memory."""
 
     @property
+    def page_cache_bytes(self) -> int:
+        """What SQLite may hold of the file in memory."""
+
+    @property
     def because(self) -> tuple[str, ...]:
         """Why, in words."""
 

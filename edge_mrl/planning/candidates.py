@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import get_args
@@ -41,6 +42,7 @@ class Request:
     index: IndexFacts | None = None
     keep_layout: bool = False
     companions: Companions = NO_COMPANIONS
+    text_tokens: int | None = None
 
     def at(self, documents: int) -> Request:
         """The same for another number of documents."""
@@ -55,9 +57,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One choice of variant, layout and home of the scan codes, and what it comes to."""
+    """One choice of variant, sequence length, layout and home of the scan codes, and what it comes
+    to; `max_tokens` is where texts are cut."""
 
     variant: VariantFacts
+    max_tokens: int | None
     layout: IndexLayout
     home: Home
     shortlists: tuple[int, ...]
@@ -73,6 +77,11 @@ class Candidate:
         transitive: on the grid a larger budget can never lose a step.
         """
         return round(self.quality_kept / QUALITY_STEP)
+
+    def tokens_read(self, text_tokens: int | None) -> float:
+        """How many tokens of a text are read at most: of the longest that will come, if known."""
+        limit = math.inf if self.max_tokens is None else self.max_tokens
+        return limit if text_tokens is None else min(limit, text_tokens)
 
     def overruns(self, budgets: Budgets) -> dict[str, float]:
         """Budget -> how many times over it this is, for those that are exceeded."""
@@ -103,14 +112,19 @@ def candidates(request: Request) -> tuple[Candidate, ...]:
         candidate
         for variant in request.bundle.variants
         if request.profile.facts.runs(variant.engines)
+        for max_tokens in encoder_cost.reading_lengths(variant, request.text_tokens)
         for layout in _layouts(request, variant.dims)
         for home in HOMES
-        if (candidate := evaluate(request, variant, layout, home)) is not None
+        if (candidate := evaluate(request, variant, max_tokens, layout, home)) is not None
     )
 
 
 def evaluate(
-    request: Request, variant: VariantFacts, layout: IndexLayout, home: Home
+    request: Request,
+    variant: VariantFacts,
+    max_tokens: int | None,
+    layout: IndexLayout,
+    home: Home,
 ) -> Candidate | None:
     """Cost and worth of one choice; None where the quality table lacks one of its slices."""
     documents = request.documents
@@ -122,11 +136,12 @@ def evaluate(
         return None
     return Candidate(
         variant=variant,
+        max_tokens=max_tokens,
         layout=layout,
         home=home,
         shortlists=lists.lengths,
         cost=Cost(
-            encoder_bytes=encoder_cost.encoder_memory(variant),
+            encoder_bytes=encoder_cost.encoder_memory(variant, max_tokens),
             index_bytes=search_cost.index_memory(layout, documents, lists.lengths[-1], home),
             bundle_bytes=variant.disk_bytes,
             file_bytes=whole_file(
@@ -135,13 +150,21 @@ def evaluate(
             latency=search_cost.query_latency(
                 request.profile.facts, layout, documents, lists.lengths, home
             ),
-            embedding=encoder_cost.embedding_latency(request.profile, request.bundle, variant),
+            embedding=encoder_cost.embedding_latency(
+                request.profile, request.bundle, variant, _query_tokens(max_tokens)
+            ),
         ),
         recall=lists.recall,
         # What a search finds beyond the recall that is asked for is not worth anything else:
         # a small index would otherwise be planned to reread all of itself.
         quality_kept=stored.kept * min(lists.recall, request.recall),
     )
+
+
+def _query_tokens(max_tokens: int | None) -> int:
+    """The length of a query for which the embedding latency is planned, where texts are cut."""
+    planned = encoder_cost.QUERY_TOKENS
+    return planned if max_tokens is None else min(planned, max_tokens)
 
 
 def needless_bits(bundle: BundleFacts, stored: Slice) -> bool:

@@ -22,10 +22,18 @@ Home = Literal["ram", "disk"]
 
 # --- memory of the index ---
 
-INDEX_WORKING_BYTES = 15 * MIB
-"""SQLite and its page cache, and the scores of one segment. Measured: 17 MiB more than before it
-was opened for an index of 100 000 rows of 256x1, of which 4.0 are the rows; 14 MiB for 20 000 rows
-of 256x2, of which 1.4. Two more by whole processes with the funnel of three steps."""
+INDEX_WORKING_BYTES = 13 * MIB
+"""SQLite without its page cache, and the scores of one segment. Measured, with 2 MiB of page cache:
+17 MiB more than before it was opened for an index of 100 000 rows of 256x1, of which 4.0 are the
+rows; 14 MiB for 20 000 rows of 256x2, of which 1.4. Two more by whole processes with the funnel of
+three steps."""
+
+LEAST_PAGE_CACHE = MIB // 2
+PAGE_CACHE = 2 * MIB
+"""SQLite's page cache of a connection: the least that is planned, and the most, SQLite's own
+default. Measured with 100 000 documents, 804 rows of 256x8 re-read, time of the thread: 3.9 ms a
+search with 0.25, 0.5 and 2 MiB, 4.1 with 8; 3.4 with 64, which held all the vectors and took 45 MB.
+The system's cache, which the device shares out itself, does as well."""
 
 RERANK_BYTES = 24
 """Peak bytes per shortlisted coordinate: float32 and its copies. Measured: 75 MiB for 6412 rows of
@@ -104,7 +112,7 @@ def code_memory(layout: IndexLayout, documents: int) -> int:
 
 def index_memory(layout: IndexLayout, documents: int, rows: int, home: Home = "ram") -> int:
     """Resident bytes of an index at the peak of opening it and of a search that re-reads `rows`
-    rows."""
+    rows, with the least page cache."""
     codes = code_memory(layout, documents)
     if home == "disk":
         codes = min(codes, STREAMED_COPIES * code_memory(layout, STREAMED_ROWS))
@@ -113,7 +121,12 @@ def index_memory(layout: IndexLayout, documents: int, rows: int, home: Home = "r
         widest = max(part.code_bytes for part in layout.resident)
         codes += min(documents, STREAMED_ROWS) * widest
     reread = min(rows * layout.stored.dim, REREAD_COORDINATES)
-    return INDEX_WORKING_BYTES + codes + RERANK_BYTES * reread
+    return INDEX_WORKING_BYTES + LEAST_PAGE_CACHE + codes + RERANK_BYTES * reread
+
+
+def page_cache(left: int) -> int:
+    """Bytes of SQLite's page cache, where the memory budget leaves so many beside the least one."""
+    return min(PAGE_CACHE, LEAST_PAGE_CACHE + max(0, left)) // 1024 * 1024
 
 
 def cached_share(facts: DeviceFacts, read: float) -> float:

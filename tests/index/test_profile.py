@@ -33,10 +33,12 @@ def small_segments(monkeypatch):
 
 
 def granting(path, encoder, rows):
-    """A laptop whose memory budget leaves room for the codes of so many rows beside all else."""
+    """A laptop whose memory budget leaves room for the codes of so many rows beside all else, and
+    the least page cache."""
     laptop = load_profile("laptop")
     with Index.open(path, encoder, profile=laptop) as index:
         spare = index.plan.scan_budget_bytes - rows * (64 + 2)
+        spare += index.plan.page_cache_bytes - search_cost.LEAST_PAGE_CACHE
     memory = laptop.budgets.memory_bytes - spare
     return replace(laptop, budgets=replace(laptop.budgets, memory_bytes=memory))
 
@@ -50,6 +52,21 @@ def test_codes_that_fit_stand_in_memory(path, encoder):
     with Index.open(path, encoder, profile=granting(path, encoder, 1000)) as index:
         assert index.plan.scan_home == "ram"
         assert index.stats().resident_bytes == 600 * (64 + 2) + 40 * 64
+
+
+def test_the_page_cache_is_the_planned_one(path, encoder):
+    def kibibytes(index):
+        (size,) = index._store.connection.execute("PRAGMA cache_size").fetchone()
+        assert -size * 1024 == index.plan.page_cache_bytes
+        return -size
+
+    with Index.open(path, encoder, profile="laptop") as index:
+        assert kibibytes(index) == 2048
+    # 300 KiB for the codes of the 1000 rows that are planned for; the rest is the cache's.
+    device = granting(path, encoder, 300 * 1024 // 66)
+    with Index.open(path, encoder, profile=device) as index:
+        assert kibibytes(index) == pytest.approx(512 + 300 - 66, abs=2)
+        assert any("page cache: 0.7 MiB" in reason for reason in index.plan.because)
 
 
 def test_codes_that_do_not_fit_are_read_at_each_search_with_the_same_hits(
@@ -99,7 +116,11 @@ def test_the_encoder_s_profile_holds_for_its_index(static_bundle, tmp_path):
         assert index.plan.variant == encoder.variant.name
 
 
-def test_a_growing_index_is_planned_anew_and_the_change_is_heard(path, encoder, small_segments):
+def test_a_growing_index_is_planned_anew_and_the_change_is_heard(
+    path, encoder, small_segments, monkeypatch
+):
+    # An index that has not measured yet rereads more rows than a larger one that has.
+    monkeypatch.setattr(search_cost, "RERANK_BYTES", 0)
     heard = []
     device = granting(path, encoder, 3000)
     with Index.open(path, encoder, profile=device, on_plan_change=heard.append) as index:
