@@ -83,6 +83,7 @@ IO_MODULES = {
     "http",
 }
 OF_AN_EXTRA = {
+    "edge_mrl/cli/png.py": {"resvg_py"},
     "edge_mrl/vector_files/parquet.py": {"pyarrow"},
     "edge_mrl/serve/app.py": {"starlette"},
     "edge_mrl/serve/connections.py": {"h11", "uvicorn"},

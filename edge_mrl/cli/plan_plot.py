@@ -228,11 +228,11 @@ def _legend(found: Survey, drawn: Sequence[Candidate], beyond: int) -> Iterator[
     for mark in (FITS, *BROKEN.values()):
         if mark in kinds:
             text = f"{mark.label} ({kinds.count(mark)})"
-            if x + 18 + 6.6 * len(text) > WIDTH:
+            if x + 18 + 7.3 * len(text) > WIDTH:
                 x, y = float(LEFT), y + 20
             yield _shape(mark, x + 6, y - 4)
             yield svg.text(x + 18, y, text)
-            x += 40 + 6.6 * len(text)
+            x += 40 + 7.3 * len(text)
     if beyond:
         note = f"{beyond} more beyond the right edge"
         yield svg.text(RIGHT, BOTTOM + 42, note, "end", colour="#666666")
