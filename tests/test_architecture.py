@@ -31,6 +31,8 @@ PURE = [
     "index/rotation.py",
     "index/layout.py",
     "index/funnel.py",
+    "index/planes.py",
+    "index/segment_bytes.py",
     "index/segments.py",
     "index/stages.py",
     "index/vector_rows.py",

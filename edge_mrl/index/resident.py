@@ -59,6 +59,10 @@ class Resident:
         blocks = [segment.block for segment in held]
         self._stages = stage_list(self._layout, held)
         self._starts = np.cumsum([0, *(block.rows for block in blocks)])
+        starts = zip(held, self._starts.tolist(), strict=False)
+        shifts = {None if s.numbers is not None else s.first_row - start for s, start in starts}
+        # What turns positions into row numbers, where no row is missing.
+        self._shift = shifts.pop() if len(shifts) == 1 else None
         self._alive = sum(
             b.rows if b.alive is None else int(np.count_nonzero(b.alive)) for b in blocks
         )
@@ -151,6 +155,8 @@ class Resident:
         return [self._rows(one.positions) for one in found]
 
     def _rows(self, found: IntArray) -> IntArray:
+        if self._shift is not None:
+            return found + self._shift
         rows = np.empty_like(found)
         owner = np.searchsorted(self._starts, found, side="right") - 1
         for number in set(owner.tolist()):

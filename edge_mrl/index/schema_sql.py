@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_mrl.errors import IndexFileError
+from edge_mrl.index.meta import IndexMeta
+from edge_mrl.index.vector_rows import shorter_record
 
 APPLICATION_ID = 0x454D524C
 """The bytes "EMRL" in the file's header, offset 68."""
@@ -78,10 +80,49 @@ def _to_version_3(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE token_vectors (row INTEGER PRIMARY KEY, record BLOB NOT NULL)")
 
 
+_VERSION_4 = (
+    """CREATE TABLE short_documents (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        id CHECK (typeof(id) IN ('integer', 'text', 'null')),
+        text TEXT NOT NULL,
+        metadata TEXT
+    )""",
+    """INSERT INTO short_documents
+        SELECT row, nullif(id, row), text, nullif(metadata, '{}') FROM documents ORDER BY row""",
+    "DELETE FROM sqlite_sequence WHERE name = 'short_documents'",
+    """INSERT INTO sqlite_sequence
+        SELECT 'short_documents', seq FROM sqlite_sequence WHERE name = 'documents'""",
+    "DROP TABLE documents",
+    "ALTER TABLE short_documents RENAME TO documents",
+    "CREATE UNIQUE INDEX document_ids ON documents (id) WHERE id IS NOT NULL",
+)
+
+
+def _to_version_4(connection: sqlite3.Connection) -> None:
+    """Rows without what they need not say: an id that is the row number, empty metadata, the scale
+    of a vector of length 1."""
+    for statement in _VERSION_4:
+        connection.execute(statement)
+    if _stores_bytes(connection):
+        connection.create_function("shorter_record", 2, shorter_record, deterministic=True)
+        connection.execute("UPDATE vectors SET record = shorter_record(row, record)")
+        connection.create_function("shorter_record", 2, None)
+
+
+def _stores_bytes(connection: sqlite3.Connection) -> bool:
+    """Whether the file holds vectors at 8 bits, which had a scale."""
+    found = connection.execute("SELECT value FROM meta WHERE key = 'index'").fetchone()
+    if found is None:
+        return False
+    meta = IndexMeta.from_json(str(found[0]), "the description of the index")
+    return meta.layout.stored.bits == 8
+
+
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
     1: _to_version_1,
     2: _to_version_2,
     3: _to_version_3,
+    4: _to_version_4,
 }
 """Schema version -> what turns the version before it into this one, inside one transaction."""
 
@@ -93,9 +134,19 @@ WITH_FOLLOWERS = 2
 WITH_TOKENS = 3
 """The first schema with token vectors."""
 
+WITH_SHORT_ROWS = 4
+"""The first schema that leaves out of a row what follows from the rest."""
+
+DOCUMENT_ID = "coalesce(documents.id, documents.row)"
+"""A document's id; what is not there is the row number."""
+
+METADATA = "coalesce(documents.metadata, '{}')"
+"""A document's metadata; what is not there is an empty object."""
+
 _TABLES = {1: frozenset({"meta", "documents", "vectors", "segments", "deletions"})}
 _TABLES[2] = _TABLES[1] | {"payload_values", "sparse_vectors", "sparse_lists"}
 _TABLES[3] = _TABLES[2] | {"token_vectors"}
+_TABLES[4] = _TABLES[3]
 """Schema version -> the tables that a file must have."""
 
 
