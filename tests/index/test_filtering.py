@@ -295,18 +295,23 @@ def test_filtered_hits_are_the_nearest_of_what_is_kept(
     index.close()
     alive = np.setdiff1d(np.arange(9000), [0, 76, 8998])
     with Index.open(tmp_path / "v.db", memory_budget=budget) as index:
-        for share in (0.001, 0.01, 0.1, 0.5, 1):
-            kept = alive[alive % round(1 / share) == 0]
+        asked = clustered(9010, 64)[9000:]
+        unfiltered = 0
+        for query in asked:
+            true = {hit.id for hit in index.search(query, exact=True)}
+            unfiltered += len(true & {hit.id for hit in index.search(query)}) / 10
+        for share in (0.0001, 0.001, 0.01, 0.1, 0.5, 1):
+            kept = alive[(alive - 1) % round(1 / share) == 0]
             range_ = {"key": "n", "match": {"any": kept.tolist()}}
             found = 0
-            for query in clustered(9010, 64)[9000:]:
+            for query in asked:
                 hits = index.search(query, filter={"must": [range_]})
                 assert {hit.id - 1 for hit in hits} <= set(kept.tolist())
                 true = [kept[place] + 1 for place in brute_force(vectors[kept], query, 10)]
                 exact = index.search(query, filter={"must": [range_]}, exact=True)
                 assert [hit.id for hit in exact] == true
                 found += len({hit.id for hit in hits} & set(true)) / min(10, len(kept))
-            assert found >= 9.5
+            assert found >= max(9.5, unfiltered - 0.2)
 
 
 def test_a_filter_sees_what_was_written_after_it(vector_index):
