@@ -197,7 +197,7 @@ def test_planning_takes_only_the_layout_and_the_lists_from_the_index():
         for _, name in package_imports(RUNTIME / "planning")
         if name.startswith("edge_mrl.index")
     }
-    assert {name.split(".")[2] for name in taken} <= {"layout", "funnel"}
+    assert {name.split(".")[2] for name in taken} <= {"layout", "funnel", "planes"}
 
 
 def test_only_the_command_line_prints():

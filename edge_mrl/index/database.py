@@ -94,11 +94,6 @@ class Database:
         log = self.path.with_name(self.path.name + "-wal")
         return self.path.stat().st_size + (log.stat().st_size if log.exists() else 0)
 
-    def limit_page_cache(self, size: int) -> None:
-        """Let SQLite hold at most so many bytes of the file's pages in memory."""
-        with explained(self.path):
-            self.connection.execute(f"PRAGMA cache_size = -{size // 1024}")
-
     def used_bytes(self) -> int:
         """Size of the pages that hold something, those in the write-ahead log too. Call inside
         `read()`."""

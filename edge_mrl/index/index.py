@@ -49,6 +49,8 @@ class Index(Administration, Following, Querying):
         if follower is not None:
             memory_budget = _planned_budget(follower, opened, memory_budget)
         super().__init__(opened, encoder, memory_budget)
+        if follower is not None:
+            self._searcher.cache_bytes = follower.plan.row_cache_bytes
         self._follower = follower
 
     @classmethod
@@ -72,7 +74,7 @@ class Index(Administration, Following, Querying):
                 they need more, each search reads them from the file: the same hits, later.
             profile: a device, as in `Encoder.load`; default the encoder's, if it was loaded with
                 one. The index then obeys the plan for it: the slices of a new index, the memory for
-                the scan codes, SQLite's page cache. As the index grows the plan is made anew.
+                the scan codes and for stored rows. As the index grows the plan is made anew.
             on_plan_change: called with a `PlanChange` where the new plan differs from the old one.
                 `plan` holds the plan, `plan_advice` what would be better, in words.
 
@@ -284,15 +286,13 @@ class Index(Administration, Following, Querying):
         self._searcher.measure_if_due()
         if self._follower is not None and self._follower.is_outgrown(self.count()):
             self._follower.grow(self.stats())
-            self._store.limit_page_cache(self._follower.plan.page_cache_bytes)
+            self._searcher.cache_bytes = self._follower.plan.row_cache_bytes
         return ids
 
 
 def _planned_budget(follower: Follower, opened: Opened, given: int | None) -> int:
-    """Obey the plan for an index as it is; the bytes that it leaves for the scan codes."""
+    """The bytes that the plan for an index as it is leaves for its codes and rows."""
     holds_nothing = Searcher(opened.store, opened.meta.layout, memory_budget=0)
     figures = gather(opened.store, holds_nothing, opened.meta)
-    running = follower.start(figures)
-    opened.store.limit_page_cache(running.page_cache_bytes)
-    planned = running.scan_budget_bytes
+    planned = follower.start(figures).scan_budget_bytes
     return planned if given is None else min(given, planned)

@@ -23,8 +23,8 @@ class RunningPlan(Protocol):
         """What the scan codes may take in memory."""
 
     @property
-    def page_cache_bytes(self) -> int:
-        """What SQLite may hold of the file in memory."""
+    def row_cache_bytes(self) -> int:
+        """What stored rows may take that are held in memory."""
 
     @property
     def because(self) -> tuple[str, ...]:

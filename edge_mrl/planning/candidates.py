@@ -134,31 +134,49 @@ def evaluate(
     )
     if stored is None or lists is None:
         return None
+    facts, rows = request.profile.facts, lists.lengths[-1]
+    cost = Cost(
+        encoder_bytes=encoder_cost.encoder_memory(variant, max_tokens),
+        index_bytes=search_cost.index_memory(layout, documents, rows, home),
+        row_cache_bytes=0,
+        bundle_bytes=variant.disk_bytes,
+        file_bytes=whole_file(
+            layout, documents, request.text_bytes, request.companions, request.index
+        ),
+        latency=search_cost.query_latency(facts, layout, documents, lists.lengths, home),
+        embedding=encoder_cost.embedding_latency(
+            request.profile, request.bundle, variant, _query_tokens(max_tokens)
+        ),
+    )
     return Candidate(
         variant=variant,
         max_tokens=max_tokens,
         layout=layout,
         home=home,
         shortlists=lists.lengths,
-        cost=Cost(
-            encoder_bytes=encoder_cost.encoder_memory(variant, max_tokens),
-            index_bytes=search_cost.index_memory(layout, documents, lists.lengths[-1], home),
-            bundle_bytes=variant.disk_bytes,
-            file_bytes=whole_file(
-                layout, documents, request.text_bytes, request.companions, request.index
-            ),
-            latency=search_cost.query_latency(
-                request.profile.facts, layout, documents, lists.lengths, home
-            ),
-            embedding=encoder_cost.embedding_latency(
-                request.profile, request.bundle, variant, _query_tokens(max_tokens)
-            ),
-        ),
+        cost=cost,
         recall=lists.recall,
         # What a search finds beyond the recall that is asked for is not worth anything else:
         # a small index would otherwise be planned to reread all of itself.
         quality_kept=stored.kept * min(lists.recall, request.recall),
     )
+
+
+def with_rows_held(request: Request, one: Candidate) -> Candidate:
+    """The same with all stored rows in memory, where the budget leaves room and it is worth it.
+
+    No choice rests on it, since rows are there only when searches have read them.
+    """
+    needed = search_cost.row_cache(one.layout, request.documents)
+    left = request.profile.budgets.memory_bytes - one.cost.memory_bytes
+    if one.home == "disk" or needed > min(left, search_cost.ROW_CACHE):
+        return one
+    latency = search_cost.query_latency(
+        request.profile.facts, one.layout, request.documents, one.shortlists, held=True
+    )
+    if needed > search_cost.SMALL_ROW_CACHE and latency > 0.9 * one.cost.latency:
+        return one
+    return replace(one, cost=replace(one.cost, row_cache_bytes=needed, latency=latency))
 
 
 def _query_tokens(max_tokens: int | None) -> int:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from edge_mrl.bundle.manifest import Manifest
 from edge_mrl.errors import PlanError
-from edge_mrl.planning.candidates import Candidate, Request, candidates
+from edge_mrl.planning.candidates import Candidate, Request, candidates, with_rows_held
 from edge_mrl.planning.companion_cost import NO_COMPANIONS, Companions
 from edge_mrl.planning.encoder_cost import THREADS, encode_time
 from edge_mrl.planning.expected_lists import TABLE_RECALL
@@ -16,9 +16,9 @@ from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.overruns import worst_budget
 from edge_mrl.planning.plan import Plan
 from edge_mrl.planning.profile import DeviceProfile
-from edge_mrl.planning.reasons import best_missed, reasons
+from edge_mrl.planning.reasons import best_missed, reasons, row_cache_reason
 from edge_mrl.planning.refusal import refusal
-from edge_mrl.planning.search_cost import LEAST_PAGE_CACHE, code_memory, page_cache
+from edge_mrl.planning.search_cost import code_memory
 
 LEAST_RECALL = 0.5
 MOST_RECALL = 0.999
@@ -170,9 +170,8 @@ def settled(found: Survey) -> Plan:
     if chosen is None:
         raise refusal(request, known)
     missed = best_missed(request, known, chosen)
-    left = request.profile.budgets.memory_bytes - chosen.cost.memory_bytes
-    cache = page_cache(left)
-    more = cache - LEAST_PAGE_CACHE
+    because = reasons(request, known, chosen, missed)
+    chosen = with_rows_held(request, chosen)
     return Plan(
         device=request.profile.name,
         documents=request.documents,
@@ -181,10 +180,10 @@ def settled(found: Survey) -> Plan:
         max_tokens=chosen.max_tokens,
         layout=chosen.layout,
         scan_home=chosen.home,
-        scan_budget_bytes=_scan_budget(request, chosen, left - more),
-        page_cache_bytes=cache,
+        scan_budget_bytes=_scan_budget(request, chosen),
+        row_cache_bytes=chosen.cost.row_cache_bytes,
         shortlists=chosen.shortlists,
-        memory_bytes=chosen.cost.memory_bytes + more,
+        memory_bytes=chosen.cost.memory_bytes,
         encoder_bytes=chosen.cost.encoder_bytes,
         index_file_bytes=chosen.cost.file_bytes,
         query_latency_ms=1e3 * chosen.cost.latency,
@@ -193,16 +192,19 @@ def settled(found: Survey) -> Plan:
         quality_kept=chosen.quality_kept,
         ndcg_at_10=chosen.quality_kept * request.bundle.quality.full_ndcg_at_10,
         bound_by=None if missed is None else worst_budget(request, missed),
-        because=reasons(request, known, chosen, missed),
+        because=(*because, row_cache_reason(request, chosen)),
     )
 
 
-def _scan_budget(request: Request, chosen: Candidate, left: int) -> int:
-    """Bytes that the scan codes may take in memory: what the budget leaves after all else."""
+def _scan_budget(request: Request, chosen: Candidate) -> int:
+    """Bytes that the scan codes may take in memory, and then the stored rows: what the budget
+    leaves after all else."""
     # From the file even one row more or less is read, so nothing is left for codes in memory.
     if chosen.home == "disk":
         return 0
-    return code_memory(chosen.layout, request.documents) + left
+    left = request.profile.budgets.memory_bytes - chosen.cost.memory_bytes
+    codes = code_memory(chosen.layout, request.documents)
+    return codes + chosen.cost.row_cache_bytes + left
 
 
 def _order(one: Candidate, request: Request) -> tuple[float | str, ...]:

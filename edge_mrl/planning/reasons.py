@@ -8,7 +8,7 @@ from edge_mrl.planning.candidates import Candidate, Request, needless_bits
 from edge_mrl.planning.encoder_cost import encode_time
 from edge_mrl.planning.expected_lists import TOP_K
 from edge_mrl.planning.overruns import closest, codes, excess, home, worst_budget
-from edge_mrl.planning.search_cost import PAGE_CACHE, page_cache
+from edge_mrl.planning.search_cost import row_cache
 from edge_mrl.planning.words import mebibytes, milliseconds, number, percent
 
 
@@ -34,7 +34,6 @@ def reasons(
         _shortlist(request, chosen),
         _encoder(request, known, chosen),
         _sequence_length(request, known, chosen),
-        _page_cache(request, chosen),
         "threads: 1, because several made a single short text slower where it was measured",
     ]
     return tuple(reason for reason in found if reason)
@@ -226,9 +225,17 @@ def _longer(request: Request, one: Candidate) -> str:
     )
 
 
-def _page_cache(request: Request, chosen: Candidate) -> str:
+def row_cache_reason(request: Request, chosen: Candidate) -> str:
+    """Whether stored rows are held in memory, and why not.
+
+    Args:
+        request: what was planned.
+        chosen: from `with_rows_held`.
+    """
+    needed = row_cache(chosen.layout, request.documents)
+    if chosen.cost.row_cache_bytes:
+        return f"row cache: {mebibytes(needed)}, which hold every stored row"
     left = request.profile.budgets.memory_bytes - chosen.cost.memory_bytes
-    size = page_cache(left)
-    if size == PAGE_CACHE:
-        return f"page cache: {mebibytes(size)}, as more made no search faster"
-    return f"page cache: {mebibytes(size)}, because the memory budget leaves no more"
+    if chosen.home == "disk" or needed > left:
+        return f"row cache: none, because memory: all stored rows would need {mebibytes(needed)}"
+    return f"row cache: none, because {mebibytes(needed)} for all stored rows would gain too little"

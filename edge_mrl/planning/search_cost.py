@@ -22,18 +22,19 @@ Home = Literal["ram", "disk"]
 
 # --- memory of the index ---
 
-INDEX_WORKING_BYTES = 13 * MIB
-"""SQLite without its page cache, and the scores of one segment. Measured, with 2 MiB of page cache:
-17 MiB more than before it was opened for an index of 100 000 rows of 256x1, of which 4.0 are the
-rows; 14 MiB for 20 000 rows of 256x2, of which 1.4. Two more by whole processes with the funnel of
-three steps."""
+INDEX_WORKING_BYTES = 27 * MIB // 2
+"""SQLite with half a MiB of page cache, and the scores of one segment. Measured, with 2 MiB of page
+cache: 17 MiB more than before it was opened for an index of 100 000 rows of 256x1, of which 4.0 are
+the rows; 14 MiB for 20 000 rows of 256x2, of which 1.4. Two more by whole processes with the funnel
+of three steps."""
 
-LEAST_PAGE_CACHE = MIB // 2
-PAGE_CACHE = 2 * MIB
-"""SQLite's page cache of a connection: the least that is planned, and the most, SQLite's own
-default. Measured with 100 000 documents, 804 rows of 256x8 re-read, time of the thread: 3.9 ms a
-search with 0.25, 0.5 and 2 MiB, 4.1 with 8; 3.4 with 64, which held all the vectors and took 45 MB.
-The system's cache, which the device shares out itself, does as well."""
+SMALL_ROW_CACHE = 4 * MIB
+ROW_CACHE = 32 * MIB
+"""Stored rows are held in memory, all or none: where they take no more than the first, always if
+the budget leaves room; up to the second, where a search takes a tenth less. More would take
+thousands of searches to fill."""
+
+ROW_NUMBER_BYTES = 8
 
 RERANK_BYTES = 24
 """Peak bytes per shortlisted coordinate: float32 and its copies. Measured: 75 MiB for 6412 rows of
@@ -69,9 +70,10 @@ with 384x4; half of that with AVX-512."""
 
 WARM_ROW_SECONDS = 1.0e-6
 WARM_BYTE_SECONDS = 5.5e-9
+HELD_ROW_SHARE = 0.2
 """Reading, checking and rescoring one shortlisted row that is in the page cache, and each byte of
 it, on the reference machine. Measured with shortlists of 95 to 1000 rows of 64x8, 128x8 and 256x8:
-1.3, 1.7 and 2.5 us a row."""
+1.3, 1.7 and 2.5 us a row. A row that is held in memory takes a part of that."""
 
 QUERY_SECONDS = 0.4e-3
 """What every search costs besides, on the reference machine: SQL statements, the texts of the hits.
@@ -112,7 +114,7 @@ def code_memory(layout: IndexLayout, documents: int) -> int:
 
 def index_memory(layout: IndexLayout, documents: int, rows: int, home: Home = "ram") -> int:
     """Resident bytes of an index at the peak of opening it and of a search that re-reads `rows`
-    rows, with the least page cache."""
+    rows."""
     codes = code_memory(layout, documents)
     if home == "disk":
         codes = min(codes, STREAMED_COPIES * code_memory(layout, STREAMED_ROWS))
@@ -121,12 +123,12 @@ def index_memory(layout: IndexLayout, documents: int, rows: int, home: Home = "r
         widest = max(part.code_bytes for part in layout.resident)
         codes += min(documents, STREAMED_ROWS) * widest
     reread = min(rows * layout.stored.dim, REREAD_COORDINATES)
-    return INDEX_WORKING_BYTES + LEAST_PAGE_CACHE + codes + RERANK_BYTES * reread
+    return INDEX_WORKING_BYTES + codes + RERANK_BYTES * reread
 
 
-def page_cache(left: int) -> int:
-    """Bytes of SQLite's page cache, where the memory budget leaves so many beside the least one."""
-    return min(PAGE_CACHE, LEAST_PAGE_CACHE + max(0, left)) // 1024 * 1024
+def row_cache(layout: IndexLayout, documents: int) -> int:
+    """Bytes for holding all stored rows in memory, as `index.row_cache` does."""
+    return documents * (ROW_NUMBER_BYTES + layout.stored.code_bytes)
 
 
 def cached_share(facts: DeviceFacts, read: float) -> float:
@@ -145,6 +147,8 @@ def query_latency(
     documents: int,
     lists: tuple[int, ...],
     home: Home = "ram",
+    *,
+    held: bool = False,
 ) -> float:
     """Seconds of one search: one core scores every code, the best are ordered by finer codes where
     the layout has them, and the last list's rows are read again.
@@ -155,6 +159,7 @@ def query_latency(
         documents: rows of the index.
         lists: from `expected_lists`.
         home: where the codes live. In the file, finer codes are read with the scan's.
+        held: whether the stored rows are in memory.
     """
     scan_bytes = layout.scan.code_bytes
     reading = scan_bytes / facts.memory_read
@@ -165,10 +170,12 @@ def query_latency(
         jump = layout.refine.code_bytes / facts.memory_read
         scan += lists[0] * max(jump, refine_seconds_per_row(layout.refine) / facts.scan_speed)
     rows = lists[-1]
-    warm = (QUERY_SECONDS + rows * warm_row_seconds(layout.stored)) / facts.core_speed
+    each = warm_row_seconds(layout.stored) * (HELD_ROW_SHARE if held else 1)
+    warm = (QUERY_SECONDS + rows * each) / facts.core_speed
     codes = documents * sum(part.code_bytes for part in layout.resident) if home == "disk" else 0
     missed = 1 - cached_share(facts, documents * vector_row(layout.stored) + codes)
     per_byte = 1e-9 * STREAM_NS_PER_BYTE / facts.core_speed
     scan += codes * (per_byte + missed / facts.storage_sequential_read)
     # The texts of the hits are read as well.
-    return scan + warm + (rows + TOP_K) * missed * facts.storage_random_read
+    reads = TOP_K if held else rows + TOP_K
+    return scan + warm + reads * missed * facts.storage_random_read

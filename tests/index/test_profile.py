@@ -33,12 +33,10 @@ def small_segments(monkeypatch):
 
 
 def granting(path, encoder, rows):
-    """A laptop whose memory budget leaves room for the codes of so many rows beside all else, and
-    the least page cache."""
+    """A laptop whose memory budget leaves room for the codes of so many rows beside all else."""
     laptop = load_profile("laptop")
     with Index.open(path, encoder, profile=laptop) as index:
         spare = index.plan.scan_budget_bytes - rows * (64 + 2)
-        spare += index.plan.page_cache_bytes - search_cost.LEAST_PAGE_CACHE
     memory = laptop.budgets.memory_bytes - spare
     return replace(laptop, budgets=replace(laptop.budgets, memory_bytes=memory))
 
@@ -54,19 +52,18 @@ def test_codes_that_fit_stand_in_memory(path, encoder):
         assert index.stats().resident_bytes == 600 * (64 + 2) + 40 * 64
 
 
-def test_the_page_cache_is_the_planned_one(path, encoder):
-    def kibibytes(index):
-        (size,) = index._store.connection.execute("PRAGMA cache_size").fetchone()
-        assert -size * 1024 == index.plan.page_cache_bytes
-        return -size
-
+def test_stored_rows_are_held_where_the_plan_leaves_room(path, encoder):
     with Index.open(path, encoder, profile="laptop") as index:
-        assert kibibytes(index) == 2048
-    # 300 KiB for the codes of the 1000 rows that are planned for; the rest is the cache's.
-    device = granting(path, encoder, 300 * 1024 // 66)
-    with Index.open(path, encoder, profile=device) as index:
-        assert kibibytes(index) == pytest.approx(512 + 300 - 66, abs=2)
-        assert any("page cache: 0.7 MiB" in reason for reason in index.plan.because)
+        # 1000 documents are planned for, of 256 bytes and a number each.
+        assert index.plan.row_cache_bytes == 1000 * (256 + 8)
+        wanted = index.search("rain in note 7", k=20)
+        assert index._searcher._cache.capacity == 1000
+    # Of 64 + 2 bytes a row for codes, and nothing more.
+    with Index.open(path, encoder, profile=granting(path, encoder, 1001)) as index:
+        assert (index.plan.scan_home, index.plan.row_cache_bytes) == ("ram", 0)
+        assert index.search("rain in note 7", k=20) == wanted
+        assert index._searcher._cache is None
+        assert any("row cache: none, because memory" in reason for reason in index.plan.because)
 
 
 def test_codes_that_do_not_fit_are_read_at_each_search_with_the_same_hits(

@@ -41,10 +41,16 @@ def test_a_plan_worked_by_hand() -> None:
     made = plan(facts, board(), 100_000)
     # 243 x (100 000 / 25 339) ** 0.35 = 392.9
     assert made.shortlists[-1] == 393
-    # 57 411 020 of encoder, 15 MiB of buffers, 100 000 x 34 of rows, 65 536 x 32 while they are
-    # loaded, 393 x 256 x 24 while rescoring
-    assert made.memory_bytes == 57_411_020 + 15 * MIB + 3_400_000 + 2_097_152 + 2_414_592
-    # scan: 3.2 MB at 1 GB/s; (0.4 + 393 x 0.00243) / 0.1 = 13.55; 1 % of 403 ms = 4.03
+    # 57 411 020 of encoder, 13.5 MiB of buffers, 100 000 x 34 of codes, 65 536 x 32 while they are
+    # loaded, 393 x 256 x 24 while rescoring; 100 000 x 264 for the stored rows.
+    without = 57_411_020 + 27 * MIB // 2 + 3_400_000 + 2_097_152 + 2_414_592
+    assert made.row_cache_bytes == 26_400_000
+    assert made.memory_bytes == without + 26_400_000
+    # scan: 3.2 MB at 1 GB/s; (0.4 + 393 x 0.00243 / 5) / 0.1 = 5.91; 1 % of 10 ms for the texts.
+    assert made.query_latency_ms == pytest.approx(3.2 + 5.90999 + 0.1, rel=1e-4)
+    # Without room for the rows: 0.4 + 393 x 0.00243, and 1 % of 403 ms.
+    made = plan(facts, board(memory_mib=85), 100_000)
+    assert (made.row_cache_bytes, made.memory_bytes) == (0, without)
     assert made.query_latency_ms == pytest.approx(3.2 + 13.5499 + 4.03)
     assert made.quality_kept == pytest.approx(0.999 * 0.99)
     assert (made.variant, made.threads) == ("table-int8-256", 1)

@@ -13,7 +13,7 @@ from edge_mrl.index.funnel import LEAST_DOCUMENTS
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.planning import BundleFacts, DeviceProfile, IndexFacts, Plan, plan
 from edge_mrl.planning.candidates import QUALITY_STEP
-from edge_mrl.planning.search_cost import LEAST_PAGE_CACHE, PAGE_CACHE
+from edge_mrl.planning.search_cost import ROW_CACHE
 from edge_mrl.slices import Slice
 from tests.planning.bundles import (
     MINILM_VARIANTS,
@@ -116,7 +116,7 @@ def test_never_over_a_budget(
     assert profile.facts.runs(variant.engines)
     assert made.embedding_latency_ms <= 1e3 * profile.budgets.embedding_latency
     assert 0 <= made.scan_budget_bytes <= profile.budgets.memory_bytes
-    assert LEAST_PAGE_CACHE <= made.page_cache_bytes <= PAGE_CACHE
+    assert 0 <= made.row_cache_bytes <= min(ROW_CACHE, made.memory_bytes - made.encoder_bytes)
     if made.max_tokens != variant.max_tokens:
         # A text is never cut shorter than texts are, nor a query shorter than what is planned for.
         assert made.max_tokens is not None
