@@ -52,6 +52,7 @@ def task_for(made: Plan, bundle: Path, index: Path, text_bytes: int = DEFAULT_TE
         text_bytes=text_bytes,
         threads=made.threads,
         scan_budget=made.scan_budget_bytes,
+        row_cache=made.row_cache_bytes,
     )
 
 

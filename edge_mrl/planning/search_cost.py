@@ -68,16 +68,22 @@ REFINE_NS_PER_BYTE = 0.1
 measured as above: from 250 to 4000 rows 47 ns each with 256x2, 48 with 256x8, 65 with 256x4, 85
 with 384x4; half of that with AVX-512."""
 
-WARM_ROW_SECONDS = 1.0e-6
-WARM_BYTE_SECONDS = 5.5e-9
-HELD_ROW_SHARE = 0.2
+WARM_ROW_SECONDS = 0.65e-6
+WARM_BYTE_SECONDS = 3.6e-9
+HELD_ROW_SHARE = 0.25
+"""Reading, checking and rescoring one shortlisted row that is in the page cache, and each byte of
+it, on the reference machine; and the part of that for a row that is held in memory. `edge-mrl
+calibrate` measured 1.6 and 0.4 us a row of 256x8."""
+
+MEASURED_ROW = Slice(256, 8)
+"""What `edge-mrl calibrate` rereads."""
 """Reading, checking and rescoring one shortlisted row that is in the page cache, and each byte of
 it, on the reference machine. Measured with shortlists of 95 to 1000 rows of 64x8, 128x8 and 256x8:
 1.3, 1.7 and 2.5 us a row. A row that is held in memory takes a part of that."""
 
-QUERY_SECONDS = 0.4e-3
+QUERY_SECONDS = 0.13e-3
 """What every search costs besides, on the reference machine: SQL statements, the texts of the hits.
-Measured: 0.4 ms at 10 000 rows."""
+Measured by `edge-mrl calibrate`."""
 
 STREAM_NS_PER_BYTE = 1.0
 """Reading codes from the file's cached pages and checking them, on the reference machine."""
@@ -105,6 +111,22 @@ def refine_seconds_per_row(refine: Slice) -> float:
 def warm_row_seconds(stored: Slice) -> float:
     """Seconds for re-reading a row that is in the page cache, on the reference machine."""
     return WARM_ROW_SECONDS + WARM_BYTE_SECONDS * stored.nbytes
+
+
+def base_seconds(facts: DeviceFacts) -> float:
+    """Seconds of a search besides scan and rereading."""
+    if facts.search_base is not None:
+        return facts.search_base
+    return QUERY_SECONDS / facts.core_speed
+
+
+def row_seconds(facts: DeviceFacts, stored: Slice, *, held: bool) -> float:
+    """Seconds for rereading a row, from memory or from a cached page: as measured on the device at
+    `MEASURED_ROW`, or by its speed."""
+    measured = facts.row_held if held else facts.row_read
+    if measured is not None:
+        return measured * warm_row_seconds(stored) / warm_row_seconds(MEASURED_ROW)
+    return warm_row_seconds(stored) * (HELD_ROW_SHARE if held else 1) / facts.core_speed
 
 
 def code_memory(layout: IndexLayout, documents: int) -> int:
@@ -170,8 +192,7 @@ def query_latency(
         jump = layout.refine.code_bytes / facts.memory_read
         scan += lists[0] * max(jump, refine_seconds_per_row(layout.refine) / facts.scan_speed)
     rows = lists[-1]
-    each = warm_row_seconds(layout.stored) * (HELD_ROW_SHARE if held else 1)
-    warm = (QUERY_SECONDS + rows * each) / facts.core_speed
+    warm = base_seconds(facts) + rows * row_seconds(facts, layout.stored, held=held)
     codes = documents * sum(part.code_bytes for part in layout.resident) if home == "disk" else 0
     missed = 1 - cached_share(facts, documents * vector_row(layout.stored) + codes)
     per_byte = 1e-9 * STREAM_NS_PER_BYTE / facts.core_speed

@@ -46,12 +46,12 @@ def test_a_plan_worked_by_hand() -> None:
     without = 57_411_020 + 27 * MIB // 2 + 3_400_000 + 2_097_152 + 2_414_592
     assert made.row_cache_bytes == 26_400_000
     assert made.memory_bytes == without + 26_400_000
-    # scan: 3.2 MB at 1 GB/s; (0.4 + 393 x 0.00243 / 5) / 0.1 = 5.91; 1 % of 10 ms for the texts.
-    assert made.query_latency_ms == pytest.approx(3.2 + 5.90999 + 0.1, rel=1e-4)
-    # Without room for the rows: 0.4 + 393 x 0.00243, and 1 % of 403 ms.
+    # scan: 3.2 MB at 1 GB/s; (0.13 + 393 x 0.001586 / 4) / 0.1 = 2.858; 1 % of 10 ms for the texts.
+    assert made.query_latency_ms == pytest.approx(3.2 + 2.85825 + 0.1, rel=1e-4)
+    # Without room for the rows: (0.13 + 393 x 0.001586) / 0.1, and 1 % of 403 ms.
     made = plan(facts, board(memory_mib=85), 100_000)
     assert (made.row_cache_bytes, made.memory_bytes) == (0, without)
-    assert made.query_latency_ms == pytest.approx(3.2 + 13.5499 + 4.03)
+    assert made.query_latency_ms == pytest.approx(3.2 + 7.53298 + 4.03, rel=1e-4)
     assert made.quality_kept == pytest.approx(0.999 * 0.99)
     assert (made.variant, made.threads) == ("table-int8-256", 1)
     assert made.bound_by is None
