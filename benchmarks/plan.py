@@ -70,9 +70,9 @@ class Vectors:
     queries: str = ""
 
 
-def vectors_of(sample: Sample | None, cache: Path, documents: int) -> Vectors:
+def vectors_of(sample: Sample | None, cache: Path | None, documents: int) -> Vectors:
     """Real vectors and those like them, as files beside the cache."""
-    if sample is None:
+    if sample is None or cache is None:
         return Vectors()
     queries = cache.with_name(f"{cache.stem}-queries.npy")
     np.save(queries, sample.queries)
@@ -138,7 +138,7 @@ def main() -> int:
     parser.add_argument("--documents", type=int, nargs="+", default=SIZES)
     parser.add_argument("--scan", type=Slice.parse, nargs="+")
     parser.add_argument("--data", type=Path, help="a folder of texts; see benchmarks.vectors")
-    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "vectors.npz")
+    parser.add_argument("--cache", type=Path, help="a file for their vectors; needed with --data")
     parser.add_argument("--rows", type=Path, help="keeps what was measured, for the next run")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -154,7 +154,9 @@ def main() -> int:
     )
     profile = replace(profile, budgets=roomy)
     sample = None
-    if given.data is not None or given.cache.exists():
+    if given.data is not None and given.cache is None:
+        parser.error("--data needs --cache FILE, where the vectors of its texts are kept")
+    if given.cache is not None:
         sample = embed(given.data, given.bundle, given.cache, QUERIES + WARMING)
     about = describe() | {"profile": profile.name}
     about["vectors"] = "drawn" if sample is None else sample.kind

@@ -1,8 +1,9 @@
 """What a search takes in memory and in time. Pure arithmetic.
 
-Every constant that describes the search path stands here, with how it was measured; the command
-that measures them again is `python -m benchmarks.plan BUNDLE --fit`. The reference machine is that
-of `encoder_cost`.
+Every constant that describes the search path stands here, with how it was measured;
+`python -m benchmarks.plan BUNDLE` shows what comes of them beside what is measured. Those of time
+give way to what `edge-mrl calibrate` measured on a device. The reference machine is that of
+`encoder_cost`.
 """
 
 from __future__ import annotations
