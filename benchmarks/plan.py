@@ -31,10 +31,10 @@ from benchmarks.plan_row import HEADER, row_of, summary
 from benchmarks.vectors import Sample, embed, enlarged
 from edge_mrl.backends import installed_engines
 from edge_mrl.bench.compare import facts_of, task_for, work
-from edge_mrl.bench.work import QUERIES, WARMING, Measured, Task
+from edge_mrl.bench.work import QUERIES, WARMING, Filled
 from edge_mrl.bundle import Bundle
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.planning import BundleFacts, DeviceProfile, IndexFacts, load_profile, plan
+from edge_mrl.planning import BundleFacts, DeviceProfile, IndexFacts, Plan, load_profile, plan
 from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.slices import Slice
 
@@ -91,25 +91,26 @@ def measure(
     vectors: Vectors,
 ) -> dict[str, object]:
     """Make an index of this layout, and obey the plan for it."""
-    first = plan(
-        facts, profile, documents, index=IndexFacts(documents, layout, None), keep_layout=True
-    )
+    asked = IndexFacts(documents, layout, None)
+    first = plan(facts, profile, documents, index=asked, keep_layout=True)
     with tempfile.TemporaryDirectory() as folder:
-        task: Task = replace(
+        given = replace(
             task_for(first, bundle, Path(folder) / "index.db"),
             vectors=vectors.documents,
             queries=vectors.queries,
         )
-        work("fill", task)
-        return work("use", task)
+        filled = work("fill", given)
+        made = informed_plan(facts, profile, layout, filled)
+        used = replace(given, row_cache=made.row_cache_bytes)
+        return {"filled": filled, "used": work("use", used)}
 
 
-def predict(
-    facts: BundleFacts, profile: DeviceProfile, layout: IndexLayout, documents: int, found: dict
-) -> dict[str, object]:
+def informed_plan(
+    facts: BundleFacts, profile: DeviceProfile, layout: IndexLayout, filled: dict
+) -> Plan:
     """The plan that knows the lists which the index measured itself."""
-    known = facts_of(layout, documents, Measured(**found))
-    return plan(facts, profile, documents, index=known, keep_layout=True).to_json()
+    known = facts_of(layout, Filled(**filled))
+    return plan(facts, profile, known.documents, index=known, keep_layout=True)
 
 
 class Kept:
@@ -174,9 +175,9 @@ def main() -> int:
                 vectors = vectors_of(sample, given.cache, documents)
                 found = measure(given.bundle, facts, profile, layout, documents, vectors)
                 kept.put(found, *key)
-            made = predict(facts, profile, layout, documents, found)
-            rows.append(row_of(made, found))
-            plain.append({"plan": made, "measured": found})
+            made = informed_plan(facts, profile, layout, found["filled"]).to_json()
+            rows.append(row_of(made, found["used"]))
+            plain.append({"plan": made, "measured": found["used"]})
             print(rows[-1], flush=True)
     print()
     for line in summary(rows):

@@ -106,7 +106,16 @@ class Measured:
     expected_recall: float | None
 
 
-def fill(task: Task) -> dict[str, int]:
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What an index found out when it was made; `expected_recall` is None where it is small."""
+
+    documents: int
+    shortlists: list[int]
+    expected_recall: float | None
+
+
+def fill(task: Task) -> Filled:
     """Make the index."""
     manifest = Bundle.open(task.bundle).manifest
     dim = task.layout.stored.dim
@@ -130,7 +139,8 @@ def fill(task: Task) -> dict[str, int]:
                     vectors = np.ascontiguousarray(given[start : start + size, :dim])
                 index.add(texts, vectors=vectors)
         index.optimize()
-        return {"documents": index.count()}
+        stats = index.stats()
+        return Filled(stats.documents, list(stats.shortlists), stats.expected_recall)
 
 
 def _text(number: int, length: int) -> str:
@@ -258,7 +268,7 @@ def _timed(call: Callable[[], object]) -> tuple[float, float, float]:
 def main(arguments: list[str]) -> None:
     """Do one task and write what came of it as JSON."""
     task = Task(**json.loads(arguments[1]))
-    result = fill(task) if arguments[0] == "fill" else asdict(use(task))
+    result = asdict(fill(task) if arguments[0] == "fill" else use(task))
     sys.stdout.write(json.dumps(result) + "\n")
 
 

@@ -174,7 +174,7 @@ def with_rows_held(request: Request, one: Candidate) -> Candidate:
     latency = search_cost.query_latency(
         request.profile.facts, one.layout, request.documents, one.shortlists, held=True
     )
-    if needed > search_cost.SMALL_ROW_CACHE and latency > 0.9 * one.cost.latency:
+    if needed > search_cost.SMALL_ROW_CACHE and latency > 0.75 * one.cost.latency:
         return one
     return replace(one, cost=replace(one.cost, row_cache_bytes=needed, latency=latency))
 

@@ -32,8 +32,8 @@ of three steps."""
 SMALL_ROW_CACHE = 4 * MIB
 ROW_CACHE = 32 * MIB
 """Stored rows are held in memory, all or none: where they take no more than the first, always if
-the budget leaves room; up to the second, where a search takes a tenth less. More would take
-thousands of searches to fill."""
+the budget leaves room; up to the second, where a search takes a quarter less, since it rereads
+many. More would take thousands of searches to fill."""
 
 ROW_NUMBER_BYTES = 8
 
@@ -141,10 +141,6 @@ def index_memory(layout: IndexLayout, documents: int, rows: int, home: Home = "r
     codes = code_memory(layout, documents)
     if home == "disk":
         codes = min(codes, STREAMED_COPIES * code_memory(layout, STREAMED_ROWS))
-    else:
-        # A segment's codes are copied from what SQLite read.
-        widest = max(part.code_bytes for part in layout.resident)
-        codes += min(documents, STREAMED_ROWS) * widest
     reread = min(rows * layout.stored.dim, REREAD_COORDINATES)
     return INDEX_WORKING_BYTES + codes + RERANK_BYTES * reread
 

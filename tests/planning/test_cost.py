@@ -65,14 +65,13 @@ def test_memory_of_a_static_encoder() -> None:
 
 def test_memory_of_the_index() -> None:
     # 256x1 is 32 bytes of codes; a gain (2) stands beside them; 100 rows x 256
-    # x 24 bytes are rescored; a segment of 65 536 rows is copied when it is loaded; 13.5 MiB of
+    # x 24 bytes are rescored; 13.5 MiB of
     # buffers.
-    loading = 65_536 * 32
     found = search_cost.index_memory(layout("256x8", "256x1"), 1_000_000, 100)
-    assert found == 34_000_000 + loading + 614_400 + 27 * MIB // 2
+    assert found == 34_000_000 + 614_400 + 27 * MIB // 2
     # Long shortlists are read again in parts.
     found = search_cost.index_memory(layout("256x8", "256x1"), 1_000_000, 5000)
-    assert found == 34_000_000 + loading + 131_072 * 24 + 27 * MIB // 2
+    assert found == 34_000_000 + 131_072 * 24 + 27 * MIB // 2
 
 
 FILES = [
