@@ -37,6 +37,8 @@ PURE = [
     "index/segments.py",
     "index/stages.py",
     "index/vector_rows.py",
+    "index/stored_scores.py",
+    "index/row_cache.py",
     "index/maxsim.py",
     "index/token_layout.py",
     "index/token_records.py",

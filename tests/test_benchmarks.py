@@ -195,6 +195,25 @@ def test_retrieval_finds_what_filters_keep_and_ranks_words_as_fts5_does(
         assert f"\n{row['name']} " in shown
 
 
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="needs Linux's count of reads")
+def test_layouts_measures_memory_and_reads(searched, static_bundle):
+    # The texts and vectors are those of benchmarks.search.
+    cache = ["--cache", searched.with_name("vectors.npz")]
+    settings = ["--size", 1200, "--queries", 20, "--work", searched.parent]
+    result = run_json(
+        "benchmarks.layouts", searched.parent, "--bundle", static_bundle, *cache, *settings
+    )
+    sizes = [row["bytes_a_document"] for row in result["rows"]]
+    # Codes of 1 and 4, 1 and 2, 2, 1 bits, with gains of two bytes.
+    assert sizes == [32 + 128 + 4, 32 + 64 + 4, 64 + 2, 32 + 2]
+    assert [round(row["of_float32"], 1) for row in result["rows"]] == [6.2, 10.2, 15.5, 30.1]
+    for row in result["rows"]:
+        assert row["recall"] > 0.9
+        assert row["file_ratio"] > 1
+        assert 0 < row["rows_read"] <= 1200
+        assert row["memory_bytes"] > 0
+
+
 def test_pipelines_run_from_text_to_hits_and_survive_a_kill(static_bundle, tmp_path):
     out = tmp_path / "result.json"
     settings = ["--documents", 300, "--queries", 20, "--rounds", 1]

@@ -230,9 +230,10 @@ def unit_rows(
             f"give {' or '.join(map(str, widths))} dimensions"
         )
     with np.errstate(over="ignore"):
-        floats = raw.astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(floats).all(axis=1))
-    if bad.size:
+        floats = raw.astype(np.float32, copy=False)
+    finite = np.isfinite(floats)
+    if not finite.all():
+        bad = np.flatnonzero(~finite.all(axis=1))
         raise InputError(
             f"{what} {bad[0]} (counted from 0) has a vector that is not finite: leave it out"
         )

@@ -66,10 +66,12 @@ class Dense:
             )
         return slice_
 
-    def funnel(self, vector: FloatArray, k: int, allowed: Allowed | None = None) -> Ranking:
-        """The best k by the index's own stages."""
+    def funnel(
+        self, vector: FloatArray, k: int, allowed: Allowed | None = None, threads: int = 1
+    ) -> Ranking:
+        """The best k by the index's own stages; `threads` share a long scan of all documents."""
         if allowed is None:
-            return self._searcher.funnel(vector, k)
+            return self._searcher.funnel(vector, k, threads)
         keeps = self._searcher.shortlists(k)
         rows = allowed.rows
         if rows.size > keeps[0]:

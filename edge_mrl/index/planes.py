@@ -1,7 +1,8 @@
 """Refine codes as bit planes, without the one that 1-bit scan codes hold already. Pure arrays.
 
 The highest bit of a 2- or 4-bit code number says that the rotated coordinate is not below 0, and so
-does a 1-bit code. Where scan and refine codes are of the same coordinates, a file keeps it once.
+does a 1-bit code. Where scan and refine codes are of the same coordinates, a file keeps it once;
+see `IndexLayout.shares_plane`.
 """
 
 from __future__ import annotations
@@ -9,25 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from edge_mrl.index.codes import ByteArray
-from edge_mrl.index.layout import IndexLayout
 from edge_mrl.kernel import BLOCK_ROWS, CodeBlock
 from edge_mrl.slices import Slice
 
 _BLOCKS = 16
 """Blocks of rows worked on at once: their temporaries stay in cache."""
-
-
-def shares_plane(layout: IndexLayout) -> bool:
-    """Whether the scan codes hold one bit of each refine code, and the file is smaller for it."""
-    scan, refine = layout.scan, layout.refine
-    if refine is None or scan.bits != 1 or refine.dim != scan.dim or refine.bits > 4:
-        return False
-    return plane_bytes(refine) < refine.code_bytes
-
-
-def plane_bytes(refine: Slice) -> int:
-    """Bytes of a row's planes."""
-    return (refine.bits - 1) * Slice(refine.dim, 1).code_bytes
 
 
 def lower_planes(codes: ByteArray, refine: Slice) -> ByteArray:
@@ -38,20 +25,23 @@ def lower_planes(codes: ByteArray, refine: Slice) -> ByteArray:
         refine: 2 or 4 bits.
 
     Returns:
-        (n, plane_bytes) uint8: the lowest bits of a row's code numbers, eight to a byte, the first
-        coordinate in the lowest bit; then their next bits.
+        (n, planes x bytes of each) uint8: the lowest bits of a row's code numbers, eight to a byte,
+        the first coordinate in the lowest bit; then their next bits.
     """
-    result = np.empty((codes.shape[0], plane_bytes(refine)), dtype=np.uint8)
-    shifts = np.arange(0, 8, refine.bits, dtype=np.uint8)
+    bits, columns = refine.bits, Slice(refine.dim, 1).code_bytes
+    result = np.empty((codes.shape[0], (bits - 1) * columns), dtype=np.uint8)
+    gathered = _gather(bits)
     step = _BLOCKS * BLOCK_ROWS
+    whole = np.zeros((step, columns, bits), dtype=np.uint8)
     for start in range(0, codes.shape[0], step):
         part = codes[start : start + step]
-        numbers = (part[:, :, None] >> shifts).reshape(part.shape[0], -1)[:, : refine.dim]
-        planes = [
-            np.packbits((numbers >> np.uint8(bit)) & np.uint8(1), axis=1, bitorder="little")
-            for bit in range(refine.bits - 1)
-        ]
-        result[start : start + step] = np.concatenate(planes, axis=1)
+        whole.reshape(step, -1)[: part.shape[0], : part.shape[1]] = part
+        for plane in range(bits - 1):
+            found = gathered[plane][whole[: part.shape[0]]]
+            out = result[start : start + step, plane * columns : (plane + 1) * columns]
+            out[:] = found[:, :, 0]
+            for place in range(1, bits):
+                out |= found[:, :, place] << np.uint8(place * (8 // bits))
     return result
 
 
@@ -59,7 +49,7 @@ def put_together(planes: ByteArray, scan: CodeBlock, refine: Slice, codes: ByteA
     """Refine codes from their lower planes and the scan codes of the same rows.
 
     Args:
-        planes: (n, plane_bytes) uint8, from `lower_planes`.
+        planes: (n, planes x bytes of a plane) uint8, from `lower_planes`.
         scan: n rows of 1-bit codes of the same coordinates.
         refine: 2 or 4 bits.
         codes: (n, refine.code_bytes) uint8, written to. The planes may be its last bytes: each is
@@ -88,3 +78,13 @@ def _spread(bits: int) -> np.ndarray[tuple[int], np.dtype[np.unsignedinteger]]:
     values = np.arange(256)
     moved = sum(((values >> bit) & 1) << (bit * bits) for bit in range(8))
     return np.asarray(moved, dtype="<u2" if bits == 2 else "<u4")
+
+
+def _gather(bits: int) -> ByteArray:
+    """(bits - 1, 256) The bits of one plane in a byte of codes, moved together."""
+    values = np.arange(256)
+    planes = [
+        sum(((values >> (place * bits + plane)) & 1) << place for place in range(8 // bits))
+        for plane in range(bits - 1)
+    ]
+    return np.array(planes, dtype=np.uint8)

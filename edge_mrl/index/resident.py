@@ -137,15 +137,16 @@ class Resident:
         """All segments, in the order of their rows."""
         return self._segments
 
-    def nearest(self, vector: FloatArray, keeps: Sequence[int]) -> IntArray:
+    def nearest(self, vector: FloatArray, keeps: Sequence[int], threads: int = 1) -> IntArray:
         """Row numbers of the best rows by their codes, best first.
 
         Args:
             vector: (stored dim,) float32.
             keeps: how many the scan hands on, and how many of these remain after refining, where
                 the layout does that.
+            threads: how many share a long scan.
         """
-        return self._rows(kernel.search(vector, self._stages, keeps).positions)
+        return self._rows(kernel.search(vector, self._stages, keeps, threads).positions)
 
     def nearest_many(
         self, vectors: FloatArray, keeps: Sequence[int], threads: int
@@ -155,9 +156,10 @@ class Resident:
         return [self._rows(one.positions) for one in found]
 
     def _rows(self, found: IntArray) -> IntArray:
+        rows: IntArray = np.empty_like(found)
         if self._shift is not None:
-            return found + self._shift
-        rows = np.empty_like(found)
+            np.add(found, self._shift, out=rows)
+            return rows
         owner = np.searchsorted(self._starts, found, side="right") - 1
         for number in set(owner.tolist()):
             mine = owner == number

@@ -10,15 +10,16 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from edge_mrl.index.stored_scores import stored_lengths
 from edge_mrl.index.vector_rows import Vectors, unscaled
 from edge_mrl.slices import Slice
 
 IntArray = npt.NDArray[np.int64]
 
 
-def row_bytes(stored: Slice) -> int:
-    """Bytes that holding a row takes: its number and codes."""
-    return 8 + stored.code_bytes
+def cached_row_bytes(stored: Slice) -> int:
+    """Bytes that a row takes here: its number, length and codes."""
+    return 8 + 8 + stored.code_bytes
 
 
 class RowCache:
@@ -36,7 +37,8 @@ class RowCache:
         self._read = read
         # Memory that was never written to takes none.
         self._numbers = np.zeros(capacity, dtype=np.int64)
-        self._bodies = np.empty((capacity, stored.code_bytes), dtype=np.uint8)
+        self._lengths = np.empty(capacity)
+        self._packed = np.empty((capacity, stored.code_bytes), dtype=np.uint8)
 
     @property
     def capacity(self) -> int:
@@ -50,19 +52,17 @@ class RowCache:
             rows: (n,) row numbers, rising, each 1 or more.
         """
         places = rows % self._numbers.size
-        missing = rows[self._numbers.take(places) != rows]
-        if missing.size:
-            found = self._read(missing)
-            if missing.size == rows.size:
-                self._keep(found)
+        there = self._numbers.take(places) == rows
+        if not there.all():
+            found = self._read(rows[~there])
+            places_found = found.rows % self._numbers.size
+            self._lengths[places_found] = stored_lengths(found)
+            self._packed[places_found] = found.codes.packed
+            self._numbers[places_found] = found.rows
+            if found.rows.size == rows.size:
                 return found
-            self._keep(found)
-            # Two of the rows may share a place.
+            # Where two of the rows share a place, one of them is not there.
             if (self._numbers.take(places) != rows).any():
                 return self._read(rows)
-        return Vectors(rows, unscaled(self._bodies.take(places, axis=0)), self._stored)
-
-    def _keep(self, found: Vectors) -> None:
-        places = found.rows % self._numbers.size
-        self._bodies[places] = found.codes.packed
-        self._numbers[places] = found.rows
+        codes = unscaled(self._packed.take(places, axis=0))
+        return Vectors(rows, codes, self._stored, self._lengths.take(places))

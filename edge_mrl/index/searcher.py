@@ -16,7 +16,7 @@ from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.measuring import measure
 from edge_mrl.index.reread import reread
 from edge_mrl.index.resident import Resident
-from edge_mrl.index.row_cache import RowCache, row_bytes
+from edge_mrl.index.row_cache import RowCache, cached_row_bytes
 from edge_mrl.index.store import Store
 from edge_mrl.index.stored_scores import stored_cosines
 from edge_mrl.index.streamed import Streamed, fitting
@@ -28,7 +28,8 @@ IntArray = npt.NDArray[np.int64]
 
 CACHE_BYTES = 4 << 20
 """Of stored rows, where no plan says otherwise; held only where all of the index fit: 15 000
-documents of 256 dimensions. A part of a large index would rarely be the part that is asked for."""
+documents of 256 dimensions. Of 100 000 documents as many rows, taken as they come, would spare a
+search a quarter of its reads."""
 
 
 class Searcher:
@@ -63,7 +64,7 @@ class Searcher:
             room = 0
         elif self._budget is not None:
             room = min(room, max(0, self._budget - self._resident.nbytes))
-        rows = room // row_bytes(self._layout.stored)
+        rows = room // cached_row_bytes(self._layout.stored)
         if not 0 < self._resident.alive <= rows:
             self._cache = None
         elif self._cache is None or self._cache.capacity > rows:
@@ -83,17 +84,20 @@ class Searcher:
         """
         return self._read(rows) if self._cache is None else self._cache.vectors(rows)
 
-    def funnel(self, vector: FloatArray, k: int) -> Ranking:
+    def funnel(self, vector: FloatArray, k: int, threads: int = 1) -> Ranking:
         """The best k of the shortlist. Call inside `store.read()`.
 
         Args:
             vector: (stored dim,) float32 of unit length.
             k: 1 or more.
+            threads: how many share a long scan in memory.
         """
         keeps = self.shortlists(k)
         if not self._resident.alive:
             return Ranking.empty()
-        return self._reread(vector, self._resident.nearest(vector, keeps), k)
+        if threads > 1:
+            threads = min(threads, os.cpu_count() or 1)
+        return self._reread(vector, self._resident.nearest(vector, keeps, threads), k)
 
     def funnel_many(self, vectors: FloatArray, k: int, threads: int) -> list[Ranking]:
         """`funnel` for each of (m, stored dim) vectors; `threads` share the scans in memory."""

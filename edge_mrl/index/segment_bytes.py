@@ -16,16 +16,19 @@ from edge_mrl.index.segments import MAX_ROWS, Segment, aligned_room
 from edge_mrl.kernel import BLOCK_ROWS, CodeBlock
 from edge_mrl.slices import Slice
 
-SCAN_FORMAT = 2
-"""Of scan codes: blocks of 64 rows, as the kernel reads them; format 1 was column after column. A
-reader makes a segment of a format that it does not know again."""
-
-REFINE_FORMAT = 3
-"""Of refine codes: row after row."""
-
 PLANES_FORMAT = 4
 """Of refine codes whose highest bits the scan codes hold: the planes of the others, row after
 row."""
+
+SCAN_FORMAT = 5
+"""Of scan codes: blocks of 64 rows, as the kernel reads them."""
+
+REFINE_FORMAT = 6
+"""Of other refine codes: row after row."""
+
+OLDER_SCAN_FORMAT, OLDER_REFINE_FORMAT = 2, 3
+"""The same with gains that are not packed. A reader makes a segment of a format that it does not
+know again; format 1 was column after column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class SegmentBlobs:
         format: how `codes` are to be read.
         row_numbers: int64, little-endian, rising; empty where the rows are first_row..last_row
             without a gap, and for refine codes.
-        gains: uint16, little-endian.
+        gains: packed, see `_packed`; uint16, little-endian, in older formats.
         codes: (bytes,) scan codes: blocks of 64 rows x code_bytes, the last one filled up; refine
             codes, and 8 bits: rows x code_bytes; planes: rows x plane_bytes.
         crc32: over first_row, last_row (int64, little-endian), row_numbers, gains and codes.
@@ -64,7 +67,7 @@ def refine_blobs(segment: Segment, layout: IndexLayout) -> SegmentBlobs | None:
     block = segment.refined
     if block is None or layout.refine is None:
         return None
-    if not planes.shares_plane(layout):
+    if not layout.shares_plane:
         return _blobs(segment, REFINE_FORMAT, b"", block.gains, block.codes)
     lower = planes.lower_planes(block.codes, layout.refine)
     return _blobs(segment, PLANES_FORMAT, b"", block.gains, lower)
@@ -77,19 +80,33 @@ def _blobs(
     gains: npt.NDArray[np.uint16],
     codes: ByteArray,
 ) -> SegmentBlobs:
-    gain_bytes = gains.astype("<u2").tobytes()
+    packed = _packed(gains)
     flat = codes.reshape(-1)
-    crc = _crc(segment.first_row, segment.last_row, row_numbers, gain_bytes, flat.data)
-    return SegmentBlobs(format_, row_numbers, gain_bytes, flat, crc)
+    crc = _crc(segment.first_row, segment.last_row, row_numbers, packed, flat.data)
+    return SegmentBlobs(format_, row_numbers, packed, flat, crc)
+
+
+def room_bytes(format_: object, size: int, slice_: Slice) -> int | None:
+    """How much room codes of `size` bytes need to become what is searched; None where no segment
+    has so many."""
+    if size > (MAX_ROWS + BLOCK_ROWS) * slice_.code_bytes:
+        return None
+    if format_ != PLANES_FORMAT:
+        return size
+    rows = size // max(1, (slice_.bits - 1) * Slice(slice_.dim, 1).code_bytes)
+    return max(size, min(rows, MAX_ROWS) * slice_.code_bytes)
 
 
 def from_blobs(first_row: int, last_row: int, blobs: SegmentBlobs, scan: Slice) -> Segment | None:
     """Read a segment's scan codes; None where anything about them is wrong."""
-    count = len(blobs.gains) // 2
+    gains = _unpacked(blobs, blobs.format == OLDER_SCAN_FORMAT)
+    if gains is None or blobs.format not in (SCAN_FORMAT, OLDER_SCAN_FORMAT):
+        return None
+    count = gains.size
     shape: tuple[int, ...] = (count, scan.code_bytes)
     if scan.bits < 8:
         shape = (-(-count // BLOCK_ROWS), scan.code_bytes, BLOCK_ROWS)
-    if blobs.format != SCAN_FORMAT or not _is_sound(first_row, last_row, blobs, shape):
+    if not _is_sound(first_row, last_row, blobs, shape):
         return None
     if len(blobs.row_numbers) % 8:
         return None
@@ -105,20 +122,19 @@ def from_blobs(first_row: int, last_row: int, blobs: SegmentBlobs, scan: Slice) 
         numbers = np.empty(0, dtype=np.int64)
     if numbers is not None and numbers.size != count:
         return None
-    return Segment(
-        first_row, last_row, numbers, CodeBlock(blobs.codes.reshape(shape), _gains(blobs))
-    )
+    return Segment(first_row, last_row, numbers, CodeBlock(blobs.codes.reshape(shape), gains))
 
 
 def with_refined(segment: Segment, blobs: SegmentBlobs, layout: IndexLayout) -> Segment | None:
     """The segment with its refine codes; None where anything about them is wrong."""
     refine, rows = layout.refine, segment.block.rows
-    if refine is None or blobs.row_numbers or len(blobs.gains) != 2 * rows:
+    gains = _unpacked(blobs, blobs.format == OLDER_REFINE_FORMAT)
+    if refine is None or blobs.row_numbers or gains is None or gains.size != rows:
         return None
-    in_planes = blobs.format == PLANES_FORMAT and planes.shares_plane(layout)
-    if not in_planes and blobs.format != REFINE_FORMAT:
+    in_planes = blobs.format == PLANES_FORMAT and layout.shares_plane
+    if not in_planes and blobs.format not in (REFINE_FORMAT, OLDER_REFINE_FORMAT):
         return None
-    columns = planes.plane_bytes(refine) if in_planes else refine.code_bytes
+    columns = layout.plane_bytes if in_planes else refine.code_bytes
     if not _is_sound(segment.first_row, segment.last_row, blobs, (rows, columns)):
         return None
     codes = blobs.codes.reshape(rows, columns)
@@ -127,20 +143,39 @@ def with_refined(segment: Segment, blobs: SegmentBlobs, layout: IndexLayout) -> 
         room = aligned_room((whole,)) if blobs.room is None else blobs.room[:whole]
         lower, codes = codes, room.reshape(rows, refine.code_bytes)
         planes.put_together(lower, segment.block, refine, codes)
-    return replace(segment, refined=CodeBlock(codes, _gains(blobs)))
+    return replace(segment, refined=CodeBlock(codes, gains))
 
 
 def _is_sound(first_row: int, last_row: int, blobs: SegmentBlobs, shape: tuple[int, ...]) -> bool:
-    count = len(blobs.gains) // 2
-    if len(blobs.gains) % 2 or count > MAX_ROWS or blobs.codes.size != math.prod(shape):
+    if blobs.codes.size != math.prod(shape):
         return False
     return (
         _crc(first_row, last_row, blobs.row_numbers, blobs.gains, blobs.codes.data) == blobs.crc32
     )
 
 
-def _gains(blobs: SegmentBlobs) -> npt.NDArray[np.uint16]:
-    return np.frombuffer(blobs.gains, dtype="<u2").astype(np.uint16, copy=False)
+def _packed(gains: npt.NDArray[np.uint16]) -> bytes:
+    """The low bytes of all gains, then the high bytes, as a zlib stream: less than half as long."""
+    halves = gains.astype("<u2").view(np.uint8).reshape(-1, 2)
+    return zlib.compress(halves.T.tobytes())
+
+
+def _unpacked(blobs: SegmentBlobs, plain: bool) -> npt.NDArray[np.uint16] | None:
+    """The gains; None where they are not as they should be, or too many."""
+    data = blobs.gains
+    if not plain:
+        stream = zlib.decompressobj()
+        try:
+            data = stream.decompress(data, 2 * MAX_ROWS + 1)
+        except zlib.error:
+            return None
+        if not stream.eof or stream.unused_data:
+            return None
+    if len(data) % 2 or len(data) > 2 * MAX_ROWS:
+        return None
+    halves = np.frombuffer(data or bytearray(), dtype=np.uint8)
+    pairs = halves.reshape(-1, 2) if plain else halves.reshape(2, -1).T
+    return np.ascontiguousarray(pairs).view("<u2")[:, 0].astype(np.uint16, copy=False)
 
 
 def _crc(first_row: int, last_row: int, *parts: bytes | memoryview) -> int:

@@ -12,7 +12,6 @@ from edge_mrl.index.packing import pack_range
 from edge_mrl.index.segment_bytes import SegmentBlobs
 from edge_mrl.index.segments import Segment, aligned_room
 from edge_mrl.index.store import Store
-from edge_mrl.kernel import BLOCK_ROWS
 from edge_mrl.slices import Slice
 
 _PIECE = 64 << 10
@@ -90,16 +89,15 @@ def _read(
     number, _, format_, row_numbers, gains, crc, _ = found
     if not (isinstance(row_numbers, bytes) and isinstance(gains, bytes)):
         return None
-    if len(gains) > 2 * segments.MAX_ROWS:
-        return None
     # Piece by piece to where they are searched: a copy of all in between would leave its room with
     # the process, 4 to 6 MB at 100 000 rows.
     with store.connection.blobopen("segments", "codes", number, readonly=True) as blob:
-        size, whole = len(blob), len(gains) // 2 * slice_.code_bytes
-        if size > whole + BLOCK_ROWS * slice_.code_bytes:
+        size = len(blob)
+        needed = segment_bytes.room_bytes(format_, size, slice_)
+        if needed is None:
             return None
-        room = aligned_room((max(size, whole),))
-        codes = room[room.size - size :]
+        room = aligned_room((needed,))
+        codes = room[needed - size :]
         for start in range(0, size, _PIECE):
             piece = blob.read(_PIECE)
             codes[start : start + len(piece)] = np.frombuffer(piece, dtype=np.uint8)

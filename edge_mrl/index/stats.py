@@ -22,7 +22,8 @@ class IndexStats:
         documents: how many it holds.
         file_bytes: the file and its write-ahead log.
         used_bytes: what of the file is in use; the rest waits for new documents.
-        resident_bytes: packed codes held in memory for a search.
+        resident_bytes: packed codes held in memory for a search. Stored rows that are kept once
+            they were read come on top: at most 4 MiB, or what a plan says.
         layout: its slices.
         dim: width of the vectors it was made for.
         matryoshka_dims: the trained sizes of the model.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,16 +35,19 @@ _SHORT_INSERT = "INSERT INTO documents VALUES (?1, nullif(?2, ?1), ?3, nullif(?4
 _CHUNK = 500
 """Values bound in one statement; SQLite's own limit was 999 for long."""
 
-_RECORDS = (
-    "WITH wanted(number) AS (VALUES {}) "
-    "SELECT record FROM wanted CROSS JOIN vectors ON row = number"
-)
-"""Records in the order of the row numbers asked for; a list after IN would be sorted first, which
-takes a seventh longer."""
-
-_STEP = 16
+_STEP = 8
 """Row numbers are filled up with NULL to a multiple of this, so that a few statements, which SQLite
 then has ready, serve all lengths."""
+
+
+@lru_cache
+def _by_row(count: int, columns: str, table: str) -> str:
+    """Selects rows by `count` row numbers, in their order; a list after IN would be sorted first,
+    which takes a sixth longer."""
+    return (
+        f"WITH wanted(number) AS (VALUES {','.join(['(?)'] * count)}) "
+        f"SELECT {columns} FROM wanted CROSS JOIN {table} ON row = number"
+    )
 
 
 class Store(Facts):
@@ -143,11 +147,11 @@ class Store(Facts):
         Raises:
             IndexFileError: a row has a vector but no document.
         """
-        found = self._select(f"SELECT row, {_FIELDS} FROM documents WHERE row IN (?)", rows)
-        documents = {
-            row: (id_, text, self._metadata(id_, text, metadata))
-            for row, id_, text, metadata in found
-        }
+        found = self._by_row(f"row, {_FIELDS}", "documents", rows)
+        documents: dict[int, Fields] = {}
+        for row, id_, text, metadata in found:
+            plain = metadata == "{}" and type(text) is str
+            documents[row] = id_, text, {} if plain else self._metadata(id_, text, metadata)
         for row in rows:
             if row not in documents:
                 raise IndexFileError(
@@ -165,19 +169,11 @@ class Store(Facts):
         Raises:
             IndexFileError: one of them is missing or damaged; names the document.
         """
-        records: list[bytes] = []
-        for start in range(0, len(rows), _CHUNK):
-            chunk = rows[start : start + _CHUNK]
-            spare = -len(chunk) % _STEP
-            marks = ",(?)" * (len(chunk) + spare)
-            found = self.connection.execute(
-                _RECORDS.format(marks[1:]), (*chunk, *(None,) * spare)
-            ).fetchall()
-            if len(found) != len(chunk):
-                there = self._select("SELECT row FROM vectors WHERE row IN (?)", chunk)
-                self._refuse_damaged(min(set(chunk) - {row for (row,) in there}))
-            records += [record for (record,) in found]
-        return self._unpack(rows, records, stored)
+        found = self._by_row("record", "vectors", rows)
+        if len(found) != len(rows):
+            there = self._by_row("row", "vectors", rows)
+            self._refuse_damaged(min(set(rows) - {row for (row,) in there}))
+        return self._unpack(rows, [record for (record,) in found], stored)
 
     def vectors_after(self, row: int, last: int, limit: int, stored: Slice) -> Vectors:
         """At most `limit` vectors of rows row + 1 .. last, in order.
@@ -239,6 +235,16 @@ class Store(Facts):
         found = self._select(f"SELECT {columns} FROM documents WHERE id IN (?)", ids)
         unsaid = f"SELECT {columns} FROM documents WHERE row IN (?) AND id IS NULL"
         return found + self._select(unsaid, numbers)
+
+    def _by_row(self, columns: str, table: str, rows: Sequence[int]) -> list[tuple[Any, ...]]:
+        """Columns of a table in the order of the row numbers; rows that it lacks are left out."""
+        found: list[tuple[Any, ...]] = []
+        for start in range(0, len(rows), _CHUNK):
+            chunk = rows[start : start + _CHUNK]
+            spare = -len(chunk) % _STEP
+            statement = _by_row(len(chunk) + spare, columns, table)
+            found += self.connection.execute(statement, (*chunk, *(None,) * spare)).fetchall()
+        return found
 
     def _select(self, sql: str, values: Sequence[DocumentId]) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = []

@@ -32,14 +32,31 @@ def stored_cosines(vectors: Vectors, query: FloatArray) -> WideArray:
     Returns:
         (n,) float64; 0 for a vector of zeros.
     """
-    if vectors.slice.bits == 8:
-        rows = vectors.codes.packed.view(np.int8).astype(np.float64)
-    else:
-        rows = _whole(decode(vectors.codes, vectors.slice))
-    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    lengths[lengths == 0] = 1
+    rows = _whole_rows(vectors)
+    lengths = _lengths(rows) if vectors.lengths is None else vectors.lengths
     cosines: WideArray = (rows @ _whole(query)) / (lengths * _UNIT)
     return cosines
+
+
+def stored_lengths(vectors: Vectors) -> WideArray:
+    """What `Vectors.lengths` holds; 1 for a vector of zeros.
+
+    Returns:
+        (n,) float64.
+    """
+    return _lengths(_whole_rows(vectors))
+
+
+def _whole_rows(vectors: Vectors) -> WideArray:
+    if vectors.slice.bits == 8:
+        return vectors.codes.packed.view(np.int8).astype(np.float64)
+    return _whole(decode(vectors.codes, vectors.slice))
+
+
+def _lengths(rows: WideArray) -> WideArray:
+    lengths: WideArray = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    lengths[lengths == 0] = 1
+    return lengths
 
 
 def unit_cosines(units: FloatArray, query: FloatArray) -> WideArray:

@@ -88,22 +88,19 @@ def unpack_records(rows: Sequence[int], records: Sequence[bytes], slice_: Slice)
         slice_: the stored slice.
     """
     size = record_bytes(slice_)
-    lengths = (size, size + _SCALE_BYTES) if slice_.bits == 8 else (size,)
-    # A search waits for this, so nothing but the checksum is computed for each record.
-    crc = zlib.crc32
-    good = [
-        type(record) is bytes
-        and len(record) in lengths
-        and crc(record, crc(row.to_bytes(8, "little"))) == _CRC_RESIDUE
-        for row, record in zip(rows, records, strict=True)
-    ]
     damaged: tuple[int, ...] = ()
-    if not all(good):
+    lengths = (size, size + _SCALE_BYTES) if slice_.bits == 8 else (size,)
+    if not any(_all_sound(rows, records, length) for length in lengths):
+        good = [
+            any(_all_sound([row], [record], length) for length in lengths)
+            for row, record in zip(rows, records, strict=True)
+        ]
         damaged = tuple(row for row, fine in zip(rows, good, strict=True) if not fine)
         records = list(compress(records, good))
     together = b"".join(records)
     if len(together) != size * len(records):
         together = b"".join(record[-size:] for record in records)
+    # A bytearray, because old numpy refuses to look at an empty bytes object.
     table = np.frombuffer(together or bytearray(), dtype=np.uint8).reshape(len(records), size)
     return Unpacked(unscaled(table[:, :-_CRC_BYTES]), damaged)
 
@@ -114,6 +111,22 @@ def unscaled(packed: ByteArray) -> Codes:
     return Codes(packed, np.ones(packed.shape[0], dtype=np.float32))
 
 
+def _all_sound(rows: Sequence[int], records: Sequence[bytes], size: int) -> bool:
+    """Whether all records have the right length and checksum."""
+    # A search waits for this, so nothing but the checksum is computed one by one.
+    crc = zlib.crc32
+    try:
+        if set(map(len, records)) - {size}:
+            return False
+        found = [
+            crc(record, crc(row.to_bytes(8, "little")))
+            for row, record in zip(rows, records, strict=True)
+        ]
+    except TypeError:  # a number, a text or nothing at all
+        return False
+    return found.count(_CRC_RESIDUE) == len(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Vectors:
     """Stored vectors.
@@ -122,11 +135,14 @@ class Vectors:
         rows: (n,) int64 row numbers, rising.
         codes: their codes.
         slice: the stored slice.
+        lengths: (n,) float64 lengths of the codes taken as whole numbers, see `stored_scores`;
+            None where nobody has computed them yet.
     """
 
     rows: npt.NDArray[np.int64]
     codes: Codes
     slice: Slice
+    lengths: npt.NDArray[np.float64] | None = None
 
     @property
     def units(self) -> FloatArray:

@@ -13,16 +13,28 @@ import numpy as np
 from edge_mrl.index.codes import Codes, derive
 from edge_mrl.slices import Slice
 
-_AFTER = {
-    1: ("payload_values", "sparse_vectors", "sparse_lists", "token_vectors"),
-    2: ("token_vectors",),
-    3: (),
-}
-"""Schema -> the tables that it does not have yet."""
+_FOLLOWERS = (
+    (
+        2,
+        """CREATE TABLE payload_values (key INTEGER NOT NULL, kind INTEGER NOT NULL,
+        value NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (key, kind, value, row)) WITHOUT ROWID""",
+    ),
+    (2, "CREATE TABLE sparse_vectors (row INTEGER PRIMARY KEY, record BLOB NOT NULL)"),
+    (
+        2,
+        """CREATE TABLE sparse_lists (dimension INTEGER NOT NULL, first_row INTEGER NOT NULL,
+        last_row INTEGER NOT NULL, places BLOB NOT NULL, numbers BLOB NOT NULL,
+        crc32 INTEGER NOT NULL, PRIMARY KEY (dimension, first_row)) WITHOUT ROWID""",
+    ),
+    (3, "CREATE TABLE token_vectors (row INTEGER PRIMARY KEY, record BLOB NOT NULL)"),
+)
+"""The tables that follow the documents, with the first schema that had them: all of them, whether
+they were asked for or not."""
 
 
 def make_older(path: Path, schema: int) -> None:
-    """Turn a closed index of schema 4 into one of schema 1, 2 or 3."""
+    """Turn a closed index of schema 4 that keeps nothing beside its documents into one of schema 1,
+    2 or 3."""
     connection = sqlite3.connect(path)
     with connection:
         _older_documents(connection)
@@ -32,8 +44,10 @@ def make_older(path: Path, schema: int) -> None:
             if "refine" in layout:
                 _whole_refine_codes(connection, layout["stored"], layout["refine"])
             _scaled_records(connection)
-        for table in _AFTER[schema]:
-            connection.execute(f"DROP TABLE {table}")
+        _plain_gains(connection, layout["scan"])
+        for first_schema, statement in _FOLLOWERS:
+            if first_schema <= schema:
+                connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {schema}")
     connection.close()
 
@@ -81,12 +95,35 @@ def _whole_refine_codes(connection: sqlite3.Connection, stored: Slice, refine: S
         records = connection.execute(
             "SELECT record FROM vectors WHERE row BETWEEN ? AND ? ORDER BY row", bounds
         ).fetchall()
+        gains = _unpacked(gains)
         assert len(gains) == 2 * len(records), "make it older before documents are deleted"
         table = np.array([list(record[:-4]) for (record,) in records], dtype=np.uint8)
         ones = np.ones(len(records), dtype=np.float32)
         codes = derive(Codes(table, ones), stored, refine).packed.tobytes()
         crc = zlib.crc32(struct.pack("<qq", first, last) + gains + codes)
         connection.execute(
-            "UPDATE segments SET format = 3, codes = ?, crc32 = ? WHERE number = ?",
-            (codes, crc, number),
+            "UPDATE segments SET format = 3, gains = ?, codes = ?, crc32 = ? WHERE number = ?",
+            (gains, codes, crc, number),
         )
+
+
+def _plain_gains(connection: sqlite3.Connection, scan: Slice) -> None:
+    """Format 2: scan codes with gains of two bytes each."""
+    found = connection.execute(
+        "SELECT number, first_row, last_row, row_numbers, gains, codes FROM segments "
+        "WHERE slice = ?",
+        (str(scan),),
+    ).fetchall()
+    for number, first, last, rows, gains, codes in found:
+        gains = _unpacked(gains)
+        crc = zlib.crc32(struct.pack("<qq", first, last) + rows + gains + codes)
+        connection.execute(
+            "UPDATE segments SET format = 2, gains = ?, crc32 = ? WHERE number = ?",
+            (gains, crc, number),
+        )
+
+
+def _unpacked(gains: bytes) -> bytes:
+    halves = zlib.decompress(gains)
+    low, high = halves[: len(halves) // 2], halves[len(halves) // 2 :]
+    return bytes(byte for pair in zip(low, high, strict=True) for byte in pair)

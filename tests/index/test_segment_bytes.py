@@ -1,13 +1,14 @@
 """Segments as bytes: there and back, and damage that is noticed."""
 
 import dataclasses
+import struct
+import zlib
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_mrl.index import planes
 from edge_mrl.index.codes import encode
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.segment_bytes import from_blobs, refine_blobs, scan_blobs, with_refined
@@ -79,18 +80,59 @@ def test_planes_leave_out_what_the_scan_codes_hold():
     numbers = (codes[:, :, None] >> np.array([0, 2, 4, 6], dtype=np.uint8)) & 3
     expected = np.packbits(numbers.reshape(70, 16) & 1, axis=1, bitorder="little")
     assert finer.codes.tobytes() == expected.tobytes()
-    assert not planes.shares_plane(IndexLayout(STORED, SCAN, Slice(16, 4)))
-    assert not planes.shares_plane(IndexLayout(STORED, Slice(8, 1), Slice(16, 2)))
+    assert not LAYOUT.shares_plane
+    assert not IndexLayout(STORED, Slice(8, 1), Slice(16, 2)).shares_plane
     # Nine coordinates at 4 bits are five bytes; three planes of them are six.
-    assert not planes.shares_plane(IndexLayout(STORED, Slice(9, 1), Slice(9, 4)))
+    assert not IndexLayout(STORED, Slice(9, 1), Slice(9, 4)).shares_plane
 
 
 def test_whole_refine_codes_of_older_files_are_read_too():
     segment = segment_of(range(1, 71), layout=IN_PLANES)
-    older = refine_blobs(segment, IndexLayout(STORED, Slice(8, 1), Slice(16, 2)))
-    assert older.format == 3
-    found = with_refined(dataclasses.replace(segment, refined=None), older, IN_PLANES)
-    assert (found.refined.codes == segment.refined.codes).all()
+    plain = dataclasses.replace(segment, refined=None)
+    whole = refine_blobs(segment, IndexLayout(STORED, Slice(8, 1), Slice(16, 2)))
+    gains = segment.refined.gains.astype("<u2").tobytes()
+    crc = zlib.crc32(struct.pack("<qq", 1, 70) + gains + whole.codes.tobytes())
+    older = dataclasses.replace(whole, format=3, gains=gains, crc32=crc)
+    for blobs in (whole, older):
+        found = with_refined(plain, blobs, IN_PLANES)
+        assert (found.refined.codes == segment.refined.codes).all()
+        assert (found.refined.gains == segment.refined.gains).all()
+
+
+def blobs_with(gains):
+    """Scan codes of rows 1 to 3 with other gains, and a checksum that fits."""
+    blobs = scan_blobs(segment_of([1, 2, 3]))
+    crc = zlib.crc32(struct.pack("<qq", 1, 3) + gains + blobs.codes.tobytes())
+    return dataclasses.replace(blobs, gains=gains, crc32=crc)
+
+
+def test_a_segment_without_rows():
+    segment = build(1, 9, vectors_of([]), LAYOUT)
+    again = from_blobs(1, 9, scan_blobs(segment), SCAN)
+    assert again.rows.size == 0
+    assert with_refined(again, refine_blobs(segment, LAYOUT), LAYOUT).refined.rows == 0
+
+
+def test_gains_stand_low_bytes_first_and_are_packed():
+    segment = segment_of([1, 2, 3])
+    numbers = segment.block.gains.tolist()
+    halves = bytes([*(n & 255 for n in numbers), *(n >> 8 for n in numbers)])
+    blobs = scan_blobs(segment)
+    assert zlib.decompress(blobs.gains) == halves
+    assert (
+        from_blobs(1, 3, blobs_with(zlib.compress(halves, 0)), SCAN).block.gains.tolist() == numbers
+    )
+    for wrong in (
+        b"",
+        halves,
+        blobs.gains[:-1],
+        blobs.gains + b"x",
+        zlib.compress(halves[1:]),
+        zlib.compress(halves + b"\0\0"),
+        # Twenty megabytes in as many kilobytes.
+        zlib.compress(bytes(20 << 20)),
+    ):
+        assert from_blobs(1, 3, blobs_with(wrong), SCAN) is None
 
 
 def test_bytes_of_64_rows_lie_together():
@@ -120,6 +162,7 @@ def test_damaged_refine_codes_are_noticed(layout):
         dataclasses.replace(finer, gains=finer.gains[:-2]),
         dataclasses.replace(finer, row_numbers=bytes(24)),
         dataclasses.replace(finer, format=2),
+        dataclasses.replace(finer, format=3),
         dataclasses.replace(finer, format=99),
         dataclasses.replace(finer, format="text"),
         blobs_of(1, 2),
