@@ -6,8 +6,8 @@ FOLDER holds pairs.jsonl.gz (fields `query` and `doc`); documents are the descri
 sentences, queries are summaries. Four tables: what a lexical index costs to build; filters from
 0.01 % to 100 % of the documents, with the recall of the exact filtered top 10, the first time a
 filter is asked (without and with an index of its key) and after; a fused query beside its branches;
-BM25 beside bm25s and tantivy where they are installed (bm25.py). Times are wall clock of one
-thread, medians over the queries.
+BM25 beside bm25s and tantivy where they are installed (bm25.py). Times are CPU time, so that other
+programs on the machine count less; medians over the queries.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def build(place: Path, encoder: Encoder, texts: list[str], vectors: np.ndarray, 
     index = Index.open(place, encoder)
     if lexical:
         index.create_lexical_index()
-    start = time.perf_counter()
+    start = time.process_time()
     with index.bulk_load():
         for first in range(0, len(texts), 5000):
             part = slice(first, first + 5000)
             index.add(texts[part], vectors=vectors[part], metadata=[{"r": r} for r in shares[part]])
-    spent = time.perf_counter() - start
+    spent = time.process_time() - start
     index.optimize()
     return index, spent, index.stats().file_bytes
 

@@ -64,14 +64,16 @@ class ScoreList:
         """Bytes in memory."""
         return self.rows.nbytes + self.scores.nbytes + self.starts.nbytes
 
-    def add_to(self, sums: SumArray, held: IntArray | None = None) -> None:
+    def add_to(self, sums: SumArray, held: IntArray | None) -> None:
         """Add the scores to the sums of all rows, and 1 to how many lists hold each."""
         for span in range(self.starts.size - 1):
             part = slice(self.starts[span], self.starts[span + 1])
-            rows = self.rows[part]
-            sums[span << _SPAN_BITS :][rows] += self.scores[part]
+            rows = self.rows[part].astype(np.intp)
+            begin = span << _SPAN_BITS
+            # Two thirds of the time of `sums[rows] += scores`.
+            sums[begin:][rows] = sums[begin:].take(rows) + self.scores[part]
             if held is not None:
-                held[span << _SPAN_BITS :][rows] += 1
+                held[begin:][rows] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ def best_rows(
         sums[~allowed] = 0
     found = _candidates(sums, keep)
     order = np.lexsort((found, -sums[found]))[:keep]
-    return BestRows(found[order], sums[found[order]])
+    best = found[order].astype(np.int64, copy=False)
+    return BestRows(best, sums[best])
 
 
 def _candidates(sums: SumArray, keep: int) -> IntArray:
@@ -140,9 +143,11 @@ def _candidates(sums: SumArray, keep: int) -> IntArray:
     order; where fewer reach it than are wanted, all are.
     """
     sample = sums[::_SAMPLED]
+    # Many equal numbers take numpy's partition ten times as long.
+    sample = sample[sample > 0]
     wanted = 2 * keep // _SAMPLED + _SAMPLED
     least = 0.0
-    if sample.size > 4 * wanted:
+    if sample.size > wanted:
         least = float(np.partition(sample, sample.size - wanted)[sample.size - wanted])
     found = np.flatnonzero(sums >= least) if least > 0 else np.flatnonzero(sums)
     if found.size < keep:

@@ -35,7 +35,8 @@ ROW_CACHE = 32 * MIB
 the budget leaves room; up to the second, where a search takes a quarter less, since it rereads
 many. More would take thousands of searches to fill."""
 
-ROW_NUMBER_BYTES = 8
+ROW_HEAD_BYTES = 16
+"""A held row's number and length."""
 
 RERANK_BYTES = 24
 """Peak bytes per shortlisted coordinate: float32 and its copies. Measured: 75 MiB for 6412 rows of
@@ -147,7 +148,7 @@ def index_memory(layout: IndexLayout, documents: int, rows: int, home: Home = "r
 
 def row_cache(layout: IndexLayout, documents: int) -> int:
     """Bytes for holding all stored rows in memory, as `index.row_cache` does."""
-    return documents * (ROW_NUMBER_BYTES + layout.stored.code_bytes)
+    return documents * (ROW_HEAD_BYTES + layout.stored.code_bytes)
 
 
 def cached_share(facts: DeviceFacts, read: float) -> float:

@@ -54,8 +54,8 @@ def test_codes_that_fit_stand_in_memory(path, encoder):
 
 def test_stored_rows_are_held_where_the_plan_leaves_room(path, encoder):
     with Index.open(path, encoder, profile="laptop") as index:
-        # 1000 documents are planned for, of 256 bytes and a number each.
-        assert index.plan.row_cache_bytes == 1000 * (256 + 8)
+        # 1000 documents are planned for, of 256 bytes and 16 besides.
+        assert index.plan.row_cache_bytes == 1000 * (256 + 16)
         wanted = index.search("rain in note 7", k=20)
         assert index._searcher._cache.capacity == 1000
     # Of 64 + 2 bytes a row for codes, and nothing more.

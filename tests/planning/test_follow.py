@@ -118,5 +118,5 @@ def test_a_better_layout_is_advised_with_both_figures() -> None:
 def test_the_budget_of_the_codes_is_what_the_rest_leaves() -> None:
     made = follower(board()).start(Stats(10_000))
     # Codes and their gains; stored rows and their numbers, which give way to codes.
-    held = 10_000 * (64 + 2) + 10_000 * (256 + 8)
+    held = 10_000 * (64 + 2) + 10_000 * (256 + 16)
     assert made.scan_budget_bytes == 160 * MIB - made.memory_bytes + held

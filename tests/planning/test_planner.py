@@ -42,10 +42,10 @@ def test_a_plan_worked_by_hand() -> None:
     # 243 x (100 000 / 25 339) ** 0.35 = 392.9
     assert made.shortlists[-1] == 393
     # 57 411 020 of encoder, 13.5 MiB of buffers, 100 000 x 34 of codes, 393 x 256 x 24
-    # while rescoring; 100 000 x 264 for the stored rows.
+    # while rescoring; 100 000 x 272 for the stored rows.
     without = 57_411_020 + 27 * MIB // 2 + 3_400_000 + 2_414_592
-    assert made.row_cache_bytes == 26_400_000
-    assert made.memory_bytes == without + 26_400_000
+    assert made.row_cache_bytes == 27_200_000
+    assert made.memory_bytes == without + 27_200_000
     # scan: 3.2 MB at 1 GB/s; (0.13 + 393 x 0.001586 / 4) / 0.1 = 2.858; 1 % of 10 ms for the texts.
     assert made.query_latency_ms == pytest.approx(3.2 + 2.85825 + 0.1, rel=1e-4)
     # Without room for the rows: (0.13 + 393 x 0.001586) / 0.1, and 1 % of 403 ms.
