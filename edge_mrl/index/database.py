@@ -94,6 +94,15 @@ class Database:
         log = self.path.with_name(self.path.name + "-wal")
         return self.path.stat().st_size + (log.stat().st_size if log.exists() else 0)
 
+    def used_bytes(self) -> int:
+        """Size of the pages that hold something, those in the write-ahead log too. Call inside
+        `read()`."""
+        names = ("page_count", "freelist_count", "page_size")
+        pages, free, size = (
+            int(self.connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names
+        )
+        return (pages - free) * size
+
     def shrink(self) -> None:
         """Rewrite the file without its free pages. Not inside a transaction."""
         with explained(self.path):

@@ -34,7 +34,7 @@ def index_file(layout: IndexLayout, documents: int, text_bytes: int) -> int:
     """Bytes of the index file: texts, stored vectors, and the scan codes kept for a fast open."""
     if not documents:
         return 0
-    row = _varying_row(text_bytes + DOCUMENT_ROW_BYTES) + vector_row(layout.stored)
+    row = varying_row(text_bytes + DOCUMENT_ROW_BYTES) + vector_row(layout.stored)
     return FILE_BASE_BYTES + round(documents * (row + segment_row(layout)))
 
 
@@ -55,7 +55,7 @@ def vector_row(stored: Slice) -> float:
     return PAGE_BYTES * math.ceil(row / PAGE_ROOM)
 
 
-def _varying_row(row: int) -> float:
+def varying_row(row: int) -> float:
     """Bytes of file for one row of mean length `row`.
 
     On average half a row's room is left in a page. Rows longer than a page spill into pages of
