@@ -63,9 +63,9 @@ class Encoder:
         Args:
             path: the bundle folder.
             profile: a device's name, ``"auto"`` for this machine, a profile file, or a
-                `DeviceProfile`; the planner then chooses variant, size and threads for it. For
-                this machine it chooses among the variants whose engine is installed, for any other
-                device among those that have an engine there.
+                `DeviceProfile`; the planner then chooses variant, size, threads and where texts are
+                cut for it. For this machine it chooses among the variants whose engine is
+                installed, for any other device among those that have an engine there.
             documents: how many documents the plan is for.
             index: an index that exists and is to be used; the plan takes its shortlist as measured.
             truncate_dim: the size of the vectors, one of the trained ones; a plan is then made for
@@ -90,6 +90,7 @@ class Encoder:
         if truncate_dim is not None:
             check_trained(truncate_dim, manifest.embedding.matryoshka_dims)
         planned: Planned | None = None
+        max_tokens: int | None = None
         if profile is not None:
             from edge_mrl.encoder_plan import plan_encoder
 
@@ -97,12 +98,14 @@ class Encoder:
             truncate_dim = truncate_dim or planned.plan.layout.stored.dim
             variant = planned.plan.variant
             threads = threads or planned.plan.threads
+            max_tokens = planned.plan.max_tokens
         if variant:
             chosen = manifest.variant(variant)
         else:
             chosen = first_runnable(manifest.variants, truncate_dim)
         dim = check_trained(truncate_dim or max(chosen.dims), chosen.dims)
-        encoder = cls(load_parts(bundle, chosen, threads or 1), dim, planned)
+        max_tokens = max_tokens or manifest.max_tokens(chosen)
+        encoder = cls(load_parts(bundle, chosen, threads or 1, max_tokens), dim, planned)
         if self_test:
             encoder._self_test(SELF_TEST_TEXTS)
         return encoder
@@ -168,7 +171,14 @@ class Encoder:
             return None
         from edge_mrl.encoder_plan import follower
 
-        return follower(self.bundle, self.variant.name, self._dim, profile, self._planned)
+        return follower(
+            self.bundle,
+            self.variant.name,
+            self._dim,
+            self._loaded.max_tokens,
+            profile,
+            self._planned,
+        )
 
     @overload
     def encode(
@@ -253,7 +263,7 @@ class Encoder:
         Returns:
             (n, dim) float32, rows of unit length.
         """
-        longest = self._loaded.bundle.manifest.max_tokens(self._loaded.variant)
+        longest = self._loaded.max_tokens
         tokens = self._loaded.tokenizer.encode(texts)
         return self._loaded.backend.embed(
             tokens, self._dim, room=room if longest is None else min(room, longest)
@@ -262,12 +272,11 @@ class Encoder:
     def reads_whole(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text is read as far as the model itself would read it.
 
-        Only a variant with a limit of its own (`Variant.max_tokens`) reads less; a text that comes
-        up to that limit counts as cut.
+        Less is read by a variant with a limit of its own (`Variant.max_tokens`), or where a plan
+        cuts texts; one that comes up to that limit counts as cut.
         """
-        manifest = self._loaded.bundle.manifest
-        limit = manifest.max_tokens(self._loaded.variant)
-        if limit is None or limit == manifest.tokenizer.max_tokens:
+        limit = self._loaded.max_tokens
+        if limit is None or limit == self._loaded.bundle.manifest.tokenizer.max_tokens:
             return [True] * len(texts)
         return [len(ids) < limit for ids in self._loaded.tokenizer.encode(texts)]
 

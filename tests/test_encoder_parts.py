@@ -37,10 +37,10 @@ def test_an_engine_never_gets_a_damaged_file(bundle_copy, started):
         whole = file.read_bytes()
         damage(file)
         with pytest.raises(BundleError, match=rf"{file.name} is damaged"):
-            load_parts(bundle, variant, 1)
+            load_parts(bundle, variant, 1, 64)
         file.write_bytes(whole)
     assert not started
-    load_parts(bundle, variant, 1)
+    load_parts(bundle, variant, 1, 64)
     assert started == [variant.name]
 
 
@@ -49,7 +49,7 @@ def test_a_damaged_tokenizer_is_refused_and_leaves_no_thread(bundle_copy):
     damage(bundle_copy / bundle.manifest.tokenizer.path)
     before = threading.active_count()
     with pytest.raises(BundleError, match=r"tokenizer.json is damaged"):
-        load_parts(bundle, bundle.manifest.variants[0], 1)
+        load_parts(bundle, bundle.manifest.variants[0], 1, 64)
     assert threading.active_count() == before
 
 
@@ -61,5 +61,5 @@ def test_a_file_that_the_engine_refuses_leaves_no_thread(bundle_copy, monkeypatc
     bundle = Bundle.open(bundle_copy)
     before = threading.active_count()
     with pytest.raises(BundleError, match="no engine takes"):
-        load_parts(bundle, bundle.manifest.variants[0], 1)
+        load_parts(bundle, bundle.manifest.variants[0], 1, 64)
     assert threading.active_count() == before

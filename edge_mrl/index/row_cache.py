@@ -10,17 +10,16 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.index.codes import Codes
 from edge_mrl.index.stored_scores import stored_lengths
-from edge_mrl.index.vector_rows import Vectors
+from edge_mrl.index.vector_rows import Vectors, unscaled
 from edge_mrl.slices import Slice
 
 IntArray = npt.NDArray[np.int64]
 
 
 def cached_row_bytes(stored: Slice) -> int:
-    """Bytes that a row takes here: its number, length, scale and codes."""
-    return 8 + 8 + 4 + stored.code_bytes
+    """Bytes that a row takes here: its number, length and codes."""
+    return 8 + 8 + stored.code_bytes
 
 
 class RowCache:
@@ -39,7 +38,6 @@ class RowCache:
         # Memory that was never written to takes none.
         self._numbers = np.zeros(capacity, dtype=np.int64)
         self._lengths = np.empty(capacity)
-        self._scales = np.empty(capacity, dtype=np.float32)
         self._packed = np.empty((capacity, stored.code_bytes), dtype=np.uint8)
 
     @property
@@ -59,7 +57,6 @@ class RowCache:
             found = self._read(rows[~there])
             places_found = found.rows % self._numbers.size
             self._lengths[places_found] = stored_lengths(found)
-            self._scales[places_found] = found.codes.scales
             self._packed[places_found] = found.codes.packed
             self._numbers[places_found] = found.rows
             if found.rows.size == rows.size:
@@ -67,5 +64,5 @@ class RowCache:
             # Where two of the rows share a place, one of them is not there.
             if (self._numbers.take(places) != rows).any():
                 return self._read(rows)
-        codes = Codes(self._packed.take(places, axis=0), self._scales.take(places))
+        codes = unscaled(self._packed.take(places, axis=0))
         return Vectors(rows, codes, self._stored, self._lengths.take(places))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index import segment_store
-from edge_mrl.index.funnel import Measurement, is_due, shortlists_for
+from edge_mrl.index.funnel import LEAST_DOCUMENTS, Measurement, is_due, shortlists_for
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.reread import reread
 from edge_mrl.index.resident import Resident
@@ -26,17 +26,23 @@ from edge_mrl.slices import FloatArray
 IntArray = npt.NDArray[np.int64]
 
 CACHE_BYTES = 4 << 20
-"""Of stored rows, held only where all of the index fit: 15 000 documents of 256 dimensions. Of
-100 000 documents as many rows, taken as they come, would spare a search a quarter of its reads."""
+"""Of stored rows, where no plan says otherwise; held only where all of the index fit: 15 000
+documents of 256 dimensions. Of 100 000 documents as many rows, taken as they come, would spare a
+search a quarter of its reads."""
 
 
 class Searcher:
-    """Searches one store; holds the scan codes in memory, as far as the budget allows."""
+    """Searches one store; holds the scan codes in memory, as far as the budget allows.
+
+    Attributes:
+        cache_bytes: what stored rows may take that are held in memory, within the budget.
+    """
 
     def __init__(self, store: Store, layout: IndexLayout, memory_budget: int | None = None) -> None:
         self._store = store
         self._layout = layout
         self._budget = memory_budget
+        self.cache_bytes = CACHE_BYTES
         self._resident: Resident | Streamed = Resident(layout)
         self._measured: tuple[tuple[int, int], Measurement | None] | None = None
         self._lists: dict[int, tuple[int, ...]] = {}
@@ -52,7 +58,7 @@ class Searcher:
 
     def _fit_cache(self) -> None:
         """Hold stored rows, if all of them fit into what the codes leave of the budget."""
-        room = CACHE_BYTES
+        room = self.cache_bytes
         if isinstance(self._resident, Streamed):
             room = 0
         elif self._budget is not None:
@@ -146,8 +152,6 @@ class Searcher:
     def measure_if_due(self) -> None:
         """Measure where the index has grown so far that the last measurement says little. What was
         added is stored already, so a file that fails now only delays it."""
-        from edge_mrl.index.measuring import LEAST_DOCUMENTS
-
         with suppress(IndexFileError):
             with self._store.read():
                 due = is_due(self.measurement(), self._store.count(), least=LEAST_DOCUMENTS)

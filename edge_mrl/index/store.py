@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import IndexFileError
+from edge_mrl.index.codes import Codes
 from edge_mrl.index.facts import Facts
 from edge_mrl.index.records import Document, DocumentId, NewDocument
-from edge_mrl.index.vector_rows import Vectors, unpack_records
+from edge_mrl.index.schema_sql import DOCUMENT_ID, METADATA, WITH_SHORT_ROWS
+from edge_mrl.index.vector_rows import Vectors, pack_records, unpack_records
 from edge_mrl.slices import Slice
 
 IntArray = npt.NDArray[np.int64]
@@ -24,6 +26,10 @@ Fields = tuple[DocumentId, str, dict[str, object]]
 
 LARGEST_ROW = 2**62
 """No index gets here; a larger row number in a file is damage."""
+
+_FIELDS = f"{DOCUMENT_ID}, text, {METADATA}"
+
+_SHORT_INSERT = "INSERT INTO documents VALUES (?1, nullif(?2, ?1), ?3, nullif(?4, '{}'))"
 
 _CHUNK = 500
 """Values bound in one statement; SQLite's own limit was 999 for long."""
@@ -69,16 +75,19 @@ class Store(Facts):
         return 1 if found is None else int(found[0]) + 1
 
     def insert(
-        self, documents: Sequence[NewDocument], records: Sequence[bytes], first_row: int
+        self, documents: Sequence[NewDocument], codes: Codes, stored: Slice, first_row: int
     ) -> None:
-        """Write documents and their vector records as rows first_row, first_row + 1, ..."""
+        """Write documents and their vectors, coded at the stored slice, as rows first_row,
+        first_row + 1, ..."""
         from edge_mrl.index import companions
 
         self.set_fact("documents", str(self.count() + len(documents)))
+        short = self.version >= WITH_SHORT_ROWS
         self.connection.executemany(
-            "INSERT INTO documents VALUES (?, ?, ?, ?)",
+            _SHORT_INSERT if short else "INSERT INTO documents VALUES (?, ?, ?, ?)",
             ((row, d.id, d.text, d.metadata) for row, d in enumerate(documents, first_row)),
         )
+        records = pack_records(codes, stored, first_row, scaled=not short)
         self.connection.executemany(
             "INSERT INTO vectors VALUES (?, ?)", enumerate(records, first_row)
         )
@@ -87,9 +96,7 @@ class Store(Facts):
     def delete(self, ids: Sequence[DocumentId]) -> int:
         """Remove documents; ids that are not there are passed over. Returns how many were
         removed."""
-        rows = [
-            (row,) for (row,) in self._select("SELECT row FROM documents WHERE id IN ({})", ids)
-        ]
+        rows = self._of_ids("row", ids)
         if rows:
             from edge_mrl.index import companions
 
@@ -105,22 +112,22 @@ class Store(Facts):
 
     def present(self, ids: Sequence[DocumentId]) -> set[DocumentId]:
         """Those of the ids that have a document."""
-        return {
-            found for (found,) in self._select("SELECT id FROM documents WHERE id IN ({})", ids)
-        }
+        return {found for (found,) in self._of_ids(DOCUMENT_ID, ids)}
 
     def row_of(self, id_: DocumentId) -> int | None:
         """The row of a document; None where there is no such id."""
-        found = self._select("SELECT row FROM documents WHERE id IN ({})", [id_])
+        found = self._of_ids("row", [id_])
         return int(found[0][0]) if found else None
 
     def ids_of(self, rows: Sequence[int]) -> dict[int, DocumentId]:
         """Ids by row number; rows that are not there are left out."""
-        return dict(self._select("SELECT row, id FROM documents WHERE row IN ({})", rows))
+        return dict(
+            self._select(f"SELECT row, {DOCUMENT_ID} FROM documents WHERE row IN (?)", rows)
+        )
 
     def documents_by_id(self, ids: Sequence[DocumentId]) -> dict[DocumentId, Document]:
         """Documents by id; ids that are not there are left out."""
-        found = self._select("SELECT id, text, metadata FROM documents WHERE id IN ({})", ids)
+        found = self._of_ids(_FIELDS, ids)
         return {id_: self._document(id_, text, metadata) for id_, text, metadata in found}
 
     def documents_after(self, row: int, limit: int) -> dict[int, NewDocument]:
@@ -130,7 +137,7 @@ class Store(Facts):
             IndexFileError: one of them is damaged; names it.
         """
         found = self.connection.execute(
-            "SELECT row, id, text, metadata FROM documents WHERE row > ? ORDER BY row LIMIT ?",
+            f"SELECT row, {_FIELDS} FROM documents WHERE row > ? ORDER BY row LIMIT ?",
             (row, limit),
         ).fetchall()
         for _, id_, text, metadata in found:
@@ -143,7 +150,7 @@ class Store(Facts):
         Raises:
             IndexFileError: a row has a vector but no document.
         """
-        found = self._by_row("row, id, text, metadata", "documents", rows)
+        found = self._by_row(f"row, {_FIELDS}", "documents", rows)
         documents: dict[int, Fields] = {}
         for row, id_, text, metadata in found:
             plain = metadata == "{}" and type(text) is str
@@ -202,8 +209,7 @@ class Store(Facts):
         return Vectors(np.array(rows, dtype=np.int64), unpacked.codes, stored)
 
     def _refuse_damaged(self, row: int) -> None:
-        found = self.connection.execute("SELECT id FROM documents WHERE row = ?", (row,)).fetchone()
-        name = f"row {row}" if found is None else f"document {found[0]!r}"
+        name = self.name_of(row)
         raise IndexFileError(
             f"{self.path}: the vector of {name} is damaged: delete that document and add it again"
         )
@@ -225,6 +231,14 @@ class Store(Facts):
             )
         return parsed
 
+    def _of_ids(self, columns: str, ids: Sequence[DocumentId]) -> list[tuple[Any, ...]]:
+        """Columns of the documents with these ids, in no order."""
+        # Texts are kept from the row numbers: SQLite would take '7' for 7 there.
+        numbers = [id_ for id_ in ids if isinstance(id_, int)]
+        found = self._select(f"SELECT {columns} FROM documents WHERE id IN (?)", ids)
+        unsaid = f"SELECT {columns} FROM documents WHERE row IN (?) AND id IS NULL"
+        return found + self._select(unsaid, numbers)
+
     def _by_row(self, columns: str, table: str, rows: Sequence[int]) -> list[tuple[Any, ...]]:
         """Columns of a table in the order of the row numbers; rows that it lacks are left out."""
         found: list[tuple[Any, ...]] = []
@@ -240,5 +254,6 @@ class Store(Facts):
         for start in range(0, len(values), _CHUNK):
             chunk = values[start : start + _CHUNK]
             marks = ",".join("?" * len(chunk))
-            found += self.connection.execute(sql.format(marks), tuple(chunk)).fetchall()
+            statement = sql.replace("(?)", f"({marks})")
+            found += self.connection.execute(statement, tuple(chunk)).fetchall()
         return found

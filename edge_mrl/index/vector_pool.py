@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.index.codes import Codes
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.store import Store
-from edge_mrl.index.vector_rows import Vectors, record_bytes
+from edge_mrl.index.vector_rows import Vectors, record_bytes, unscaled
 
 IntArray = npt.NDArray[np.int64]
 
@@ -53,9 +52,8 @@ class VectorPool:
             merged = np.concatenate([held.rows, found.rows])
             order = np.argsort(merged)
             packed = np.concatenate([held.codes.packed, found.codes.packed])[order]
-            scales = np.concatenate([held.codes.scales, found.codes.scales])[order]
-            held = self._held = Vectors(merged[order], Codes(packed, scales), stored)
+            held = self._held = Vectors(merged[order], unscaled(packed), stored)
         if rows.size == held.rows.size:
             return held
         places = np.searchsorted(held.rows, rows)
-        return Vectors(rows, Codes(held.codes.packed[places], held.codes.scales[places]), stored)
+        return Vectors(rows, unscaled(held.codes.packed[places]), stored)

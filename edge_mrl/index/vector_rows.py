@@ -1,5 +1,8 @@
-"""The stored row of a vector as bytes: scale, codes, checksum. Pure; docs/index-format.md specifies
-it."""
+"""The stored row of a vector as bytes: codes, checksum. Pure; docs/index-format.md specifies it.
+
+Stored vectors have length 1, so the codes say all: the scale of 8-bit codes is 1 / their length. Up
+to schema 3 a record of 8-bit codes began with a scale, which is read over.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,14 @@ from edge_mrl.index.codes import ByteArray, Codes, decode
 from edge_mrl.slices import FloatArray, Slice, prefix
 
 _CRC_BYTES = 4
+_SCALE_BYTES = 4
 _CRC_RESIDUE = 0x2144DF1C
 """CRC-32 of any bytes followed by their own CRC-32, little-endian."""
 
 
 def record_bytes(slice_: Slice) -> int:
-    """Length of a record: the scale (integer codes only), the codes, four bytes of CRC-32."""
-    return slice_.nbytes + _CRC_BYTES
+    """Length of a record: the codes, four bytes of CRC-32."""
+    return slice_.code_bytes + _CRC_BYTES
 
 
 def _crc(row: int, body: bytes | memoryview) -> int:
@@ -29,14 +33,23 @@ def _crc(row: int, body: bytes | memoryview) -> int:
     return zlib.crc32(body, zlib.crc32(row.to_bytes(8, "little")))
 
 
-def pack_records(codes: Codes, slice_: Slice, first_row: int) -> list[bytes]:
-    """Records of rows first_row, first_row + 1, ... in order."""
+def pack_records(
+    codes: Codes, slice_: Slice, first_row: int, *, scaled: bool = False
+) -> list[bytes]:
+    """Records of rows first_row, first_row + 1, ... in order.
+
+    Args:
+        codes: n vectors at the stored slice.
+        slice_: the stored slice.
+        first_row: the row of the first one.
+        scaled: whether 8-bit codes come after their scale, as older schemas have it.
+    """
     bodies: ByteArray = codes.packed
-    if slice_.bits <= 8:
-        scales = codes.scales.astype("<f4").view(np.uint8).reshape(-1, 4)
+    if scaled and slice_.bits == 8:
+        scales = codes.scales.astype("<f4").view(np.uint8).reshape(-1, _SCALE_BYTES)
         bodies = np.concatenate([scales, codes.packed], axis=1)
     view = memoryview(np.ascontiguousarray(bodies).tobytes())
-    size = slice_.nbytes
+    size = bodies.shape[1]
     records = []
     for number in range(bodies.shape[0]):
         body = view[number * size : (number + 1) * size]
@@ -44,11 +57,20 @@ def pack_records(codes: Codes, slice_: Slice, first_row: int) -> list[bytes]:
     return records
 
 
+def shorter_record(row: int, record: bytes) -> bytes:
+    """A sound record of 8-bit codes without its scale; any other as it is, so that damage stays
+    damage."""
+    if not isinstance(record, bytes) or _crc(row, record) != _CRC_RESIDUE:
+        return record
+    body = record[_SCALE_BYTES:-_CRC_BYTES]
+    return body + _crc(row, body).to_bytes(_CRC_BYTES, "little")
+
+
 class Unpacked(NamedTuple):
     """Records read back.
 
     Attributes:
-        codes: scales and codes of the sound records, in order.
+        codes: those of the sound records, in order.
         damaged: row numbers whose record has the wrong length or checksum.
     """
 
@@ -66,21 +88,26 @@ def unpack_records(rows: Sequence[int], records: Sequence[bytes], slice_: Slice)
     """
     size = record_bytes(slice_)
     damaged: tuple[int, ...] = ()
-    if not _all_sound(rows, records, size):
+    lengths = (size, size + _SCALE_BYTES) if slice_.bits == 8 else (size,)
+    if not any(_all_sound(rows, records, length) for length in lengths):
         good = [
-            _all_sound([row], [record], size) for row, record in zip(rows, records, strict=True)
+            any(_all_sound([row], [record], length) for length in lengths)
+            for row, record in zip(rows, records, strict=True)
         ]
         damaged = tuple(row for row, fine in zip(rows, good, strict=True) if not fine)
         records = list(compress(records, good))
+    together = b"".join(records)
+    if len(together) != size * len(records):
+        together = b"".join(record[-size:] for record in records)
     # A bytearray, because old numpy refuses to look at an empty bytes object.
-    table = np.frombuffer(b"".join(records) or bytearray(), dtype=np.uint8)
-    table = table.reshape(len(records), size)
-    head = slice_.nbytes - slice_.code_bytes
-    if head:
-        scales = table[:, :head].copy().view("<f4")[:, 0].astype(np.float32, copy=False)
-    else:
-        scales = np.ones(len(records), dtype=np.float32)
-    return Unpacked(Codes(table[:, head : slice_.nbytes], scales), damaged)
+    table = np.frombuffer(together or bytearray(), dtype=np.uint8).reshape(len(records), size)
+    return Unpacked(unscaled(table[:, :-_CRC_BYTES]), damaged)
+
+
+def unscaled(packed: ByteArray) -> Codes:
+    """Stored codes, (n, code_bytes) uint8, as `Codes`; their scales are 1, because whoever needs
+    unit vectors takes the lengths off."""
+    return Codes(packed, np.ones(packed.shape[0], dtype=np.float32))
 
 
 def _all_sound(rows: Sequence[int], records: Sequence[bytes], size: int) -> bool:

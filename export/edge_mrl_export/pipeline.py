@@ -275,6 +275,7 @@ def _variant(built: BuiltVariant, report: VariantReport | None) -> Variant:
         gate=gate,
         engines=built.engines,
         max_tokens=built.max_tokens,
+        sequence_lengths=built.sequence_lengths,
     )
 
 

@@ -48,6 +48,7 @@ def test_every_precision_passes_its_gate_and_names_its_engines(report):
     assert old == {"fp32": True, "fp16": True, "int8-fast": False, "int8-portable": True}
     assert all("ai-edge-litert" in variant.engines for variant in report.manifest.variants)
     assert {variant.max_tokens for variant in report.manifest.variants} == {16}
+    assert {variant.sequence_lengths for variant in report.manifest.variants} == {LENGTHS}
     assert "litert-torch" in report.manifest.tools
 
 

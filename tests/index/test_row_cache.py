@@ -42,7 +42,7 @@ def test_rows_are_those_of_the_file(bits, capacity, searches):
         found, direct = cache.vectors(rows), File(file.stored).read(rows)
         assert (found.rows == rows).all()
         assert (found.codes.packed == direct.codes.packed).all()
-        assert (found.codes.scales == direct.codes.scales).all()
+        assert (found.units == direct.units).all()
         assert found.lengths is None or (found.lengths == stored_lengths(direct)).all()
 
 

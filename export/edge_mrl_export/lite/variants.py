@@ -73,6 +73,7 @@ class LiteVariants:
             reason=technique.reason,
             engines=technique.engines,
             max_tokens=self._max_tokens,
+            sequence_lengths=self._lengths,
         )
 
     @cached_property
