@@ -94,7 +94,8 @@ class Variant:
     `session_options` are engine settings the file needs to give the right numbers, `engines` the
     packages that are known to run it rightly (none named: every engine of the format), `max_tokens`
     a shorter limit than the tokenizer's, where the file's shapes end there, `gate` is what was
-    measured at export."""
+    measured at export. `token_vectors` is the same for a vector of each token, None where the
+    variant gives none."""
 
     name: str
     format: VariantFormat
@@ -106,6 +107,7 @@ class Variant:
     gate: GateResult
     engines: tuple[str, ...] = ()
     max_tokens: int | None = None
+    token_vectors: GateResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
