@@ -199,6 +199,11 @@ class Manifest:
         names = ", ".join(variant.name for variant in self.variants)
         raise BundleError(f"this bundle has no variant {name!r}: choose one of {names}")
 
+    @property
+    def has_token_vectors(self) -> bool:
+        """Whether a variant gives a vector for each token."""
+        return any(variant.token_vectors is not None for variant in self.variants)
+
     def max_tokens(self, variant: Variant) -> int | None:
         """Where a variant's texts are cut, special tokens counted; None: never."""
         limits = (self.tokenizer.max_tokens, variant.max_tokens)

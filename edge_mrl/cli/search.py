@@ -26,7 +26,7 @@ from edge_mrl.retrieval import (
     parse_question,
 )
 from edge_mrl.retrieval.question_parser import parse_query_value
-from edge_mrl.retrieval.request import QueryValue
+from edge_mrl.retrieval.request import DENSE, QueryValue, Using
 from edge_mrl.slices import Slice
 
 _BRANCH = 100
@@ -68,14 +68,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--using",
         metavar="DxB|lexical|tokens",
-        help="score with this slice alone, by BM25, or, with --similar-to, by token vectors "
-        "(default: the index's own stages)",
+        help="score with this slice alone, by BM25, or by token vectors (default: the index's own "
+        "stages)",
     )
     parser.add_argument(
         "--funnel",
         metavar="DxB:N,...",
-        help="stages before the last, each a slice and how many documents it hands on, as in "
-        "16x8:200,64x8:50",
+        help="stages before the last, each a slice (or dense, for the index's own stages) and how "
+        "many documents it hands on, as in 16x8:200,64x8:50",
     )
     parser.add_argument(
         "--fusion",
@@ -181,7 +181,8 @@ def _document(index: Index, asked: SimilarTo) -> SimilarTo:
 
 
 def _funnel(text: str | None) -> Prefetch | None:
-    """Stages written as ``16x8:200,64x8:50``, each looking at what the one before it kept."""
+    """Stages written as ``16x8:200,64x8:50`` or ``dense:50``, each looking at what the one before
+    it kept."""
     stage: Prefetch | None = None
     for part in [] if text is None else text.split(","):
         slice_, _, limit = part.partition(":")
@@ -189,7 +190,8 @@ def _funnel(text: str | None) -> Prefetch | None:
             raise InputError(
                 f"--funnel: cannot read {part!r}: write a slice and a number, as in 16x8:200"
             )
-        stage = Prefetch(slice=Slice.parse(slice_), limit=int(limit), prefetch=stage or ())
+        using: Using = DENSE if slice_ == DENSE else Slice.parse(slice_)
+        stage = Prefetch(using=using, limit=int(limit), prefetch=stage or ())
     return stage
 
 

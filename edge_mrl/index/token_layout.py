@@ -23,11 +23,13 @@ class TokenLayout:
         dim: the width they were made at, a trained size.
         matryoshka_dims: the sizes they were trained for, rising.
         stored: what is kept of each.
+        by_model: whether the index's own model makes them of the texts; else they are brought.
     """
 
     dim: int
     matryoshka_dims: tuple[int, ...]
     stored: Slice
+    by_model: bool = False
 
     @classmethod
     def checked(
@@ -35,6 +37,8 @@ class TokenLayout:
         dim: int,
         trained: Sequence[int] | None = None,
         stored: Slice | tuple[int, int] | None = None,
+        *,
+        by_model: bool = False,
     ) -> TokenLayout:
         """Make one from a caller's values; see `Index.create_token_index`.
 
@@ -60,7 +64,7 @@ class TokenLayout:
                 f"the slice {kept} is wider than the token vectors, which have {dim} dimensions: "
                 "choose a smaller one"
             )
-        return cls(dim, sizes, kept)
+        return cls(dim, sizes, kept, by_model)
 
     def cut(self, vectors: MultiVector, what: str) -> FloatArray:
         """Token vectors at the stored width.
@@ -97,6 +101,7 @@ class TokenLayout:
                 "dim": self.dim,
                 "matryoshka_dims": list(self.matryoshka_dims),
                 "stored": str(self.stored),
+                "by_model": self.by_model,
             }
         )
 
@@ -113,6 +118,7 @@ class TokenLayout:
                 table.integer("dim", 1, MAX_DIM),
                 table.integers("matryoshka_dims", 1, MAX_DIM),
                 Slice.parse(table.text("stored")),
+                by_model="by_model" in table and table.flag("by_model"),
             )
         except (json.JSONDecodeError, RecursionError, InputError, SliceError) as error:
             raise IndexFileError(

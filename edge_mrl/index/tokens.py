@@ -37,10 +37,15 @@ def required(facts: Facts) -> TokenLayout:
     """
     found = layout(facts)
     if found is None:
-        raise InputError(
-            f"{facts.path} keeps no token vectors: make room for them with create_token_index"
-        )
+        raise missing(facts)
     return found
+
+
+def missing(facts: Facts) -> InputError:
+    """The error of an index that keeps no token vectors."""
+    return InputError(
+        f"{facts.path} keeps no token vectors: make room for them with create_token_index"
+    )
 
 
 def create(facts: Facts, wanted: TokenLayout) -> None:
@@ -86,6 +91,21 @@ def remove(facts: Facts, rows: Sequence[int]) -> None:
         facts.connection.executemany(
             "DELETE FROM token_vectors WHERE row = ?", ((row,) for row in rows)
         )
+
+
+def present(facts: Facts, rows: Sequence[int]) -> set[int]:
+    """Those of some rows that have token vectors. Call inside `Facts.read()` or `write()`."""
+    found: set[int] = set()
+    for start in range(0, len(rows), _CHUNK):
+        part = rows[start : start + _CHUNK]
+        marks = ",".join("?" * len(part))
+        found.update(
+            row
+            for (row,) in facts.connection.execute(
+                f"SELECT row FROM token_vectors WHERE row IN ({marks})", tuple(part)
+            )
+        )
+    return found
 
 
 def read(facts: Facts, kept: TokenLayout, rows: Sequence[int]) -> Iterator[tuple[int, ByteArray]]:

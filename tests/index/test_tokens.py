@@ -222,10 +222,13 @@ def test_what_does_not_fit_the_index(vector_index):
             index.add(vectors=np.ones((2, 32)), token_vectors=wrong)
     assert len(index) == 0
     index.add(vectors=np.ones((2, 32)), token_vectors=[np.ones((1, 12)), np.ones((1, DIM))])
-    for asked in ("text", SparseVector([1], [1.0]), np.ones(32)):
+    for asked in (SparseVector([1], [1.0]), np.ones(32)):
         with pytest.raises(
-            InputError, match="a tokens stage needs token vectors to ask: give it a MultiVector"
+            InputError, match="a tokens stage needs token vectors to ask: give it a text, a Multi"
         ):
+            index.query(asked, using="tokens")
+    for asked in ("text", Lexical("text")):
+        with pytest.raises(InputError, match="made elsewhere, so a text cannot be asked by them"):
             index.query(asked, using="tokens")
     with pytest.raises(InputError, match="a dense stage needs a text or a vector"):
         index.query(MultiVector(np.ones((1, DIM))), using="dense")
