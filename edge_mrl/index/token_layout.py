@@ -66,6 +66,21 @@ class TokenLayout:
             )
         return cls(dim, sizes, kept, by_model)
 
+    def resliced(self, wanted: Slice) -> TokenLayout:
+        """The layout of token vectors that are cut from those kept this way.
+
+        Raises:
+            UntrainedDimError: the slice is not of a trained size.
+            SliceError: it needs more than is kept.
+        """
+        if wanted.dim > self.stored.dim or wanted.bits > self.stored.bits:
+            raise SliceError(
+                f"{wanted} cannot be cut from token vectors kept as {self.stored}: choose at most "
+                f"{self.stored.dim} dimensions and {self.stored.bits} bits"
+            )
+        sizes = self.matryoshka_dims
+        return TokenLayout.checked(self.dim, sizes, wanted, by_model=self.by_model)
+
     def cut(self, vectors: MultiVector, what: str) -> FloatArray:
         """Token vectors at the stored width.
 

@@ -12,7 +12,7 @@ from edge_mrl.index.codes import ByteArray, Codes, decode
 from edge_mrl.index.facts import Facts
 from edge_mrl.index.schema_sql import WITH_TOKENS
 from edge_mrl.index.token_layout import TokenLayout
-from edge_mrl.index.token_records import CRC_BYTES, pack_record, unpack_record
+from edge_mrl.index.token_records import CRC_BYTES, pack_record, reslice_codes, unpack_record
 from edge_mrl.retrieval.multi_vector import MultiVector
 
 _FACT = "token_vectors"
@@ -152,11 +152,16 @@ def vectors_of(facts: Facts, row: int) -> MultiVector | None:
 
 
 def copy(new: Facts, old: Facts, rows: Mapping[int, int]) -> None:
-    """Copy token vectors from old rows to new ones. Call inside `new.write()` and `old.read()`."""
-    kept = layout(old)
-    if kept is not None:
-        found = read(old, kept, sorted(rows))
-        write(new, {rows[row]: codes.tobytes() for row, codes in found})
+    """Copy token vectors from old rows to new ones, cut to what the new file keeps. Call inside
+    `new.write()` and `old.read()`."""
+    held = layout(old)
+    if held is None:
+        return
+    kept = required(new)
+    for row, codes in read(old, held, sorted(rows)):
+        body = reslice_codes(codes, held.stored, kept.stored)
+        if body:
+            write(new, {rows[row]: body})
 
 
 def record_bytes(codes: ByteArray) -> int:

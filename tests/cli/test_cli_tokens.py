@@ -81,6 +81,20 @@ def test_what_a_bundle_does_not_give_leaves_no_file(corpus, tmp_path, static_bun
     assert "keeps no token vectors" in error
 
 
+def test_reslice_cuts_them_without_the_model(built, token_bundle, tmp_path, capsys):
+    small = tmp_path / "s.db"
+    made = answer(capsys, "reslice", built, "--dim", 8, "--token-vectors", "8x4", "-o", small)
+    assert made["documents"] == len(TEXTS)
+    assert answer(capsys, "stats", small)["token_slice"] == "8x4"
+    found = answer(capsys, "search", small, "heron 3", "--using", "tokens", "-k", 30)
+    assert pairs(found) == expected(small, token_bundle, "heron 3", limit=30)
+    code, error = answer(
+        capsys, "reslice", built, "--dim", 8, "--token-vectors", "48x8", "-o", tmp_path / "no.db"
+    )
+    assert code == 2
+    assert "48x8 cannot be cut from token vectors kept as 16x8" in error
+
+
 @pytest.mark.parametrize(
     ("slice_", "message"),
     [("24x8", "trained sizes 8, 16, 48"), ("16x3", "3 bits"), ("much", "cannot read the slice")],
