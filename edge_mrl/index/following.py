@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from edge_mrl.errors import InputError
-from edge_mrl.index import lexical, payload_index, token_encoding, token_filling, tokens
+from edge_mrl.index import lexical, payload_index, tokens
 from edge_mrl.index.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.index.token_layout import TokenLayout
@@ -105,6 +105,8 @@ class Following:
             UntrainedDimError: `dim` or the slice is not of a trained size.
             IndexFileError: the file cannot be written.
         """
+        from edge_mrl.index import token_encoding, token_filling
+
         if dim is not None:
             wanted = TokenLayout.checked(dim, matryoshka_dims, slice)
         elif matryoshka_dims is not None:

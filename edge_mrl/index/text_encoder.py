@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.slices import FloatArray
@@ -38,23 +38,3 @@ class TextEncoder(Protocol):
 
     def encode_document(self, texts: Sequence[str], /) -> FloatArray:
         """Documents to (n, dim) float32, rows of unit length."""
-
-
-@runtime_checkable
-class TokenEncoder(Protocol):
-    """A `TextEncoder` that may also give a vector for each token, as `edge_mrl.Encoder` does."""
-
-    @property
-    def token_dims(self) -> tuple[int, ...]:
-        """Sizes of token vectors that it gives, rising; empty where it gives none."""
-
-    def encode_query_with_tokens(
-        self, texts: Sequence[str], dim: int, /
-    ) -> tuple[FloatArray, list[FloatArray]]:
-        """What `encode_query` gives, and an array (tokens, dim) float32 for each text, rows of unit
-        length."""
-
-    def encode_document_with_tokens(
-        self, texts: Sequence[str], dim: int, /
-    ) -> tuple[FloatArray, list[FloatArray]]:
-        """The same of documents."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from edge_mrl.errors import InputError
-from edge_mrl.index.text_encoder import TokenEncoder
 from edge_mrl.index.token_layout import TokenLayout
 from edge_mrl.index.token_records import pack_codes
 from edge_mrl.retrieval.multi_vector import MAX_TOKENS, MultiVector
@@ -16,6 +16,26 @@ from edge_mrl.slices import FloatArray, Slice
 
 _TEXTS = 32
 """Texts whose token vectors are floats at once: 12 MiB at 256 tokens of 384 dimensions."""
+
+
+@runtime_checkable
+class TokenEncoder(Protocol):
+    """A `TextEncoder` that may also give a vector for each token, as `edge_mrl.Encoder` does."""
+
+    @property
+    def token_dims(self) -> tuple[int, ...]:
+        """Sizes of token vectors that it gives, rising; empty where it gives none."""
+
+    def encode_query_with_tokens(
+        self, texts: Sequence[str], dim: int, /
+    ) -> tuple[FloatArray, list[FloatArray]]:
+        """What `encode_query` gives, and an array (tokens, dim) float32 for each text, rows of unit
+        length."""
+
+    def encode_document_with_tokens(
+        self, texts: Sequence[str], dim: int, /
+    ) -> tuple[FloatArray, list[FloatArray]]:
+        """The same of documents."""
 
 
 def layout_of(encoder: object, stored: Slice | tuple[int, int] | None) -> TokenLayout:

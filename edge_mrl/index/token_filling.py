@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from edge_mrl.index import tokens
 from edge_mrl.index.store import Store
-from edge_mrl.index.text_encoder import TokenEncoder
-from edge_mrl.index.token_encoding import encode_documents
+from edge_mrl.index.token_encoding import TokenEncoder, encode_documents
 from edge_mrl.index.token_layout import TokenLayout
 
 _DOCUMENTS = 100
