@@ -14,6 +14,7 @@ from scipy.special import erf
 from edge_mrl import Encoder
 from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest_json import dump, parse
+from edge_mrl.cli.main import main
 from edge_mrl.errors import BundleError, ExportError, InputError, UntrainedDimError
 from edge_mrl_export import ExportOptions, export
 from edge_mrl_export.gates import TOKEN_GATES, TokenMeasures, missed_tokens
@@ -147,12 +148,18 @@ def test_a_prompt_that_is_not_pooled_has_no_tokens(token_model, tmp_path, oracle
     np.testing.assert_allclose(tokens, whole[left_out:], atol=1e-5)
 
 
-def test_a_table_gives_its_rows(tmp_path):
-    options = ExportOptions(dims=(64,), token_vectors=True)
-    report = export("wordllama", tmp_path / "b", options)
+def test_a_table_gives_its_rows(tmp_path, capsys):
+    place = tmp_path / "b"
+    command = ["export", "wordllama", "-o", str(place), "--dims", "64", "--token-vectors"]
+    assert main([*command, "--json"]) == 0
+    for built in json.loads(capsys.readouterr().out)["variants"]:
+        assert built["token_vectors"]["cosine"]["64"] > 0.9999
+        assert built["token_vectors"]["batch_difference"] < 1e-5
+    assert main(["inspect", str(place)]) == 0
+    assert "token vectors: table-int8-64 (cosine 0.9999" in capsys.readouterr().out
     table = WordLlamaSource.installed(dims=(64,)).table.astype(np.float64)
-    for variant in report.manifest.variants:
-        encoder = Encoder.load(report.path, variant=variant.name)
+    for variant in Bundle.open(place).manifest.variants:
+        encoder = Encoder.load(place, variant=variant.name)
         texts = ["", "the heron waits", "東京 🦆"]
         ids = encoder._loaded.tokenizer.encode(texts)
         found = encoder.encode_tokens(texts)
