@@ -192,7 +192,10 @@ def _with_tokens(
         )
     if without:
         on_step("TFLite variants are written without token vectors")
-    return tuple(replace(request, token_vectors=request.format != "tflite") for request in requests)
+    return tuple(
+        VariantRequest(request.format, request.precision, token_vectors=request not in without)
+        for request in requests
+    )
 
 
 def _token_checkup(model: Source, checkup: Checkup) -> TokenCheckup:
