@@ -159,7 +159,10 @@ def test_pure_files_do_no_io(file):
         ("json_lines.py", {"errors"}),
         ("corpus.py", {"errors", "index", "json_lines"}),
         ("vector_files", {"errors", "slices", "schema", "json_lines", "index", "vector_files"}),
-        ("serve", {"encoder", "errors", "index", "retrieval", "schema", "serve", "slices"}),
+        (
+            "serve",
+            {"bundle", "encoder", "errors", "index", "retrieval", "schema", "serve", "slices"},
+        ),
         ("doctor.py", {"backends", "bundle", "index", "planning", "version"}),
         (
             "calibration",
