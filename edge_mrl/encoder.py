@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from edge_mrl.backends import first_runnable
-from edge_mrl.backends.protocol import WithTokens
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.bundle.reader import Bundle
+from edge_mrl.encoder_tokens import TokenVectors
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.loaded_variant import LoadedVariant, with_token_vectors
-from edge_mrl.prompts import InputType, prompt_name, prompt_words
+from edge_mrl.prompts import InputType, prompt_words
 from edge_mrl.self_test import check_vectors
 from edge_mrl.slices import FloatArray, check_trained
 
@@ -31,15 +31,14 @@ SELF_TEST_TEXTS = 2
 board."""
 
 
-class Encoder:
+class Encoder(TokenVectors):
     """Gives unit vectors of one trained size.
 
     Make one with `Encoder.load`. Not for use from several threads at once.
     """
 
     def __init__(self, loaded: LoadedVariant, dim: int, planned: Planned | None) -> None:
-        self._loaded = loaded
-        self._dim = dim
+        super().__init__(loaded, dim)
         self._planned = planned
 
     @classmethod
@@ -214,90 +213,17 @@ class Encoder:
 
     def encode_query(self, texts: str | Sequence[str]) -> FloatArray:
         """Embed queries, with the model's "query" prompt if it has one. See `encode`."""
-        return self.encode(texts, prompt=self.prompt_for("query"))
+        return self.encode(texts, prompt=self._loaded.prompt_for("query"))
 
     def encode_document(self, texts: str | Sequence[str]) -> FloatArray:
         """Embed documents, with the model's "document" (or "passage", "corpus") prompt if any. See
         `encode`."""
-        return self.encode(texts, prompt=self.prompt_for("document"))
-
-    @property
-    def token_dims(self) -> tuple[int, ...]:
-        """Sizes of token vectors that the variant gives, rising; none where its bundle was exported
-        without them."""
-        return self._loaded.token_dims
-
-    @overload
-    def encode_tokens(  # type: ignore[overload-overlap]
-        self,
-        texts: str,
-        *,
-        dim: int | None = None,
-        prompt_name: str | None = None,
-        prompt: str | None = None,
-    ) -> FloatArray: ...
-    @overload
-    def encode_tokens(
-        self,
-        texts: Sequence[str],
-        *,
-        dim: int | None = None,
-        prompt_name: str | None = None,
-        prompt: str | None = None,
-    ) -> list[FloatArray]: ...
-    def encode_tokens(
-        self,
-        texts: str | Sequence[str],
-        *,
-        dim: int | None = None,
-        prompt_name: str | None = None,
-        prompt: str | None = None,
-    ) -> FloatArray | list[FloatArray]:
-        """A vector for each token of each text, for late interaction (MaxSim).
-
-        All tokens that the model reads have one, in their order, special tokens such as ``[CLS]``
-        included; those of a prompt only where the model pools over them too. What has no direction
-        is left out: a row of zeros of a static table.
-
-        Args:
-            texts: one text or several; their token vectors are all in memory at once.
-            dim: one of `token_dims`; default the size of the encoder.
-            prompt_name: as in `encode`.
-            prompt: as in `encode`.
-
-        Returns:
-            An array (tokens, dim) float32 for each text, rows of unit length; the array itself for
-            a single text. A text without a token (the empty text, for a static model) gives
-            (0, dim).
-
-        Raises:
-            InputError: the variant gives no token vectors, an item is not text, or the prompt is
-                unknown.
-            UntrainedDimError: `dim` is not a size that the variant gives.
-        """
-        words = prompt_words(self._loaded.embedding, prompt_name, prompt)
-        size = self._dim if dim is None else dim
-        items = [texts] if isinstance(texts, str) else texts
-        found = self._loaded.embed_with_tokens(items, size, size, words).tokens
-        return found[0] if isinstance(texts, str) else found
-
-    def encode_query_with_tokens(self, texts: Sequence[str], dim: int) -> WithTokens:
-        """What `encode_query` gives, and token vectors of `dim` coordinates, in one run of the
-        model; see `encode_tokens`."""
-        words = self.prompt_for("query")
-        return self._loaded.embed_with_tokens(texts, self._dim, dim, words)
-
-    def encode_document_with_tokens(self, texts: Sequence[str], dim: int) -> WithTokens:
-        """What `encode_document` gives, and token vectors of `dim` coordinates, in one run of the
-        model; see `encode_tokens`."""
-        words = self.prompt_for("document")
-        return self._loaded.embed_with_tokens(texts, self._dim, dim, words)
+        return self.encode(texts, prompt=self._loaded.prompt_for("document"))
 
     def prompt_for(self, input_type: InputType | None) -> str:
         """The words that go before a query or a document; before a text of neither kind, the
         model's default prompt. Empty where it has none."""
-        embedding = self._loaded.embedding
-        return prompt_words(embedding, prompt_name(embedding, input_type), None)
+        return self._loaded.prompt_for(input_type)
 
     def count_tokens(self, texts: Sequence[str], *, prompt: str = "") -> list[int]:
         """How many tokens the model reads of each text, special tokens and the prompt included.

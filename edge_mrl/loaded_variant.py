@@ -13,6 +13,7 @@ from edge_mrl.backends.protocol import TokenBackend, WithTokens
 from edge_mrl.bundle.manifest import EmbeddingInfo, Variant
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.errors import InputError
+from edge_mrl.prompts import InputType, prompt_name, prompt_words
 from edge_mrl.slices import FloatArray, check_trained, prefix
 from edge_mrl.tokenization import TextTokenizer
 
@@ -60,6 +61,10 @@ class LoadedVariant(NamedTuple):
     def token_dims(self) -> tuple[int, ...]:
         """Sizes of the token vectors, rising; empty where the variant gives none."""
         return () if self.variant.token_vectors is None else self.variant.dims
+
+    def prompt_for(self, kind: InputType | None) -> str:
+        """See `Encoder.prompt_for`."""
+        return prompt_words(self.embedding, prompt_name(self.embedding, kind), None)
 
     def embed(self, texts: Sequence[str], dim: int, words: str) -> FloatArray:
         """Embed texts with a prompt before each: (n, dim) float32; see `Encoder.encode`."""
