@@ -28,6 +28,7 @@ PURE = [
     "kernel/packer.py",
     "kernel/quantizer.py",
     "kernel/reference.py",
+    "kernel/score_lists.py",
     "kernel/stages.py",
     "index/codes.py",
     "index/rotation.py",

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks import bm25
 from benchmarks.contender import installed
 from benchmarks.pipelines import ndcg
 from benchmarks.rivals import rivals
@@ -146,6 +147,33 @@ def test_search_results_become_a_table_and_a_plot(searched, tmp_path):
     drawing = ElementTree.parse(tmp_path / "growth.svg").getroot()
     words = {element.text for element in drawing.iter("{http://www.w3.org/2000/svg}text")}
     assert {"numpy float32, exact", "400", "1,200"} <= words
+
+
+def test_retrieval_finds_what_filters_keep_and_ranks_words_as_fts5_does(
+    pairs, static_bundle, tmp_path
+):
+    out = tmp_path / "result.json"
+    settings = ["--size", 400, "--queries", 20, "--json", out]
+    shown = run("benchmarks.retrieval", pairs, "--bundle", static_bundle, *settings)
+    result = json.loads(out.read_text())
+    assert 380 < result["build"]["documents"] <= 400
+    assert 0 < result["build"]["lexical_bytes_per_document"] < 400
+    unfiltered, *shares = result["filters"]
+    assert [row["share"] for row in shares] == [0.0001, 0.001, 0.01, 0.1, 0.5, 1]
+    assert unfiltered["recall"] > 0.97
+    for row in shares:
+        assert row["recall"] >= unfiltered["recall"] - 0.01
+        assert all(row[cell] > 0 for cell in ("unindexed_ms", "first_ms", "ms", "ratio"))
+    assert "   50.00 % " in shown
+    fused = result["fusion"]
+    assert fused["ratio"] == pytest.approx(fused["rrf"] / (fused["dense"] + fused["lexical"]))
+    rows = {row["name"]: row for row in result["bm25"]}
+    assert list(rows) == [name for name in bm25.BM25 if bm25.installed(name)]
+    assert rows[bm25.OURS]["agreement"] > 0.95
+    assert rows[bm25.FTS5]["agreement"] == 1
+    for row in rows.values():
+        assert row["ratio"] == pytest.approx(rows[bm25.OURS]["ms"] / row["ms"])
+        assert f"\n{row['name']} " in shown
 
 
 def test_pipelines_run_from_text_to_hits_and_survive_a_kill(static_bundle, tmp_path):

@@ -4,7 +4,7 @@ parameters, never part of the text."""
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -65,7 +65,10 @@ def indexed_rows(condition: FieldCondition, number: int) -> Sql:
         number: of the key.
     """
     entries = Sql("SELECT row FROM payload_values WHERE key = ? AND ", (number,))
-    branches = [entries + test for test in _alternatives(condition, _INDEXED)]
+    branches = [
+        entries + Sql("kind = ? AND ", (kind,)) + test
+        for kind, test in _tests(condition, Sql("value")).items()
+    ]
     if not branches:
         return Sql("SELECT row FROM payload_values WHERE 0")
     texts = " UNION ALL ".join(branch.text for branch in branches)
@@ -76,77 +79,53 @@ def _path(steps: Sequence[Step]) -> str:
     return "$" + "".join(f'."{step.name}"' for step in steps)
 
 
-@dataclass(frozen=True, slots=True)
-class _Value:
-    """How one value is compared.
+_Tests = Mapping[int, Sql]
+"""Kinds of values, as `payload` numbers them -> what a value of that kind must meet; a value of any
+other does not meet the condition."""
 
-    Attributes:
-        text: true where it is a text.
-        number: true where it is a number.
-        flag: true where it is the truth value that the question mark stands for.
-        scalar: true where it is a text, number or truth value.
-        value: itself.
-    """
-
-    text: Sql
-    number: Sql
-    flag: Sql
-    scalar: Sql
-    value: Sql
-
-    @classmethod
-    def in_json(cls, kind: Sql, value: Sql) -> _Value:
-        """A value given by its JSON type and itself."""
-        return cls(
-            kind + Sql(" = 'text'"),
-            kind + Sql(" IN ('integer', 'real')"),
-            kind + Sql(" = CASE WHEN ? THEN 'true' ELSE 'false' END"),
-            kind + Sql(" IN ('text', 'integer', 'real', 'true', 'false')"),
-            value,
-        )
+_JSON_TYPES = {payload.TEXT: ("text",), payload.NUMBER: ("integer", "real")}
+_JSON_TYPES[payload.FLAG] = ("true", "false")
 
 
-_INDEXED = _Value(
-    Sql(f"kind = {payload.TEXT}"),
-    Sql(f"kind = {payload.NUMBER}"),
-    Sql(f"kind = {payload.FLAG} AND value = ?"),
-    Sql("1"),
-    Sql("value"),
-)
-"""A value in the table `payload_values`."""
-
-
-def _test(condition: FieldCondition, value: _Value) -> Sql:
-    """Whether one value meets the condition."""
-    return joined(_alternatives(condition, value), "OR", "0")
-
-
-def _alternatives(condition: FieldCondition, value: _Value) -> list[Sql]:
-    """Tests of which one must hold; each compares values of one type, for an index's sake."""
+def _tests(condition: FieldCondition, value: Sql) -> _Tests:
+    """What one value must meet. A test compares values of one kind, for an index's sake; truth
+    values are 1 and 0, as SQLite reads them from JSON."""
     if condition.range is not None:
-        return [_in_range(condition.range, value)]
+        return _in_range(condition.range, value)
     match condition.match:
         case MatchValue(wanted) if isinstance(wanted, bool):
-            return [value.flag + Sql("", (int(wanted),))]
+            return {payload.FLAG: value + Sql(" = ?", (int(wanted),))}
         case MatchValue(wanted):
             return _one_of((wanted,), value)
         case MatchAny(any_):
             return _one_of(any_, value)
         case MatchExcept(excepted):
-            inside = joined(_one_of(excepted, value), "OR", "0")
-            return [joined([value.scalar, Sql("NOT (") + inside + Sql(")")], "AND", "1")]
+            refused = _one_of(excepted, value)
+            return {
+                kind: Sql("NOT ") + refused[kind] if kind in refused else Sql("1")
+                for kind in _JSON_TYPES
+            }
     raise AssertionError(condition)
 
 
-def _one_of(wanted: Sequence[str | int], value: _Value) -> list[Sql]:
-    texts = [item for item in wanted if isinstance(item, str)]
-    numbers = [item for item in wanted if not isinstance(item, str)]
-    found = []
-    if texts:
-        found.append(value.text + Sql(" AND ") + value.value + _equal_or_in(texts))
-    if numbers:
-        found.append(value.number + Sql(" AND ") + value.value + _equal_or_in(numbers))
-    return found
+def _of_kind(kind: Sql, tests: Sequence[tuple[str, Sql]]) -> Sql:
+    """The test for a value of this JSON type; null for a type without one."""
+    found = Sql("CASE ") + kind
+    for name, test in tests:
+        found += Sql(f" WHEN '{name}' THEN ") + test
+    return found + Sql(" END") if tests else Sql("0")
+
+
+def _by_json_type(tests: _Tests) -> list[tuple[str, Sql]]:
+    return [(name, test) for kind, test in tests.items() for name in _JSON_TYPES[kind]]
+
+
+def _one_of(wanted: Sequence[str | int], value: Sql) -> _Tests:
+    listed: dict[int, list[str | int]] = {}
+    for item in wanted:
+        kind = payload.TEXT if isinstance(item, str) else payload.NUMBER
+        listed.setdefault(kind, []).append(item)
+    return {kind: value + _equal_or_in(items) for kind, items in listed.items()}
 
 
 def _equal_or_in(wanted: Sequence[str | int]) -> Sql:
@@ -155,15 +134,12 @@ def _equal_or_in(wanted: Sequence[str | int]) -> Sql:
     return Sql(" IN (SELECT value FROM json_each(?))", (json.dumps(list(wanted)),))
 
 
-def _in_range(range_: Range, value: _Value) -> Sql:
+def _in_range(range_: Range, value: Sql) -> _Tests:
     bounds = {name: getattr(range_, name) for name in _COMPARISONS}
     given = {name: bound for name, bound in bounds.items() if bound is not None}
     are_texts = isinstance(next(iter(given.values())), str)
-    parts = [value.text if are_texts else value.number]
-    parts += [
-        value.value + Sql(f" {_COMPARISONS[name]} ?", (bound,)) for name, bound in given.items()
-    ]
-    return joined(parts, "AND", "1")
+    parts = [value + Sql(f" {_COMPARISONS[name]} ?", (bound,)) for name, bound in given.items()]
+    return {payload.TEXT if are_texts else payload.NUMBER: joined(parts, "AND", "1")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,12 +217,13 @@ class _Builder:
     def _field(self, condition: FieldCondition, document: Sql) -> Sql:
         place = self._place(parse_key(condition.key, "key"), document)
         name = next(self._names)
-        elements = Sql("EXISTS (SELECT 1 FROM json_each(CASE ") + place.kind
-        elements += Sql(" WHEN 'array' THEN ") + place.value + Sql(f" END) {name} WHERE ")
-        element = _Value.in_json(Sql(f"{name}.type"), Sql(f"{name}.value"))
-        elements += _test(condition, element) + Sql(")")
-        itself = _test(condition, _Value.in_json(place.kind, place.value))
-        return place.exists(joined([itself, elements], "OR", "0"))
+        inside = _by_json_type(_tests(condition, Sql(f"{name}.value")))
+        elements = Sql("EXISTS (SELECT 1 FROM json_each(") + place.value + Sql(f") {name} WHERE ")
+        elements += _of_kind(Sql(f"{name}.type"), inside) + Sql(")")
+        # The type is asked once, and `json_each` opened for lists alone: each takes as long as
+        # finding the value.
+        itself = _by_json_type(_tests(condition, place.value))
+        return place.exists(_of_kind(place.kind, [*itself, ("array", elements)]))
 
     def _nested(self, steps: tuple[Step, ...], filter_: Filter, document: Sql) -> Sql:
         if steps[-1].name is not None:

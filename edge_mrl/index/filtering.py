@@ -1,4 +1,5 @@
-"""Which rows a filter keeps: read with SQL, kept for the next query until the file changes."""
+"""Which rows a filter keeps: read with SQL, kept for the next query. A row never changes, so what
+was kept needs only the rows that came since, less those that went."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ _CACHED_BYTES = 16 << 20
 """Row numbers kept: 2 million."""
 
 _FEW = 4096
-"""So few rows are looked up one by one rather than by reading all documents."""
+"""So few rows are looked at one by one rather than by reading all documents, or an index."""
 
 _SPARSE = 256
 """Rows are sorted where they are fewer than one in so many of the file's."""
@@ -43,13 +44,38 @@ class Allowed:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How far a file had come.
+
+    Attributes:
+        stamp: from `Store.change_stamp`.
+        epoch: another one where deletions were forgotten.
+        last_row: the last document.
+        last_deletion: the last one that is written down.
+    """
+
+    stamp: tuple[int, int]
+    epoch: int
+    last_row: int
+    last_deletion: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a filter kept of a file in some state."""
+
+    rows: IntArray
+    state: _State
+
+
 class RowFilter:
     """Finds the rows that a filter keeps."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._stamp = (-1, -1)
-        self._kept: OrderedDict[str, IntArray] = OrderedDict()
+        self._state = _State((-1, -1), -1, 0, 0)
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._indexed: Mapping[str, int] = {}
 
     def allowed(self, filter_: Filter) -> Allowed | None:
@@ -65,25 +91,46 @@ class RowFilter:
         Raises:
             IndexFileError: the metadata in the file is damaged.
         """
-        stamp = self._store.change_stamp()
-        if stamp != self._stamp:
-            self._kept.clear()
-            self._indexed = payload_index.keys(self._store)
-            self._stamp = stamp
+        self._sync()
         # The written form, because 1 and True are equal to Python.
         name = repr(filter_)
-        if name in self._kept:
-            self._kept.move_to_end(name)
-        else:
-            self._kept[name] = self._filter(filter_)
-            while len(self._kept) > 1 and self.nbytes > _CACHED_BYTES:
-                self._kept.popitem(last=False)
-        return self._kept[name]
+        kept = self._kept.get(name)
+        if kept is None or kept.state is not self._state:
+            rows = self._filter(filter_) if kept is None else self._followed(filter_, kept)
+            kept = self._kept[name] = _Kept(rows, self._state)
+        self._kept.move_to_end(name)
+        while len(self._kept) > 1 and self.nbytes > _CACHED_BYTES:
+            self._kept.popitem(last=False)
+        return kept.rows
+
+    def _sync(self) -> None:
+        """Note how far the file has come, if it has changed."""
+        stamp = self._store.change_stamp()
+        if stamp == self._state.stamp:
+            return
+        last_row, last_deletion = self._store.connection.execute(
+            "SELECT (SELECT max(row) FROM documents), (SELECT max(number) FROM deletions)"
+        ).fetchone()
+        epoch = self._store.whole_number("epoch")
+        if epoch != self._state.epoch:
+            self._kept.clear()
+        self._state = _State(stamp, epoch, last_row or 0, last_deletion or 0)
+        self._indexed = payload_index.keys(self._store)
+
+    def _followed(self, filter_: Filter, kept: _Kept) -> IntArray:
+        """What the filter keeps now, from what it kept before."""
+        if self._state.last_row - kept.state.last_row > _FEW:
+            return self._filter(filter_)
+        since = Sql("SELECT row FROM deletions WHERE number > ?", (kept.state.last_deletion,))
+        left = np.setdiff1d(kept.rows, self._select(since), assume_unique=True)
+        new = Sql("SELECT row FROM documents WHERE row > ? AND (", (kept.state.last_row,))
+        found = self._select(new + filter_sql.where(filter_) + Sql(")"))
+        return np.concatenate([left, found])
 
     @property
     def nbytes(self) -> int:
         """Bytes held for the next query."""
-        return sum(rows.nbytes for rows in self._kept.values())
+        return sum(kept.rows.nbytes for kept in self._kept.values())
 
     def _filter(self, filter_: Filter) -> IntArray:
         """Indexed conditions of `must` are read from their indexes and cut with one another; what

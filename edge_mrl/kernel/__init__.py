@@ -2,9 +2,9 @@
 
 Reading order: quantizer (what codes and queries mean), packer (vectors to
 codes), blocks (how codes lie in memory), stages (a
-scan and closer looks), reference (all of it in numpy: the definition), scan.c and native (the same,
-compiled), dispatch (which runs).
-All kernels give the same integers, so the choice never changes a hit. This package knows nothing of
+scan and closer looks), reference (all of it in numpy: the definition), score_lists (sums of lists,
+which need no codes), scan.c and native (the same, compiled), dispatch (which runs).
+All kernels give the same numbers, so the choice never changes a hit. This package knows nothing of
 documents or models.
 """
 
@@ -25,6 +25,7 @@ from edge_mrl.kernel.quantizer import (
     prepare_rows,
 )
 from edge_mrl.kernel.reference import Candidates, IntArray, top_positions
+from edge_mrl.kernel.score_lists import BestRows, BoolArray, ScoreList
 from edge_mrl.kernel.stages import Stage, StageList, Turn
 from edge_mrl.slices import FloatArray
 
@@ -32,6 +33,7 @@ __all__ = [
     "BLOCK_ROWS",
     "LEVELS",
     "THRESHOLDS",
+    "BestRows",
     "BlockList",
     "Candidates",
     "CodeBlock",
@@ -39,10 +41,12 @@ __all__ = [
     "KernelInfo",
     "PreparedQuery",
     "RowQuery",
+    "ScoreList",
     "Stage",
     "StageList",
     "Turn",
     "available",
+    "best_rows",
     "info",
     "pack",
     "pack_rows",
@@ -163,3 +167,14 @@ def search_many(
         One for each query, as `search` gives it.
     """
     return current().search_many(queries, stages, keeps, threads)
+
+
+def best_rows(
+    lists: Sequence[ScoreList],
+    rows: int,
+    keep: int,
+    allowed: BoolArray | None = None,
+    every: bool = False,
+) -> BestRows:
+    """Find the best rows by the sum of their scores in some lists; see `score_lists.best_rows`."""
+    return current().best_rows(lists, rows, keep, allowed, every)

@@ -11,7 +11,7 @@ from pathlib import Path
 LIBRARY = Path(__file__).with_name("_scan.so")
 SOURCE = Path(__file__).with_name("scan.c")
 
-_INTERFACE = 7
+_INTERFACE = 8
 _AT_HWCAP = 16
 
 _pointer = ctypes.c_void_p
@@ -55,6 +55,10 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
             *(_pointer, _int64, _int64, _pointer, _int64, ctypes.c_int, _pointer, _int64),
             *(_pointer, _pointer, ctypes.c_float, _pointer, _pointer, _pointer),
         ],
+    ),
+    "emk_best_rows": (
+        _int64,
+        [_pointer, _int64, _int64, _pointer, ctypes.c_int, _int64, _int64, _pointer],
     ),
     "emk_turn": (None, [_pointer, _pointer, _int64, ctypes.c_float]),
     "emk_table": (ctypes.c_int32, [_pointer, _int64, ctypes.c_int, _pointer, _int64, _pointer]),

@@ -28,6 +28,7 @@ from edge_mrl.kernel.quantizer import (
 )
 from edge_mrl.kernel.reference import Candidates, IntArray
 from edge_mrl.kernel.room import Room, capacity_for, checked_lengths, run_in_threads
+from edge_mrl.kernel.score_lists import BestRows, BoolArray, ScoreList, check_lists
 from edge_mrl.kernel.stages import StageList, Turn, check_turns, turn_table, turned
 from edge_mrl.slices import FloatArray
 
@@ -325,6 +326,37 @@ class NativeKernel:
             Candidates(positions[number, :count], scores[number, :count])
             for number, count in enumerate(found.tolist())
         ]
+
+    def best_rows(
+        self,
+        lists: Sequence[ScoreList],
+        rows: int,
+        keep: int,
+        allowed: BoolArray | None = None,
+        every: bool = False,
+    ) -> BestRows:
+        """See `score_lists.best_rows`.
+
+        Raises:
+            ValueError: a list holds a row that there is not, or the mask does not fit.
+        """
+        check_lists(lists, rows, allowed)
+        table = np.array([(*one.address, 0) for one in lists], dtype=np.int64)
+        kept = min(keep, max(1, rows))
+        capacity = capacity_for(kept, rows)
+        room = _room.of(4 * capacity, 0)
+        count = self._calls["emk_best_rows"](
+            table.ctypes.data,
+            len(lists),
+            rows,
+            0 if allowed is None else allowed.ctypes.data,
+            every,
+            kept,
+            capacity,
+            room.work_address,
+        )
+        found = room.work[capacity : capacity + count].copy()
+        return BestRows(found, room.work[:count].view(np.float64).copy())
 
     def _arguments(
         self, query: PreparedQuery, integers: _Integers, blocks: tuple[CodeBlock, ...]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_mrl.kernel import hadamard, packer, quantizer, reference
+from edge_mrl.kernel import hadamard, packer, quantizer, reference, score_lists
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
 from edge_mrl.kernel.quantizer import ByteArray, Int8Array, PreparedQuery, RowQuery
 from edge_mrl.kernel.reference import Candidates, IntArray
+from edge_mrl.kernel.score_lists import BestRows, BoolArray, ScoreList
 from edge_mrl.kernel.stages import StageList, Turn
 from edge_mrl.slices import FloatArray
 
@@ -56,3 +57,14 @@ class NumpyKernel:
     ) -> list[Candidates]:
         """See `reference.search_many`; one thread, whatever is asked."""
         return reference.search_many(queries, stages, keeps)
+
+    def best_rows(
+        self,
+        lists: Sequence[ScoreList],
+        rows: int,
+        keep: int,
+        allowed: BoolArray | None = None,
+        every: bool = False,
+    ) -> BestRows:
+        """See `score_lists.best_rows`."""
+        return score_lists.best_rows(lists, rows, keep, allowed, every)

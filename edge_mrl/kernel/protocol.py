@@ -8,12 +8,13 @@ from typing import Protocol
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
 from edge_mrl.kernel.quantizer import ByteArray, Int8Array, PreparedQuery, RowQuery
 from edge_mrl.kernel.reference import Candidates, IntArray
+from edge_mrl.kernel.score_lists import BestRows, BoolArray, ScoreList
 from edge_mrl.kernel.stages import StageList, Turn
 from edge_mrl.slices import FloatArray
 
 
 class Kernel(Protocol):
-    """Eight functions; every kernel returns the same integers."""
+    """Nine functions; every kernel returns the same numbers."""
 
     @property
     def name(self) -> str:
@@ -50,3 +51,13 @@ class Kernel(Protocol):
         self, queries: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
     ) -> list[Candidates]:
         """As `reference.search_many`, on several threads where the kernel can."""
+
+    def best_rows(
+        self,
+        lists: Sequence[ScoreList],
+        rows: int,
+        keep: int,
+        allowed: BoolArray | None = None,
+        every: bool = False,
+    ) -> BestRows:
+        """As `score_lists.best_rows`."""

@@ -15,6 +15,7 @@
  *   6. making a query                  scan_query.h: emk_turn, emk_table, emk_weights
  *   7. a whole search                  scan_search.h: emk_search, emk_search_many, emk_scan_share
  *   8. vectors to codes                scan_pack.h: emk_pack
+ *   9. sums of lists                   scan_lists.h: emk_best_rows
  */
 #include <stdint.h>
 
@@ -31,7 +32,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* Rises with any change of the functions' arguments; Python refuses another number. */
-#define INTERFACE 7
+#define INTERFACE 8
 
 /* ---- 1. What Python hands over ------------------------------------------------------------- */
 
@@ -447,3 +448,4 @@ EXPORT void emk_scores(int target, int is_table, const void *integers, int64_t c
 #include "scan_query.h"
 #include "scan_search.h"
 #include "scan_pack.h"
+#include "scan_lists.h"

@@ -57,6 +57,34 @@ def test_scores_are_those_of_fts5(tmp_path_factory, texts, asked):
         }
 
 
+def test_long_and_empty_documents_score_as_in_fts5(vector_index):
+    index = vector_index(32)
+    index.create_lexical_index()
+    counts = ((1, 0), (1, 126), (2, 127), (5, 200), (300, 16_100), (1, 70_000), (0, 0), (0, 3))
+    texts = ["heron " * herons + "reeds " * reeds for herons, reeds in counts]
+    index.add(texts, vectors=vectors(len(texts)))
+    ours = dict(found(index, "heron reeds"))
+    assert ours == pytest.approx(dict(fts5s_own(index, ["heron", "reeds"])), rel=1e-6)
+    assert len(ours) == 7
+    index.delete([2, 5])
+    ours = dict(found(index, "heron reeds"))
+    assert ours == pytest.approx(dict(fts5s_own(index, ["heron", "reeds"])), rel=1e-6)
+
+
+def test_a_filter_holds_for_words_too(vector_index):
+    index = vector_index(32)
+    index.create_lexical_index()
+    texts = ["the heron"] * 5 + ["gzip"] * 3 + ["heron heron reeds"] * 4
+    index.add(texts, vectors=vectors(12), metadata=[{"n": n} for n in range(12)])
+    index.delete([2])
+    for kept in ([0, 1, 4, 5, 10], [], list(range(12)), [6]):
+        filter_ = {"must": [{"key": "n", "match": {"any": kept}}]}
+        hits = index.query(Lexical("heron"), filter=filter_, limit=100).hits
+        every = [(i, s) for i, s in found(index, "heron") if i - 1 in kept]
+        assert [(hit.id, hit.score) for hit in hits] == every
+        assert len(every) == len({*kept} - {1, 5, 6, 7})
+
+
 def test_it_follows_the_documents(vector_index, tmp_path):
     index = vector_index(32)
     index.add(["the heron waits", "gzip a file"], vectors=vectors(2))

@@ -12,6 +12,8 @@ arrays: the number of cases, then each case by its kind:
   after all stages: bytes of scratch, number found, positions, scores
 - 4, codes of vectors: rows, width, dim, bits; int8 vectors, float64 lengths, float32 thresholds,
   levels and root; turns as above; bytes of codes, codes, float32 scales
+- 5, sums of lists: number of lists, each: number of rows, their lower 16 bits, scores, spans,
+  starts; rows; has_mask, mask; every; keep; number found, sums (float64), positions
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from edge_mrl.kernel import (
     packer,
     quantizer,
     reference,
+    score_lists,
     unpack,
 )
 from edge_mrl.kernel.quantizer import LEVELS, THRESHOLDS, WHOLE_LEVELS, TableQuery
@@ -120,6 +123,26 @@ def _codes(generator, case):
     )
 
 
+def _lists(generator, case):
+    rows = (*LENGTHS, 70_000)[case % (len(LENGTHS) + 1)]
+    lists = []
+    for _ in range(case % 5):
+        held = np.flatnonzero(generator.random(rows) < generator.choice((0.01, 0.5, 1)))
+        # Few different scores: equal sums.
+        scores = generator.integers(1, 9, held.size) / 8
+        lists.append(score_lists.ScoreList.of(held, scores))
+    allowed = generator.random(rows) < 0.7 if case % 3 == 0 else None
+    keep, every = int(generator.choice((1, 10, 150))), case % 4 == 0
+    found = score_lists.best_rows(lists, rows, keep, allowed, every)
+    parts = [_numbers(5, len(lists))]
+    for one in lists:
+        parts += [_numbers(one.rows.size), one.rows.tobytes(), one.scores.tobytes()]
+        parts += [_numbers(one.starts.size - 1), one.starts.tobytes()]
+    parts += [_numbers(rows, allowed is not None), b"" if allowed is None else allowed.tobytes()]
+    parts.append(_numbers(every, keep, found.rows.size))
+    return b"".join([*parts, found.sums.tobytes(), found.rows.tobytes()])
+
+
 def _search(generator, case):
     lengths = [int(generator.choice(LENGTHS)) for _ in range(int(generator.integers(1, 4)))]
     if case % 31 == 0:
@@ -155,7 +178,8 @@ def write(path: Path, count: int) -> None:
     generator = np.random.default_rng(20)
     made = []
     for case in range(count):
-        make = (_scan, _scan, _query, _turn, _search, _search, _codes)[int(generator.integers(7))]
+        makes = (_scan, _scan, _query, _turn, _search, _search, _codes, _lists)
+        make = makes[int(generator.integers(len(makes)))]
         made.append(make(generator, case))
     path.write_bytes(_numbers(count) + b"".join(made))
 

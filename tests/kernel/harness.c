@@ -223,6 +223,38 @@ static void search_case(unsigned targets, int64_t test) {
     free(query), free(positions), free(scores);
 }
 
+static void lists_case(int64_t test) {
+    enum { MOST = 8 };
+    struct list lists[MOST];
+    const int64_t count = number();
+    for (int64_t l = 0; l < count; l++) {
+        const int64_t size = number();
+        lists[l].rows = (uintptr_t)bytes(2 * size);
+        lists[l].scores = (uintptr_t)bytes(4 * size);
+        lists[l].spans = number();
+        lists[l].starts = (uintptr_t)bytes(8 * (lists[l].spans + 1));
+        lists[l].next = 0;
+    }
+    const int64_t rows = number();
+    uint8_t *allowed = number() ? bytes(rows) : 0;
+    const int64_t every = number(), keep = number(), found = number(), capacity = keep + 64;
+    int64_t *sums = bytes(8 * found), *positions = bytes(8 * found);
+    int64_t *work = malloc(4 * (size_t)capacity * sizeof *work);
+    const int64_t got =
+        emk_best_rows(lists, count, rows, allowed, (int)every, keep, capacity, work);
+    expect(got == found, 0, test, "the number of summed rows");
+    if (got == found) {
+        expect(!memcmp(work, sums, 8 * (size_t)found), 0, test, "a sum");
+        expect(!memcmp(work + capacity, positions, 8 * (size_t)found), 0, test, "a summed row");
+    }
+    for (int64_t l = 0; l < count; l++) {
+        free((void *)(uintptr_t)lists[l].rows);
+        free((void *)(uintptr_t)lists[l].scores);
+        free((void *)(uintptr_t)lists[l].starts);
+    }
+    free(allowed), free(sums), free(positions), free(work);
+}
+
 int main(int argc, char **argv) {
     if (argc != 2 || !(input = fopen(argv[1], "rb"))) {
         fprintf(stderr, "usage: harness FILE\n");
@@ -240,8 +272,10 @@ int main(int argc, char **argv) {
             turn_case(test);
         else if (kind == 3)
             search_case(targets, test);
-        else
+        else if (kind == 4)
             codes_case(test);
+        else
+            lists_case(test);
     }
     fclose(input);
     printf("%lld cases, targets %#x: %s\n", (long long)count, targets,
