@@ -14,7 +14,7 @@ from edge_mrl.index.codes import encode
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.segments import MAX_ROWS, aligned, build
 from edge_mrl.index.stages import stage_list
-from edge_mrl.index.vector_rows import Vectors
+from edge_mrl.index.vector_rows import Vectors, record_bytes
 from edge_mrl.kernel import StageList
 from edge_mrl.slices import FloatArray, Slice
 
@@ -129,7 +129,7 @@ class WholeIndex(Contender):
     def note(self) -> str:
         stats = self._index.stats()
         lists = " > ".join(map(str, stats.shortlists))
-        ratio = stats.file_bytes / (stats.documents * self._layout.stored.nbytes)
+        ratio = stats.file_bytes / (stats.documents * record_bytes(self._layout.stored))
         return (
             f"shortlist {lists} as the index measured it for recall 0.99; "
             f"file {ratio:.2f} x the stored vectors"

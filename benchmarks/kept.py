@@ -1,20 +1,24 @@
 """What smaller variants keep of fp32's retrieval: nDCG@10 at every trained size, query by query.
 
-    python -m benchmarks.kept BUNDLE FOLDER... [--reference NAME] [--variant NAME ...]
+    python -m benchmarks.kept BUNDLE FOLDER... [--reference NAME] [--variant NAME ...] [--cache DIR]
 
 Each FOLDER is a labelled set in BEIR's layout. The reference is the bundle's first fp32 variant,
 unless another is named. Differences to it are paired: the interval is over queries, of the
 difference of each one, and so is much narrower than those of the two figures. Sets of more than
---documents (default 3000) keep all judged ones and an even selection of the others.
+--documents (default 3000) keep all judged ones and an even selection of the others. With --cache,
+vectors are kept there, so that a run that was ended goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from benchmarks.machine import describe
 from edge_mrl import Bundle, Encoder
@@ -37,6 +41,8 @@ def main() -> None:
     parser.add_argument("--reference", metavar="NAME")
     parser.add_argument("--variant", nargs="+", help="default: every variant that can run here")
     parser.add_argument("--documents", type=int, default=DOCUMENTS)
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="a folder for the vectors")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     manifest = Bundle.open(arguments.bundle).manifest
@@ -52,7 +58,9 @@ def main() -> None:
         if not isinstance(data, RetrievalData):
             parser.error(f"{folder} holds pairs, not documents and queries")
         part = smaller(data, arguments.documents)
-        rows += measure(arguments.bundle, part, [reference, *variants])
+        rows += measure(
+            arguments.bundle, part, [reference, *variants], arguments.threads, arguments.cache
+        )
     result = {"machine": describe(), "documents": arguments.documents, "rows": rows}
     if arguments.json:
         print(json.dumps(result, indent=2))
@@ -76,15 +84,18 @@ def in_words(difference: tuple[float, float, float] | None) -> str:
     return "" if difference is None else "{:+.2f} ({:+.2f} to {:+.2f})".format(*difference)
 
 
-def measure(bundle: Path, data: RetrievalData, variants: list[Variant]) -> list[dict[str, object]]:
+def measure(
+    bundle: Path,
+    data: RetrievalData,
+    variants: list[Variant],
+    threads: int | None,
+    cache: Path | None,
+) -> list[dict[str, object]]:
     """A row for each variant and size; the first variant is the reference."""
     reference: dict[int, FloatArray] = {}
     rows: list[dict[str, object]] = []
     for variant in variants:
-        encoder = Encoder.load(bundle, variant=variant.name, threads=os.cpu_count())
-        bar = Progress(f"{data.name}, {variant.name}", None, "texts")
-        queries, documents = embed(encoder, data, lambda _, done, total, bar=bar: bar.update(done))
-        bar.finish()
+        queries, documents = vectors(bundle, data, variant, threads, cache)
         for dim in variant.dims:
             ranked = rank_documents(prefix(queries, dim), prefix(documents, dim))
             found = 100 * each_query(ranked, data.judgements)["ndcg@10"]
@@ -104,6 +115,29 @@ def measure(bundle: Path, data: RetrievalData, variants: list[Variant]) -> list[
                 }
             )
     return rows
+
+
+def vectors(
+    bundle: Path, data: RetrievalData, variant: Variant, threads: int | None, cache: Path | None
+) -> tuple[FloatArray, FloatArray]:
+    """Vectors of queries and documents at full size."""
+    texts = "\0".join([*data.queries, *data.documents])
+    sums = {file.path: file.sha256 for file in Bundle.open(bundle).manifest.files}
+    key = hashlib.sha256("\0".join([texts, *(sums[file] for file in variant.files)]).encode())
+    place = None if cache is None else cache / f"{key.hexdigest()[:32]}.npz"
+    if place is not None and place.exists():
+        with np.load(place) as kept:
+            return kept["queries"], kept["documents"]
+    encoder = Encoder.load(bundle, variant=variant.name, threads=threads)
+    bar = Progress(f"{data.name}, {variant.name}", None, "texts")
+    queries, documents = embed(encoder, data, lambda _, done, total: bar.update(done))
+    bar.finish()
+    if place is not None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = place.with_suffix(".part.npz")
+        np.savez(unfinished, queries=queries, documents=documents)
+        unfinished.replace(place)
+    return queries, documents
 
 
 def smaller(data: RetrievalData, documents: int) -> RetrievalData:

@@ -60,9 +60,9 @@ class Encoder(TokenVectors):
         Args:
             path: the bundle folder.
             profile: a device's name, ``"auto"`` for this machine, a profile file, or a
-                `DeviceProfile`; the planner then chooses variant, size and threads for it. For
-                this machine it chooses among the variants whose engine is installed, for any other
-                device among those that have an engine there.
+                `DeviceProfile`; the planner then chooses variant, size, threads and where texts are
+                cut for it. For this machine it chooses among the variants whose engine is
+                installed, for any other device among those that have an engine there.
             documents: how many documents the plan is for.
             index: an index that exists and is to be used; the plan takes its shortlist as measured.
             truncate_dim: the size of the vectors, one of the trained ones; a plan is then made for
@@ -91,6 +91,7 @@ class Encoder(TokenVectors):
             check_trained(truncate_dim, manifest.embedding.matryoshka_dims)
         variants = with_token_vectors(bundle, variant) if token_vectors else manifest.variants
         planned: Planned | None = None
+        max_tokens: int | None = None
         if profile is not None:
             from edge_mrl.encoder_plan import plan_encoder
 
@@ -106,9 +107,10 @@ class Encoder(TokenVectors):
             truncate_dim = truncate_dim or planned.plan.layout.stored.dim
             variant = planned.plan.variant
             threads = threads or planned.plan.threads
+            max_tokens = planned.plan.max_tokens
         chosen = manifest.variant(variant) if variant else first_runnable(variants, truncate_dim)
         dim = check_trained(truncate_dim or max(chosen.dims), chosen.dims)
-        encoder = cls(LoadedVariant.open(bundle, chosen, threads or 1), dim, planned)
+        encoder = cls(LoadedVariant.open(bundle, chosen, threads or 1, max_tokens), dim, planned)
         if self_test:
             encoder._self_test(SELF_TEST_TEXTS)
         return encoder
@@ -174,7 +176,14 @@ class Encoder(TokenVectors):
             return None
         from edge_mrl.encoder_plan import follower
 
-        return follower(self.bundle, self.variant.name, self._dim, profile, self._planned)
+        return follower(
+            self.bundle,
+            self.variant.name,
+            self._dim,
+            self._loaded.max_tokens,
+            profile,
+            self._planned,
+        )
 
     @overload
     def encode(
@@ -248,8 +257,8 @@ class Encoder(TokenVectors):
     def reads_whole(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text is read as far as the model itself would read it.
 
-        Only a variant with a limit of its own (`Variant.max_tokens`) reads less; a text that comes
-        up to that limit counts as cut.
+        Less is read by a variant with a limit of its own (`Variant.max_tokens`), or where a plan
+        cuts texts; one that comes up to that limit counts as cut.
         """
         return self._loaded.reads_whole(texts)
 

@@ -63,7 +63,12 @@ def plan_encoder(
 
 
 def follower(
-    bundle: Bundle, variant: str, dim: int, profile: Profile | None, planned: Planned | None
+    bundle: Bundle,
+    variant: str,
+    dim: int,
+    max_tokens: int | None,
+    profile: Profile | None,
+    planned: Planned | None,
 ) -> PlanFollower:
     """Plans for one index; see `Encoder.follower`. One of the last two is given.
 
@@ -75,7 +80,7 @@ def follower(
     documents = 0 if planned is None else planned.documents
     device = _device(AUTO if profile is None else profile, bundle)
     facts = BundleFacts.from_manifest(bundle.manifest)
-    return PlanFollower(facts, device, variant, dim, documents)
+    return PlanFollower(facts, device, variant, dim, documents, max_tokens)
 
 
 def _device(profile: Profile, bundle: Bundle) -> DeviceProfile:

@@ -26,24 +26,35 @@ class LoadedVariant(NamedTuple):
     bundle: Bundle
     variant: Variant
     tokenizer: TextTokenizer
+    max_tokens: int | None
     backend: Backend
 
     @classmethod
-    def open(cls, bundle: Bundle, variant: Variant, threads: int) -> LoadedVariant:
+    def open(
+        cls, bundle: Bundle, variant: Variant, threads: int, max_tokens: int | None = None
+    ) -> LoadedVariant:
         """Load a variant's files, each checked first.
+
+        Args:
+            bundle: the bundle.
+            variant: one of its variants.
+            threads: threads of the engine.
+            max_tokens: where texts are cut; default where the variant cuts them.
 
         Raises:
             BundleError: a file is damaged or missing, or its engine does not accept it.
             BackendMissingError: the engine is not installed.
         """
         manifest = bundle.manifest
+        longest = max_tokens or manifest.max_tokens(variant)
         return cls(
             bundle,
             variant,
             TextTokenizer(
                 bundle.checked(manifest.tokenizer.path),
-                replace(manifest.tokenizer, max_tokens=manifest.max_tokens(variant)),
+                replace(manifest.tokenizer, max_tokens=longest),
             ),
+            longest,
             open_backend(
                 variant,
                 [bundle.checked(file) for file in variant.files],
@@ -99,7 +110,7 @@ class LoadedVariant(NamedTuple):
 
     def embed_padded(self, texts: Sequence[str], dim: int, room: int) -> FloatArray:
         """As `embed` without a prompt, each text padded; see `Encoder.encode_padded`."""
-        longest = self.bundle.manifest.max_tokens(self.variant)
+        longest = self.max_tokens
         tokens = self.tokenizer.encode(texts)
         return self.backend.embed(tokens, dim, room=room if longest is None else min(room, longest))
 
@@ -109,9 +120,8 @@ class LoadedVariant(NamedTuple):
 
     def reads_whole(self, texts: Sequence[str]) -> list[bool]:
         """See `Encoder.reads_whole`."""
-        manifest = self.bundle.manifest
-        limit = manifest.max_tokens(self.variant)
-        if limit is None or limit == manifest.tokenizer.max_tokens:
+        limit = self.max_tokens
+        if limit is None or limit == self.bundle.manifest.tokenizer.max_tokens:
             return [True] * len(texts)
         return [len(ids) < limit for ids in self.tokenizer.encode(texts)]
 

@@ -70,7 +70,7 @@ class Slice:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of one stored vector: the codes, and a float32 scale where they are integers."""
+        """Bytes of one vector by itself: the codes, and a float32 scale where they are integers."""
         return self.code_bytes + (4 if self.bits <= 8 else 0)
 
 

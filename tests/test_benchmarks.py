@@ -13,6 +13,7 @@ import pytest
 from benchmarks import bm25
 from benchmarks.contender import installed
 from benchmarks.pipelines import ndcg
+from benchmarks.plan_row import row_of
 from benchmarks.rivals import rivals
 from edge_mrl_export.pydocs import standard_library_docs
 
@@ -54,6 +55,41 @@ def test_kept_pairs_each_query_with_the_reference(static_bundle, judged):
     other = by_name["onnx-int8-portable", 256]
     assert (other["ndcg@10"], other["queries"], other["documents"]) == (100, 3, 4)
     assert other["difference"] == [0, 0, 0]
+
+
+def test_plan_keeps_what_it_measured_and_judges_it(static_bundle, tmp_path):
+    def lines():
+        options = ["--profile", "laptop", "--documents", 1000, "--scan", "256x4"]
+        kept = ["--rows", tmp_path / "rows.jsonl", "--json", tmp_path / "plan.json"]
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.plan", *map(str, (static_bundle, *options, *kept))],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        # 1 where a prediction does not hold; times are not judged here.
+        assert done.returncode in (0, 1), done.stderr
+        return done.stdout.splitlines()
+
+    first = lines()
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 1
+    assert lines() == first
+    (row,) = json.loads((tmp_path / "plan.json").read_text())["rows"]
+    memory, file, recall, *_ = row_of(row["plan"], row["measured"]).cells
+    assert file.holds and recall.holds, (file, recall)
+    assert memory.measured > 30
+    assert any(line.startswith("file         1 of   1 hold") for line in first)
+
+
+@pytest.mark.parametrize(
+    ("predicted", "measured", "held"), [(1.5, 1.0, True), (1.0, 1.52, False), (1.0, 0.66, False)]
+)
+def test_a_search_may_be_off_by_half(predicted, measured, held):
+    plan = {"memory_bytes": 1, "index_file_bytes": 1, "recall": 1, "embedding_latency_ms": 1}
+    plan |= {"query_latency_ms": predicted, "documents": 1, "stored": "", "scan": "", "refine": ""}
+    found = {"memory_bytes": 1, "file_bytes": 1, "recall": 1, "shortlists": []}
+    found |= {"embedding_cpu_seconds": [1e-3], "query_cpu_seconds": [measured / 1e3]}
+    assert row_of(plan, found).cells[3].holds == held
 
 
 def test_serve_loses_nothing(static_bundle):
@@ -174,6 +210,25 @@ def test_retrieval_finds_what_filters_keep_and_ranks_words_as_fts5_does(
     for row in rows.values():
         assert row["ratio"] == pytest.approx(rows[bm25.OURS]["ms"] / row["ms"])
         assert f"\n{row['name']} " in shown
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="needs Linux's count of reads")
+def test_layouts_measures_memory_and_reads(searched, static_bundle):
+    # The texts and vectors are those of benchmarks.search.
+    cache = ["--cache", searched.with_name("vectors.npz")]
+    settings = ["--size", 1200, "--queries", 20, "--work", searched.parent]
+    result = run_json(
+        "benchmarks.layouts", searched.parent, "--bundle", static_bundle, *cache, *settings
+    )
+    sizes = [row["bytes_a_document"] for row in result["rows"]]
+    # Codes of 1 and 4, 1 and 2, 2, 1 bits, with gains of two bytes.
+    assert sizes == [32 + 128 + 4, 32 + 64 + 4, 64 + 2, 32 + 2]
+    assert [round(row["of_float32"], 1) for row in result["rows"]] == [6.2, 10.2, 15.5, 30.1]
+    for row in result["rows"]:
+        assert row["recall"] > 0.9
+        assert row["file_ratio"] > 1
+        assert 0 < row["rows_read"] <= 1200
+        assert row["memory_bytes"] > 0
 
 
 def test_pipelines_run_from_text_to_hits_and_survive_a_kill(static_bundle, tmp_path):

@@ -55,6 +55,9 @@ MEASURED = Measured(
     memory_read=12.5e9,
     scan_speed=1.75,
     core_speed=0.9,
+    search_base=0.00025,
+    row_read=2.5e-6,
+    row_held=3.75e-7,
     storage_random_read=0.00042,
     storage_sequential_read=87.5e6,
     encoders=(EncoderTimes("ab" * 32, "onnx-fp32", ((8, 0.004), (32, 0.012))),),
@@ -69,6 +72,8 @@ def test_what_is_written_is_read_again_to_the_last_figure():
     profile = parse_profile(text, "mine.toml", _lookup)
     facts, base = profile.facts, load_profile("raspberry-pi-5")
     assert (facts.memory_read, facts.scan_speed, facts.core_speed) == (12.5e9, 1.75, 0.9)
+    assert (facts.search_base, facts.row_read) == pytest.approx((0.00025, 2.5e-6))
+    assert facts.row_held == pytest.approx(3.75e-7)
     assert facts.storage_random_read == pytest.approx(0.00042)
     assert facts.storage_sequential_read == 87.5e6
     assert profile.encoders == MEASURED.encoders

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnxruntime
@@ -123,6 +124,30 @@ def test_a_profile_chooses_variant_size_and_layout(static_bundle):
     assert encoder.variant.name == encoder.plan.variant
     assert encoder.dim == encoder.plan.layout.stored.dim
     assert encoder.index_layout == encoder.plan.layout
+
+
+def test_a_plan_says_where_texts_are_cut(bundle_copy):
+    name = "onnx-int8-portable"
+    manifest = bundle_copy / "manifest.json"
+    document = json.loads(manifest.read_text())
+    document["tokenizer"]["max_tokens"] = 1024
+    manifest.write_text(json.dumps(document))
+    long = ["word " * 2000]
+    assert Encoder.load(bundle_copy, variant=name).count_tokens(long) == [1024]
+    facts = BundleFacts.from_manifest(Bundle.open(bundle_copy).manifest)
+    variant = next(one for one in facts.variants if one.name == name)
+    laptop = load_profile("laptop")
+    # Buffers for 1024 tokens are 270 MiB more than for 256.
+    memory = encoder_cost.encoder_memory(variant, 256) + 30 * 2**20
+    small = replace(laptop, budgets=replace(laptop.budgets, memory_bytes=memory))
+    encoder = Encoder.load(bundle_copy, profile=small, variant=name)
+    assert encoder.plan.max_tokens == 256
+    assert encoder.count_tokens(long) == [256]
+    # Here every token has one vector, so reading less is a mean of fewer.
+    assert np.allclose(encoder.encode(long), encoder.encode(["word " * 256]), atol=1e-6)
+    assert encoder.reads_whole([*long, "a word"]) == [False, True]
+    # An index is planned for the encoder that runs.
+    assert encoder.follower().new_layout() == encoder.plan.layout
 
 
 def test_an_explicit_size_overrides_the_profile_s(static_bundle):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_mrl.bench.work import Measured, Task
+from edge_mrl.bench.work import Filled, Measured, Task
 from edge_mrl.errors import CalibrationError
 from edge_mrl.index import IndexLayout
 from edge_mrl.planning import BundleFacts, DeviceProfile, IndexFacts, Plan, plan
@@ -52,6 +52,7 @@ def task_for(made: Plan, bundle: Path, index: Path, text_bytes: int = DEFAULT_TE
         text_bytes=text_bytes,
         threads=made.threads,
         scan_budget=made.scan_budget_bytes,
+        row_cache=made.row_cache_bytes,
     )
 
 
@@ -96,25 +97,24 @@ def compare(made: Plan, measured: Measured) -> tuple[Comparison, ...]:
 def whole_comparison(
     bundle: Path, facts: BundleFacts, profile: DeviceProfile, documents: int, folder: Path
 ) -> tuple[Plan, Measured]:
-    """Plan, make the index in a folder, measure, and plan again with what the index found out of
-    its own vectors.
+    """Plan, make the index in a folder, plan again with what the index found out of its own
+    vectors, and measure.
 
     Raises:
         PlanError: nothing fits.
         CalibrationError: a measured process failed.
     """
+    file = folder / f"{documents}.db"
     first = plan(facts, profile, documents)
-    task = task_for(first, bundle, folder / f"{documents}.db")
-    work("fill", task)
-    measured = Measured(**work("use", task))  # type: ignore[arg-type]
-    index = facts_of(first.layout, documents, measured)
+    filled = Filled(**work("fill", task_for(first, bundle, file)))  # type: ignore[arg-type]
+    index = facts_of(first.layout, filled)
     made = plan(facts, profile, documents, index=index, keep_layout=True)
-    return made, measured
+    return made, Measured(**work("use", task_for(made, bundle, file)))  # type: ignore[arg-type]
 
 
-def facts_of(layout: IndexLayout, documents: int, measured: Measured) -> IndexFacts:
-    """What the planner may know of the index that was measured."""
-    return IndexFacts(documents, layout, tuple(measured.shortlists), measured.expected_recall)
+def facts_of(layout: IndexLayout, filled: Filled) -> IndexFacts:
+    """What the planner may know of an index that was made: its lists, not its file."""
+    return IndexFacts(filled.documents, layout, tuple(filled.shortlists), filled.expected_recall)
 
 
 def _middle(seconds: Sequence[float]) -> float:

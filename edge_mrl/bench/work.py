@@ -2,9 +2,9 @@
 
     python -m edge_mrl.bench.work fill|use JSON
 
-Vectors are drawn around centres, with energy that falls along the coordinates as in a Matryoshka
-model: embedding a million texts would take days on a small board, and sizes and times do not
-depend on what the texts say.
+Unless files of vectors are given, they are drawn around centres, with energy that falls along the
+coordinates as in a Matryoshka model: embedding a million texts would take days on a small board,
+and sizes and times do not depend on what the texts say.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ from edge_mrl.slices import FloatArray, Slice
 TOKENS = 32
 OTHER_TOKENS = (8, 256)
 QUERIES = 80
+WARMING = 320
+"""Queries before those that are timed, as of a program that has run for a while."""
+
 EMBEDDINGS = 20
+PARAGRAPH = 500
 BATCH = 2000
 _CENTRES = 4000
 _NOISE = 0.8
@@ -46,7 +50,10 @@ class Task:
         documents: in the index.
         text_bytes: of each.
         threads: of the engine.
-        scan_budget: bytes for the scan codes.
+        scan_budget: bytes for the scan codes and the stored rows.
+        row_cache: bytes of that for stored rows.
+        vectors: a .npy file of document vectors; empty to draw some.
+        queries: the same for queries.
     """
 
     bundle: str
@@ -58,6 +65,9 @@ class Task:
     text_bytes: int
     threads: int
     scan_budget: int
+    row_cache: int
+    vectors: str = ""
+    queries: str = ""
 
     @property
     def layout(self) -> IndexLayout:
@@ -96,13 +106,24 @@ class Measured:
     expected_recall: float | None
 
 
-def fill(task: Task) -> dict[str, int]:
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What an index found out when it was made; `expected_recall` is None where it is small."""
+
+    documents: int
+    shortlists: list[int]
+    expected_recall: float | None
+
+
+def fill(task: Task) -> Filled:
     """Make the index."""
     manifest = Bundle.open(task.bundle).manifest
-    draw = _Drawn(task.layout.stored.dim)
+    dim = task.layout.stored.dim
+    given = np.load(task.vectors, mmap_mode="r") if task.vectors else None
+    draw = _Drawn(dim)
     with Index.create(
         Path(task.index),
-        dim=task.layout.stored.dim,
+        dim=dim,
         matryoshka_dims=manifest.embedding.matryoshka_dims,
         identity=manifest.model.identity,
         model_name=manifest.model.name,
@@ -112,9 +133,14 @@ def fill(task: Task) -> dict[str, int]:
             for start in range(0, task.documents, BATCH):
                 size = min(BATCH, task.documents - start)
                 texts = [_text(number, task.text_bytes) for number in range(start, start + size)]
-                index.add(texts, vectors=draw.vectors(size, seed=start + 1))
+                if given is None:
+                    vectors = draw.vectors(size, seed=start + 1)
+                else:
+                    vectors = np.ascontiguousarray(given[start : start + size, :dim])
+                index.add(texts, vectors=vectors)
         index.optimize()
-        return {"documents": index.count()}
+        stats = index.stats()
+        return Filled(stats.documents, list(stats.shortlists), stats.expected_recall)
 
 
 def _text(number: int, length: int) -> str:
@@ -131,12 +157,14 @@ def use(task: Task) -> Measured:
         truncate_dim=task.layout.stored.dim,
         threads=task.threads,
     )
-    queries = _Drawn(task.layout.stored.dim).vectors(QUERIES, seed=0)
-    with Index.open(task.index, encoder, memory_budget=task.scan_budget) as index:
+    queries = _queries(task)
+    budget, rows = task.scan_budget, task.row_cache
+    with Index.open(task.index, encoder, memory_budget=budget, row_cache=rows) as index:
         found: list[set[object]] = []
         wall, cpu = [], []
-        index.search(queries[0])
-        for query in queries:
+        for query in queries[QUERIES:]:
+            index.search(query)
+        for query in queries[:QUERIES]:
             spent = _timed(partial(_search, index, query, found))
             wall.append(spent[0])
             cpu.append(spent[1])
@@ -147,10 +175,14 @@ def use(task: Task) -> Measured:
         # each of its lengths.
         for tokens in OTHER_TOKENS:
             encoder.encode(text_of(encoder, tokens), prompt="")
+        if encoder.variant.format == "table":
+            # Of a table only the rows that texts need are in memory; these need most of them.
+            for words in _manual():
+                encoder.encode(words, prompt="")
         # Looked at before the exact searches, which no user of a funnel makes.
         memory, stats = peak_resident(), index.stats()
         hits = total = 0
-        for query, answer in zip(queries, found, strict=True):
+        for query, answer in zip(queries[:QUERIES], found, strict=True):
             exact = {hit.id for hit in index.search(query, exact=True)}
             hits += len(answer & exact)
             total += len(exact)
@@ -167,8 +199,26 @@ def use(task: Task) -> Measured:
     )
 
 
+def _queries(task: Task) -> FloatArray:
+    dim = task.layout.stored.dim
+    if not task.queries:
+        return _Drawn(dim).vectors(QUERIES + WARMING, seed=0)
+    given: FloatArray = np.load(task.queries)[: QUERIES + WARMING, :dim]
+    return given
+
+
 def _search(index: Index, query: FloatArray, found: list[set[object]]) -> None:
     found.append({hit.id for hit in index.search(query)})
+
+
+def _manual() -> list[str]:
+    """Texts of many words: Python's own manual, where it is installed."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        return []
+    whole = " ".join(topics.values())
+    return [whole[start : start + PARAGRAPH] for start in range(0, len(whole), PARAGRAPH)]
 
 
 def text_of(encoder: Encoder, tokens: int) -> str:
@@ -218,7 +268,7 @@ def _timed(call: Callable[[], object]) -> tuple[float, float, float]:
 def main(arguments: list[str]) -> None:
     """Do one task and write what came of it as JSON."""
     task = Task(**json.loads(arguments[1]))
-    result = fill(task) if arguments[0] == "fill" else asdict(use(task))
+    result = asdict(fill(task) if arguments[0] == "fill" else use(task))
     sys.stdout.write(json.dumps(result) + "\n")
 
 

@@ -93,9 +93,10 @@ class Variant:
     same alone and in a padded batch (where it is not, the runtime runs texts one by one),
     `session_options` are engine settings the file needs to give the right numbers, `engines` the
     packages that are known to run it rightly (none named: every engine of the format), `max_tokens`
-    a shorter limit than the tokenizer's, where the file's shapes end there, `gate` is what was
-    measured at export. `token_vectors` is the same for a vector of each token, None where the
-    variant gives none."""
+    a shorter limit than the tokenizer's, where the file's shapes end there, `sequence_lengths` the
+    rising lengths to one of which a text is padded (none: any length, or nobody says), `gate` is
+    what was measured at export. `token_vectors` is the same for a vector of each token, None where
+    the variant gives none."""
 
     name: str
     format: VariantFormat
@@ -107,6 +108,7 @@ class Variant:
     gate: GateResult
     engines: tuple[str, ...] = ()
     max_tokens: int | None = None
+    sequence_lengths: tuple[int, ...] = ()
     token_vectors: GateResult | None = None
 
 

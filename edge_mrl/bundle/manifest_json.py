@@ -146,10 +146,19 @@ def _variant(table: Table) -> Variant:
         gate=_gate(table.table("gate")),
         engines=table.texts("engines") if "engines" in table else (),
         max_tokens=table.optional_integer("max_tokens", 1, 10**6),
+        sequence_lengths=_lengths(table),
         token_vectors=(
             None if table.get("token_vectors") is None else _gate(table.table("token_vectors"))
         ),
     )
+
+
+def _lengths(table: Table) -> tuple[int, ...]:
+    key = "sequence_lengths"
+    lengths = table.integers(key, 1, 10**6) if key in table else ()
+    if list(lengths) != sorted(set(lengths)):
+        table.fail(f"{key} must rise")
+    return lengths
 
 
 def _quality(table: Table) -> Quality:
@@ -254,6 +263,12 @@ def _check_relations(manifest: Manifest, root: Table) -> None:
         used.update(variant.files)
         if not variant.dims or not set(variant.dims) <= set(manifest.embedding.matryoshka_dims):
             root.fail(f"variant {variant.name!r} gives sizes that are not among matryoshka_dims")
+        limit, lengths = manifest.max_tokens(variant), variant.sequence_lengths
+        if lengths and (limit is None or lengths[-1] < limit):
+            root.fail(
+                f"variant {variant.name!r} reads texts of more tokens than the longest of its "
+                "sequence_lengths"
+            )
     missing = sorted(used - set(listed))
     if missing:
         root.fail(f"the file {missing[0]!r} is used but not listed under files")

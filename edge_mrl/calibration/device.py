@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -25,11 +26,19 @@ READ_BYTES = 64 * 2**20
 
 SCAN = Slice(256, 2)
 SCAN_ROWS = 204_800
-STORED = Slice(256, 8)
+STORED = search_cost.MEASURED_ROW
 
-SEARCHED = (100, 1900)
-"""Documents of the two indexes that are searched. So small an index has measured nothing, so that a
-search re-reads half of it and more: see `_rereads`."""
+SMALL, MEASURED = 1900, 4000
+"""Documents of the two indexes that are searched. The smaller one has measured nothing, so that a
+search rereads 1000 of it; the larger one knows a shorter list. SQLite's own page cache holds the
+texts of neither."""
+
+TEXT = "a text of some five hundred letters, as a paragraph has; " * 9
+
+QUERIES = 40
+
+_LEAST_SECONDS = 1e-8
+"""Below this, differences of times are noise."""
 
 FILE_BYTES = 32 * 2**20
 PAGE = 4096
@@ -77,25 +86,54 @@ def scan_speed() -> tuple[float, Repeats]:
     return expected / measured.best, measured
 
 
-def core_speed(folder: Path) -> tuple[float, Repeats]:
-    """Speed of what a search does besides the scan, relative to the constants of `search_cost`.
+@dataclass(frozen=True, slots=True)
+class SearchTimes:
+    """What a search takes besides the scan, in seconds.
 
-    Two small indexes are searched; of one, half of the time is what every search costs, of the
-    other most is re-reading.
+    Attributes:
+        base: whatever is searched.
+        row_read: rereading one row of `STORED` whose page is cached.
+        row_held: the same for a row that is held in memory.
+    """
+
+    base: float
+    row_read: float
+    row_held: float
+
+    @property
+    def core_speed(self) -> float:
+        """Speed of such work relative to the constants of `search_cost`."""
+        ratios = (
+            search_cost.QUERY_SECONDS / self.base,
+            search_cost.warm_row_seconds(STORED) / self.row_read,
+        )
+        return math.sqrt(math.prod(ratios))
+
+
+def search_times(folder: Path) -> tuple[SearchTimes, tuple[Repeats, ...]]:
+    """What a search does besides the scan.
+
+    An index that rereads few rows is searched, and one that rereads many, with and without stored
+    rows in memory. The differences are the rows.
 
     Args:
         folder: where they may be made.
     """
-    ratios, slowest = [], Repeats("searching", (1.0,))
-    for documents in SEARCHED:
-        with _index(folder / f"{documents}.db", documents) as index:
-            queries = np.random.default_rng(1).standard_normal((20, STORED.dim))
-            rows = index.stats().shortlists[-1]
-            measured = repeat("searching", partial(_search_all, index, queries))
-        expected = search_cost.QUERY_SECONDS + rows * search_cost.warm_row_seconds(STORED)
-        ratios.append(len(queries) * expected / measured.best)
-        slowest = max(slowest, measured, key=lambda one: one.spread)
-    return math.sqrt(math.prod(ratios)), slowest
+    measured: list[Repeats] = []
+    rows: list[int] = []
+    for documents, row_cache in ((MEASURED, None), (SMALL, None), (SMALL, 0)):
+        file = folder / f"{documents}.db"
+        if not file.exists():
+            _make(file, documents)
+        with Index.open(file, row_cache=row_cache) as index:
+            queries = np.random.default_rng(1).standard_normal((QUERIES, STORED.dim))
+            rows.append(index.stats().shortlists[-1])
+            measured.append(repeat("searching", partial(_search_all, index, queries)))
+    few, held, read = (one.best / QUERIES for one in measured)
+    row_held = max(_LEAST_SECONDS, (held - few) / max(1, rows[1] - rows[0]))
+    base = max(_LEAST_SECONDS, few - rows[0] * row_held)
+    row_read = max(row_held, row_held + (read - held) / rows[2])
+    return SearchTimes(base, row_read, row_held), tuple(measured)
 
 
 def _search_all(index: Index, queries: npt.NDArray[np.float64]) -> None:
@@ -103,22 +141,20 @@ def _search_all(index: Index, queries: npt.NDArray[np.float64]) -> None:
         index.search(query)
 
 
-def _index(file: Path, documents: int) -> Index:
-    index = Index.create(
+def _make(file: Path, documents: int) -> None:
+    generator = np.random.default_rng(0)
+    with Index.create(
         file,
         dim=STORED.dim,
         matryoshka_dims=(STORED.dim,),
         identity="calibration",
         model_name="calibration",
         layout=IndexLayout(STORED, SCAN),
-    )
-    generator = np.random.default_rng(0)
-    with index.bulk_load():
+    ) as index:
         index.add(
-            ["a text of some forty letters, as a title has"] * documents,
+            [TEXT] * documents,
             vectors=generator.standard_normal((documents, STORED.dim)),
         )
-    return index
 
 
 def storage(folder: Path) -> tuple[float, float, tuple[Repeats, ...]]:

@@ -97,9 +97,9 @@ def calibrate(
     random, sequential, reads = device.storage(folder or Path.cwd())
     tell(3)
     with tempfile.TemporaryDirectory(dir=folder) as made:
-        core, third = device.core_speed(Path(made))
+        searched, third = device.search_times(Path(made))
     tell(4)
-    repeats: list[Repeats] = [first, second, third, *reads]
+    repeats: list[Repeats] = [first, second, *third, *reads]
     encoders = []
     for number, variant in enumerate(variants, 5):
         assert bundle is not None
@@ -107,7 +107,17 @@ def calibrate(
         encoders.append(times)
         repeats += more
         tell(number)
-    measured = Measured(memory, scanned, core, random, sequential, tuple(encoders))
+    measured = Measured(
+        memory_read=memory,
+        scan_speed=scanned,
+        core_speed=searched.core_speed,
+        search_base=searched.base,
+        row_read=searched.row_read,
+        row_held=searched.row_held,
+        storage_random_read=random,
+        storage_sequential_read=sequential,
+        encoders=tuple(encoders),
+    )
     # Storage is uneven by itself, and says little of the load.
     trusted = [one for one in repeats if one not in reads]
     busy = busy or stolen_time(before, _ticks()) or unsteady(trusted)

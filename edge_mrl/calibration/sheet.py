@@ -17,7 +17,10 @@ class Measured:
     Attributes:
         memory_read: bytes a second.
         scan_speed: relative to the constants of `search_cost`.
-        core_speed: likewise.
+        core_speed: likewise, of a search besides the scan.
+        search_base: seconds of a search besides scan and rereading.
+        row_read: seconds for rereading a row whose page is cached.
+        row_held: the same for a row that is in memory.
         storage_random_read: seconds of one read of 4 KiB.
         storage_sequential_read: bytes a second.
         encoders: the variants of a bundle, where one was given.
@@ -26,6 +29,9 @@ class Measured:
     memory_read: float
     scan_speed: float
     core_speed: float
+    search_base: float
+    row_read: float
+    row_held: float
     storage_random_read: float
     storage_sequential_read: float
     encoders: tuple[EncoderTimes, ...] = ()
@@ -58,6 +64,9 @@ def profile_text(
         ("storage_sequential_read", f"{measured.storage_sequential_read / 1e6:.1f}", "MB/s"),
         ("core_speed", f"{measured.core_speed:.4f}", "x"),
         ("scan_speed", f"{measured.scan_speed:.4f}", "x"),
+        ("search_base", f"{measured.search_base * 1e6:.2f}", "us"),
+        ("row_read", f"{measured.row_read * 1e6:.4f}", "us"),
+        ("row_held", f"{measured.row_held * 1e6:.4f}", "us"),
     )
     estimate = "estimate = true, " if doubtful else ""
     quoted = json.dumps(source)

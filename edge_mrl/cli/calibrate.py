@@ -54,6 +54,9 @@ def _document(found: Calibration) -> dict[str, object]:
         "storage_sequential_read_bytes_per_second": round(measured.storage_sequential_read),
         "core_speed": round(measured.core_speed, 4),
         "scan_speed": round(measured.scan_speed, 4),
+        "search_base_ms": round(1e3 * measured.search_base, 5),
+        "row_read_ms": round(1e3 * measured.row_read, 7),
+        "row_held_ms": round(1e3 * measured.row_held, 7),
         "encoders": [
             {
                 "variant": one.variant,
@@ -74,6 +77,9 @@ def _lines(found: Calibration) -> str:
         f"{measured.storage_sequential_read / 1e6:.0f} MB/s in a row",
         f"speed of a core: {measured.core_speed:.2f} of the reference machine, of the scan "
         f"{measured.scan_speed:.2f}",
+        f"a search besides its scan: {milliseconds(1e3 * measured.search_base)}, and "
+        f"{1e6 * measured.row_read:.2f} us for a row reread, {1e6 * measured.row_held:.2f} us for "
+        "one held in memory",
     ]
     for one in measured.encoders:
         times = ", ".join(f"{tokens}: {milliseconds(1e3 * spent)}" for tokens, spent in one.seconds)

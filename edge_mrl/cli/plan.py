@@ -8,10 +8,12 @@ from pathlib import Path
 
 from edge_mrl.backends import installed_engines
 from edge_mrl.bundle import Bundle
+from edge_mrl.cli.companion_arguments import add_companion_arguments, companions_of
 from edge_mrl.cli.encoder_arguments import document_count
 from edge_mrl.cli.output import print_json
 from edge_mrl.cli.plan_plot import plan_plot
 from edge_mrl.cli.plan_table import plan_rows, render_plans
+from edge_mrl.cli.png import to_png
 from edge_mrl.errors import InputError, ProfileError
 from edge_mrl.index import Index
 from edge_mrl.planning import (
@@ -60,13 +62,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=document_count,
         default=DEFAULT_TEXT_BYTES,
         metavar="N",
-        help="mean bytes of text of a document (default %(default)s)",
+        help="mean bytes of text and metadata of a document (default %(default)s)",
     )
+    parser.add_argument(
+        "--text-tokens",
+        type=document_count,
+        metavar="N",
+        help="tokens of the longest text, so that none is cut shorter than the model cuts it",
+    )
+    add_companion_arguments(parser)
     parser.add_argument(
         "--plot",
         type=Path,
         metavar="FILE",
-        help="draw every choice for one device and number of documents, as an .svg file",
+        help="draw every choice for one device and number of documents: an .svg file, or a .png "
+        "file, which needs `edge-mrl[png]`",
     )
     parser.add_argument("--why", action="store_true", help="give every reason of every plan")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -94,6 +104,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.docs,
         text_bytes_per_document=arguments.text_bytes,
         index=index,
+        companions=companions_of(arguments),
+        text_tokens=arguments.text_tokens,
     )
     if arguments.json:
         print_json({"plans": [row.to_json() for row in rows]})
@@ -114,22 +126,30 @@ def _draw(
 
     Raises:
         InputError: several plans were asked for, or the file cannot be written.
+        ExtraMissingError: a .png file needs a package that is not installed.
         PlanError: the bundle gives no choice at all.
     """
     file: Path = arguments.plot
     if len(profiles) != 1 or len(arguments.docs) != 1:
         raise InputError("--plot draws one plan: give one --profile and one --docs")
-    if file.suffix != ".svg":
+    if file.suffix not in (".svg", ".png"):
         raise InputError(
-            "--plot writes SVG, which browsers show at any size, and no other format: "
-            f"name the file {file.with_suffix('.svg')}"
+            f"--plot writes .svg and .png files: name the file {file.with_suffix('.svg')} or "
+            f"{file.with_suffix('.png')}"
         )
     found = survey(
-        facts, profiles[0], arguments.docs[0], text_bytes_per_document=arguments.text_bytes
+        facts,
+        profiles[0],
+        arguments.docs[0],
+        text_bytes_per_document=arguments.text_bytes,
+        companions=companions_of(arguments),
+        text_tokens=arguments.text_tokens,
     )
     if not found.known:
         raise refusal(found.request, found.known)
+    drawing = plan_plot(found)
+    content = to_png(drawing) if file.suffix == ".png" else drawing.encode()
     try:
-        file.write_text(plan_plot(found), encoding="utf-8")
+        file.write_bytes(content)
     except OSError as error:
         raise InputError(f"cannot write {file}: {error.strerror or error}") from error

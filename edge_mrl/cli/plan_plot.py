@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape
 from edge_mrl.cli import svg
 from edge_mrl.cli.svg import FAINT, FONT, INK, Axis
 from edge_mrl.planning.candidates import Candidate
+from edge_mrl.planning.overruns import codes
 from edge_mrl.planning.planner import Survey
-from edge_mrl.planning.reasons import codes
 from edge_mrl.planning.words import mebibytes, milliseconds, number, percent
 
 WIDTH, HEIGHT = 920, 580
@@ -228,11 +228,11 @@ def _legend(found: Survey, drawn: Sequence[Candidate], beyond: int) -> Iterator[
     for mark in (FITS, *BROKEN.values()):
         if mark in kinds:
             text = f"{mark.label} ({kinds.count(mark)})"
-            if x + 18 + 6.6 * len(text) > WIDTH:
+            if x + 18 + 7.3 * len(text) > WIDTH:
                 x, y = float(LEFT), y + 20
             yield _shape(mark, x + 6, y - 4)
             yield svg.text(x + 18, y, text)
-            x += 40 + 6.6 * len(text)
+            x += 40 + 7.3 * len(text)
     if beyond:
         note = f"{beyond} more beyond the right edge"
         yield svg.text(RIGHT, BOTTOM + 42, note, "end", colour="#666666")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from edge_mrl.cli.output import format_table
 from edge_mrl.errors import PlanError
+from edge_mrl.planning.companion_cost import NO_COMPANIONS, Companions
 from edge_mrl.planning.facts import BundleFacts, IndexFacts
 from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.plan import Plan
@@ -88,13 +90,19 @@ def plan_rows(
     *,
     text_bytes_per_document: int = DEFAULT_TEXT_BYTES,
     index: IndexFacts | None = None,
+    companions: Companions = NO_COMPANIONS,
+    text_tokens: int | None = None,
 ) -> tuple[PlanRow, ...]:
     """Plan for each profile and number of documents; what does not fit is a row with its reason."""
-    return tuple(
-        _row(facts, profile, count, text_bytes_per_document, index)
-        for profile in profiles
-        for count in documents
+    make = partial(
+        plan,
+        facts,
+        text_bytes_per_document=text_bytes_per_document,
+        index=index,
+        companions=companions,
+        text_tokens=text_tokens,
     )
+    return tuple(_row(make, profile, count) for profile in profiles for count in documents)
 
 
 def render_plans(rows: Sequence[PlanRow], *, every_reason: bool = False) -> str:
@@ -117,14 +125,9 @@ def render_plans(rows: Sequence[PlanRow], *, every_reason: bool = False) -> str:
 
 
 def _row(
-    facts: BundleFacts,
-    profile: DeviceProfile,
-    documents: int,
-    text_bytes: int,
-    index: IndexFacts | None,
+    make: Callable[[DeviceProfile, int], Plan], profile: DeviceProfile, documents: int
 ) -> PlanRow:
     try:
-        made = plan(facts, profile, documents, text_bytes_per_document=text_bytes, index=index)
+        return PlanRow(profile.name, documents, make(profile, documents), None)
     except PlanError as error:
         return PlanRow(profile.name, documents, None, str(error))
-    return PlanRow(profile.name, documents, made, None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 INK, FAINT = "#222222", "#DDDDDD"
-FONT = "Helvetica, Arial, sans-serif"
+FONT = "Helvetica, Arial, Liberation Sans, DejaVu Sans, Noto Sans, sans-serif"
 LETTER = 0.6
 """The mean width of a letter of `FONT`, as a share of its size; digits are a little narrower."""
 

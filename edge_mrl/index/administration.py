@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_mrl.index import bundle_place, lexical, opening, segment_store, sparse
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.planned import Follower
+from edge_mrl.index.schema_sql import SCHEMA_VERSION
 from edge_mrl.index.searcher import Searcher
 from edge_mrl.index.stats import IndexStats, gather
 from edge_mrl.index.store import Store
@@ -54,10 +55,13 @@ class Administration:
     def optimize(self) -> None:
         """Free the space of deleted documents, repack the scan codes, measure the shortlist anew.
 
+        A file of an older schema becomes one of the newest, which is smaller.
+
         Raises:
             IndexFileError: the file cannot be written, or a stored vector is damaged.
         """
         with self._store.write():
+            self._store.migrate(SCHEMA_VERSION)
             self._store.recount()
             segment_store.rebuild(self._store, self._meta.layout)
             sparse.rebuild(self._store)

@@ -57,15 +57,15 @@ def check_threads(threads: object) -> int:
     return threads
 
 
-def check_budget(budget: object) -> int | None:
-    """A memory budget in bytes, or None for no limit.
+def check_budget(budget: object, name: str) -> int | None:
+    """Bytes of memory, or None where the caller leaves it open.
 
     Raises:
         InputError: it is not a whole number of 0 or more.
     """
     if budget is None or (isinstance(budget, int) and budget >= 0):
         return budget
-    raise InputError(f"memory_budget must be a whole number of bytes, not {budget!r}")
+    raise InputError(f"{name} must be a whole number of bytes, not {budget!r}")
 
 
 def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -230,9 +230,10 @@ def unit_rows(
             f"give {' or '.join(map(str, widths))} dimensions"
         )
     with np.errstate(over="ignore"):
-        floats = raw.astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(floats).all(axis=1))
-    if bad.size:
+        floats = raw.astype(np.float32, copy=False)
+    finite = np.isfinite(floats)
+    if not finite.all():
+        bad = np.flatnonzero(~finite.all(axis=1))
         raise InputError(
             f"{what} {bad[0]} (counted from 0) has a vector that is not finite: leave it out"
         )

@@ -21,12 +21,19 @@ class Database:
         self.writes = 0
         try:
             with explained(path):
-                self.version = version_of(self.connection, path)
+                version_of(self.connection, path)
                 if self.writable:
                     make_durable(self.connection)
         except IndexFileError:
             self.connection.close()
             raise
+
+    @property
+    def version(self) -> int:
+        """The file's schema version; 0 for an empty one. Another process may raise it."""
+        with explained(self.path):
+            (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+        return int(version)
 
     def close(self) -> None:
         """Close the file; the last to close folds the write-ahead log into it."""
@@ -75,8 +82,7 @@ class Database:
     def migrate(self, wanted: int) -> None:
         """Create the tables of a schema version, where an older file does not have them yet."""
         with explained(self.path):
-            self.version = version_of(self.connection, self.path)
-            migrate(self.connection, self.version, wanted)
+            migrate(self.connection, version_of(self.connection, self.path), wanted)
 
     def change_stamp(self) -> tuple[int, int]:
         """A value that differs once anyone has changed the file. Call inside `read()`."""
@@ -87,6 +93,15 @@ class Database:
         """Size of the file and its write-ahead log."""
         log = self.path.with_name(self.path.name + "-wal")
         return self.path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+
+    def used_bytes(self) -> int:
+        """Size of the pages that hold something, those in the write-ahead log too. Call inside
+        `read()`."""
+        names = ("page_count", "freelist_count", "page_size")
+        pages, free, size = (
+            int(self.connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names
+        )
+        return (pages - free) * size
 
     def shrink(self) -> None:
         """Rewrite the file without its free pages. Not inside a transaction."""

@@ -19,9 +19,10 @@ from edge_mrl.index.scan_list import ScanList, Scanned, estimated_cosines
 from edge_mrl.index.searcher import Searcher
 from edge_mrl.index.segments import Segment
 from edge_mrl.index.store import LARGEST_ROW, Store
+from edge_mrl.index.stored_scores import WideArray, stored_cosines, unit_cosines
 from edge_mrl.index.streamed import Streamed, fitting, nearest_of
 from edge_mrl.index.vector_pool import VectorPool
-from edge_mrl.index.vector_rows import cosines, record_bytes
+from edge_mrl.index.vector_rows import Vectors, record_bytes
 from edge_mrl.retrieval.ranking import Ranking
 from edge_mrl.slices import FloatArray, Slice, prefix
 
@@ -65,10 +66,12 @@ class Dense:
             )
         return slice_
 
-    def funnel(self, vector: FloatArray, k: int, allowed: Allowed | None = None) -> Ranking:
-        """The best k by the index's own stages."""
+    def funnel(
+        self, vector: FloatArray, k: int, allowed: Allowed | None = None, threads: int = 1
+    ) -> Ranking:
+        """The best k by the index's own stages; `threads` share a long scan of all documents."""
         if allowed is None:
-            return self._searcher.funnel(vector, k)
+            return self._searcher.funnel(vector, k, threads)
         keeps = self._searcher.shortlists(k)
         rows = allowed.rows
         if rows.size > keeps[0]:
@@ -163,7 +166,7 @@ class Dense:
             if not found.rows.size:
                 return best
             last = int(found.rows[-1])
-            scores = self._cosines(found.units, vector, slice_)
+            scores = self._cosines(found, vector, slice_)
             best = _better(best, Ranking.of(found.rows, scores, limit), limit)
 
     def rescore(
@@ -186,20 +189,26 @@ class Dense:
         if not rows.size:
             return Ranking.empty()
         if pool is not None:
-            return Ranking.of(rows, self._cosines(pool.units(rows), vector, slice_), limit)
-        stored = self._layout.stored
+            return Ranking.of(rows, self._cosines(pool.vectors(rows), vector, slice_), limit)
         return reread(
-            self._store, stored, rows, limit, lambda units: self._cosines(units, vector, slice_)
+            self._searcher.vectors,
+            self._layout.stored,
+            rows,
+            limit,
+            lambda vectors: self._cosines(vectors, vector, slice_),
         )
 
-    def _cosines(self, units: FloatArray, vector: FloatArray, slice_: Slice) -> FloatArray:
+    def _cosines(self, vectors: Vectors, vector: FloatArray, slice_: Slice) -> WideArray:
         stored = self._layout.stored
+        if slice_ == stored:
+            return stored_cosines(vectors, vector)
+        units = vectors.units
         if slice_.dim < stored.dim:
             vector = prefix(vector[None, :], slice_.dim)[0]
             units = prefix(units, slice_.dim)
         if slice_.bits < stored.bits:
             units = prefix(decode(encode(units, slice_), slice_), slice_.dim)
-        return cosines(units, vector)
+        return unit_cosines(units, vector)
 
     def _codes(self, layout: IndexLayout) -> Resident | Streamed:
         """The codes of a layout, in step with the file; those of other slices than the index's own

@@ -1,9 +1,10 @@
-"""The table `meta`: single values that a file keeps."""
+"""The table `meta`: single values that a file keeps; and what a document is called."""
 
 from __future__ import annotations
 
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index.database import Database
+from edge_mrl.index.schema_sql import DOCUMENT_ID
 
 
 class Facts(Database):
@@ -35,3 +36,10 @@ class Facts(Database):
     def set_fact(self, key: str, value: str) -> None:
         """Write a value of the table `meta`."""
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def name_of(self, row: int) -> str:
+        """What messages call the document of a row."""
+        found = self.connection.execute(
+            f"SELECT {DOCUMENT_ID} FROM documents WHERE row = ?", (row,)
+        ).fetchone()
+        return f"row {row}" if found is None else f"document {found[0]!r}"

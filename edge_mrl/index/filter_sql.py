@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from edge_mrl.index import payload
+from edge_mrl.index.schema_sql import METADATA
 from edge_mrl.retrieval.filters import (
     Condition,
     FieldCondition,
@@ -48,7 +49,7 @@ def joined(parts: Sequence[Sql], word: str, empty: str) -> Sql:
 
 def where(filter_: Filter) -> Sql:
     """An expression that is true, never null, for the documents that the filter keeps."""
-    return _Builder().filter(filter_, Sql("documents.metadata"))
+    return _Builder().filter(filter_, Sql(METADATA))
 
 
 def can_use_index(condition: Condition) -> bool:
@@ -170,6 +171,14 @@ class _Place:
         return Sql("EXISTS (SELECT 1 FROM ") + tables + Sql(" WHERE ") + conditions + Sql(")")
 
 
+_HAS_ID = (
+    "((documents.id IS NOT NULL AND documents.id IN (SELECT value FROM json_each(?))) OR "
+    "(documents.id IS NULL AND "
+    "documents.row IN (SELECT value FROM json_each(?) WHERE type = 'integer')))"
+)
+"""Never NULL, which NOT would leave NULL; each side has an index."""
+
+
 class _Builder:
     """Builds one expression; gives each table in it a name of its own."""
 
@@ -195,9 +204,8 @@ class _Builder:
             case Filter():
                 return self.filter(condition, document)
             case HasId(ids):
-                return Sql(
-                    "documents.id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
-                )
+                listed = json.dumps(list(ids))
+                return Sql(_HAS_ID, (listed, listed))
             case IsNull(key):
                 place = self._place(parse_key(key, "key"), document)
                 return place.exists(place.kind + Sql(" = 'null'"))

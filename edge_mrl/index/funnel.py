@@ -35,6 +35,9 @@ WANTED_RECALL = 0.99
 
 MEASURED_K = 10
 
+LEAST_DOCUMENTS = 2000
+"""A smaller index is not measured: the unmeasured shortlist reads half of it anyway."""
+
 UNMEASURED_SHORTLIST = 1000
 """Until the first measurement: five times what 1 bit at 256 dimensions needed among 100 000 texts
 (192)."""

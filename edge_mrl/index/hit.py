@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
-from edge_mrl.index.records import Document, DocumentId
+from edge_mrl.index.records import DocumentId
 from edge_mrl.index.store import Store
 from edge_mrl.retrieval.ranking import Ranking
 
@@ -35,17 +34,13 @@ class Hit:
             "metadata": self.metadata,
         }
 
-    @classmethod
-    def of(cls, document: Document, score: float) -> Self:
-        """A document as the answer to a query."""
-        return cls(document.id, score, document.text, document.metadata)
-
 
 def hits_of(store: Store, found: Ranking) -> list[Hit]:
     """The documents of a ranking. Call inside `store.read()`."""
     rows = found.rows.tolist()
     documents = store.documents_by_row(rows)
-    return [
-        Hit.of(documents[row], score)
-        for row, score in zip(rows, found.scores.tolist(), strict=True)
-    ]
+    hits = []
+    for row, score in zip(rows, found.scores.tolist(), strict=True):
+        id_, text, metadata = documents[row]
+        hits.append(Hit(id_, score, text, metadata))
+    return hits

@@ -45,10 +45,16 @@ class Index(Administration, Following, Querying):
         encoder: TextEncoder | None,
         memory_budget: int | None = None,
         follower: Follower | None = None,
+        row_cache: int | None = None,
     ) -> None:
         if follower is not None:
             memory_budget = _planned_budget(follower, opened, memory_budget)
         super().__init__(opened, encoder, memory_budget)
+        self._planned_rows = row_cache is None
+        if row_cache is not None:
+            self._searcher.cache_bytes = row_cache
+        elif follower is not None:
+            self._searcher.cache_bytes = follower.plan.row_cache_bytes
         self._follower = follower
 
     @classmethod
@@ -59,6 +65,7 @@ class Index(Administration, Following, Querying):
         *,
         layout: IndexLayout | None = None,
         memory_budget: int | None = None,
+        row_cache: int | None = None,
         profile: object = None,
         on_plan_change: Callable[[Any], None] | None = None,
     ) -> Self:
@@ -70,9 +77,12 @@ class Index(Administration, Following, Querying):
             layout: for a new index; default the encoder's plan, then `default_layout`.
             memory_budget: bytes that the scan codes may take in memory; default no limit. Where
                 they need more, each search reads them from the file: the same hits, later.
+            row_cache: bytes that stored rows may take in memory, within the budget, so that they
+                are read from the file once; default the plan's, or 4 MiB. All rows are held, or
+                none where they do not fit.
             profile: a device, as in `Encoder.load`; default the encoder's, if it was loaded with
-                one. The index then obeys the plan for it: the slices of a new index, and the memory
-                for the scan codes. As the index grows the plan is made anew.
+                one. The index then obeys the plan for it: the slices of a new index, the memory for
+                the scan codes and for stored rows. As the index grows the plan is made anew.
             on_plan_change: called with a `PlanChange` where the new plan differs from the old one.
                 `plan` holds the plan, `plan_advice` what would be better, in words.
 
@@ -86,7 +96,8 @@ class Index(Administration, Following, Querying):
             PlanError: the index does not fit the device; says by how much, and what would have to
                 give.
         """
-        budget = batch.check_budget(memory_budget)
+        budget = batch.check_budget(memory_budget, "memory_budget")
+        row_cache = batch.check_budget(row_cache, "row_cache")
         follower = follower_for(encoder, profile)
         if follower is not None:
             follower.on_change = on_plan_change
@@ -94,7 +105,7 @@ class Index(Administration, Following, Querying):
                 layout = follower.new_layout()
         opened = opening.open_or_make(Path(path), encoder, layout)
         try:
-            return cls(opened, encoder, budget, follower)
+            return cls(opened, encoder, budget, follower, row_cache)
         except EdgeMrlError:
             opened.store.close()
             raise
@@ -288,11 +299,13 @@ class Index(Administration, Following, Querying):
         self._searcher.measure_if_due()
         if self._follower is not None and self._follower.is_outgrown(self.count()):
             self._follower.grow(self.stats())
+            if self._planned_rows:
+                self._searcher.cache_bytes = self._follower.plan.row_cache_bytes
         return ids
 
 
 def _planned_budget(follower: Follower, opened: Opened, given: int | None) -> int:
-    """The bytes that the plan for an index as it is leaves for its scan codes."""
+    """The bytes that the plan for an index as it is leaves for its codes and rows."""
     holds_nothing = Searcher(opened.store, opened.meta.layout, memory_budget=0)
     figures = gather(opened.store, holds_nothing, opened.meta)
     planned = follower.start(figures).scan_budget_bytes

@@ -18,7 +18,6 @@ from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.index.token_encoding import encode_documents, maker
 from edge_mrl.index.token_layout import TokenLayout
 from edge_mrl.index.token_records import pack_codes
-from edge_mrl.index.vector_rows import pack_records
 from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.sparse_vector import SparseVector
 from edge_mrl.slices import FloatArray
@@ -259,7 +258,7 @@ def write_batch(
             NewDocument(*parts)
             for parts in zip(ids, prepared.texts, prepared.metadata, strict=True)
         ]
-        store.insert(documents, pack_records(prepared.codes, meta.layout.stored, row), row)
+        store.insert(documents, prepared.codes, meta.layout.stored, row)
         sparse.write(store, {row + number: v for number, v in prepared.sparse.items()})
         tokens.write(store, {row + number: codes for number, codes in prepared.token_codes.items()})
         segment_store.pack_tail(store, meta.layout)

@@ -68,6 +68,20 @@ class IndexLayout:
         return (self.scan,) if self.refine is None else (self.scan, self.refine)
 
     @property
+    def shares_plane(self) -> bool:
+        """Whether the scan codes hold one bit of each refine code, and the file, which then leaves
+        it out, is smaller for it; see `edge_mrl.index.planes`."""
+        scan, refine = self.scan, self.refine
+        if refine is None or scan.bits != 1 or refine.dim != scan.dim or refine.bits > 4:
+            return False
+        return self.plane_bytes < refine.code_bytes
+
+    @property
+    def plane_bytes(self) -> int:
+        """Bytes of a document's refine codes without that bit, in whole bytes for each other."""
+        return 0 if self.refine is None else (self.refine.bits - 1) * -(-self.refine.dim // 8)
+
+    @property
     def resident_row_bytes(self) -> int:
         """Bytes that one document takes in memory: codes and gains."""
         return sum(part.code_bytes + GAIN_BYTES for part in self.resident)

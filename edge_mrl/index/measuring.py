@@ -11,12 +11,9 @@ import numpy.typing as npt
 from edge_mrl import kernel
 from edge_mrl.index import segments
 from edge_mrl.index.codes import rotate_query
-from edge_mrl.index.funnel import Measurement, Trial, measure_shortlist
+from edge_mrl.index.funnel import LEAST_DOCUMENTS, Measurement, Trial, measure_shortlist
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.store import Store
-
-LEAST_DOCUMENTS = 2000
-"""Below this the unmeasured shortlist reads half the index anyway."""
 
 QUERIES = 100
 """1000 neighbours: the standard error of a share of 0.99 is 0.003."""

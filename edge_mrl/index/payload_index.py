@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index.facts import Facts
 from edge_mrl.index.payload import entries
-from edge_mrl.index.schema_sql import WITH_FOLLOWERS
+from edge_mrl.index.schema_sql import METADATA, WITH_FOLLOWERS
 from edge_mrl.retrieval.keys import Step, parse_key
 
 _FACT = "payload_keys"
@@ -35,7 +35,7 @@ def create(facts: Facts, key: str) -> None:
         return
     facts.migrate(WITH_FOLLOWERS)
     number = max(numbers.values(), default=0) + 1
-    _insert(facts, {number: steps}, "SELECT row, metadata FROM documents")
+    _insert(facts, {number: steps}, f"SELECT row, {METADATA} FROM documents")
     facts.set_fact(_FACT, json.dumps({**numbers, key: number}))
 
 
@@ -73,7 +73,7 @@ def add(facts: Facts, rows: Sequence[int]) -> None:
         _insert(
             facts,
             steps,
-            "SELECT row, metadata FROM documents WHERE row BETWEEN ? AND ?",
+            f"SELECT row, {METADATA} FROM documents WHERE row BETWEEN ? AND ?",
             (min(rows), max(rows)),
         )
 
@@ -83,7 +83,7 @@ def remove(facts: Facts, rows: Sequence[int]) -> None:
     steps = _steps(facts)
     for row in rows if steps else ():
         (text,) = facts.connection.execute(
-            "SELECT metadata FROM documents WHERE row = ?", (row,)
+            f"SELECT {METADATA} FROM documents WHERE row = ?", (row,)
         ).fetchone()
         try:
             gone = list(_values(steps, row, text))

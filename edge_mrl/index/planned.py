@@ -23,6 +23,10 @@ class RunningPlan(Protocol):
         """What the scan codes may take in memory."""
 
     @property
+    def row_cache_bytes(self) -> int:
+        """What stored rows may take that are held in memory."""
+
+    @property
     def because(self) -> tuple[str, ...]:
         """Why, in words."""
 

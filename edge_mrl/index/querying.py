@@ -55,6 +55,7 @@ class Querying:
         *,
         filter: FilterLike | None = None,
         exact: bool = False,
+        threads: int = 1,
     ) -> list[Hit]:
         """The documents most like a query, best first; equal scores by the order of adding.
 
@@ -64,24 +65,29 @@ class Querying:
             filter: which documents may be hits, by their metadata: a `Filter`, or a dict as Qdrant
                 takes it; see docs/retrieval.md. Where it keeps few, all of them are compared.
             exact: compare with every stored vector, not only with a shortlist.
+            threads: how many share the scan, from 131 072 documents on; below, with a filter, and
+                of codes that are read from the file, one. The hits are the same.
 
         Raises:
-            InputError: `k`, the query or the filter cannot be used; names the filter's faulty part.
+            InputError: `k`, `threads`, the query or the filter cannot be used; names the filter's
+                faulty part.
             IndexFileError: the file is damaged; names the document where it is one.
         """
         batch.check_k(k)
+        batch.check_threads(threads)
         checked = None if filter is None else self._queries.parsed(filter)
-        return self._search(query_vector(query, self._encoder, self._meta), k, checked, exact=exact)
+        vector = query_vector(query, self._encoder, self._meta)
+        return self._search(vector, k, checked, exact=exact, threads=threads)
 
     def _search(
-        self, vector: FloatArray, k: int, checked: Filter | None, *, exact: bool
+        self, vector: FloatArray, k: int, checked: Filter | None, *, exact: bool, threads: int = 1
     ) -> list[Hit]:
         with self._store.read():
             allowed = None if checked is None else self._queries.allowed(checked)
             if exact:
                 found = self._dense.exact(vector, self._meta.layout.stored, k, allowed)
             else:
-                found = self._dense.funnel(vector, k, allowed)
+                found = self._dense.funnel(vector, k, allowed, threads)
             hits = hits_of(self._store, found)
         self._searcher.keep_repairs()
         return hits

@@ -7,9 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.index.store import Store
+from edge_mrl.index.vector_rows import Vectors
 from edge_mrl.retrieval.ranking import Ranking
-from edge_mrl.slices import FloatArray, Slice
+from edge_mrl.slices import Slice
+
+IntArray = npt.NDArray[np.int64]
 
 _BYTES = 512 << 10
 """Of float32 vectors in memory; their records and products come on top, five times as much. 12 000
@@ -17,20 +19,20 @@ rows of 256 dimensions took 3.0 MiB and 23 ms so, 65 MiB and 39 ms all at once."
 
 
 def reread(
-    store: Store,
+    read: Callable[[IntArray], Vectors],
     stored: Slice,
-    rows: npt.NDArray[np.int64],
+    rows: IntArray,
     limit: int,
-    score: Callable[[FloatArray], FloatArray],
+    score: Callable[[Vectors], npt.NDArray[np.floating]],
 ) -> Ranking:
     """The best of some rows. Call inside `store.read()`.
 
     Args:
-        store: an open index.
-        stored: its stored slice.
+        read: gives the vectors of rows, which rise.
+        stored: the stored slice.
         rows: (n,) row numbers, each once.
         limit: how many are kept; equal scores by rising row.
-        score: from (m, stored dim) float32 of unit length to (m,) float32; of each row alone.
+        score: from m vectors to (m,) scores; of each row alone.
 
     Raises:
         IndexFileError: a row is missing or damaged; names the document.
@@ -39,8 +41,7 @@ def reread(
         return Ranking.empty()
     rising = np.sort(rows)
     step = max(64, _BYTES // (4 * stored.dim))
-    scores = [
-        score(store.vectors(rising[start : start + step].tolist(), stored).units)
-        for start in range(0, rising.size, step)
-    ]
+    if rising.size <= step:
+        return Ranking.of(rising, score(read(rising)), limit)
+    scores = [score(read(rising[at : at + step])) for at in range(0, rising.size, step)]
     return Ranking.of(rising, np.concatenate(scores), limit)

@@ -59,6 +59,10 @@ class Resident:
         blocks = [segment.block for segment in held]
         self._stages = stage_list(self._layout, held)
         self._starts = np.cumsum([0, *(block.rows for block in blocks)])
+        starts = zip(held, self._starts.tolist(), strict=False)
+        shifts = {None if s.numbers is not None else s.first_row - start for s, start in starts}
+        # What turns positions into row numbers, where no row is missing.
+        self._shift = shifts.pop() if len(shifts) == 1 else None
         self._alive = sum(
             b.rows if b.alive is None else int(np.count_nonzero(b.alive)) for b in blocks
         )
@@ -133,15 +137,16 @@ class Resident:
         """All segments, in the order of their rows."""
         return self._segments
 
-    def nearest(self, vector: FloatArray, keeps: Sequence[int]) -> IntArray:
+    def nearest(self, vector: FloatArray, keeps: Sequence[int], threads: int = 1) -> IntArray:
         """Row numbers of the best rows by their codes, best first.
 
         Args:
             vector: (stored dim,) float32.
             keeps: how many the scan hands on, and how many of these remain after refining, where
                 the layout does that.
+            threads: how many share a long scan.
         """
-        return self._rows(kernel.search(vector, self._stages, keeps).positions)
+        return self._rows(kernel.search(vector, self._stages, keeps, threads).positions)
 
     def nearest_many(
         self, vectors: FloatArray, keeps: Sequence[int], threads: int
@@ -151,7 +156,10 @@ class Resident:
         return [self._rows(one.positions) for one in found]
 
     def _rows(self, found: IntArray) -> IntArray:
-        rows = np.empty_like(found)
+        rows: IntArray = np.empty_like(found)
+        if self._shift is not None:
+            np.add(found, self._shift, out=rows)
+            return rows
         owner = np.searchsorted(self._starts, found, side="right") - 1
         for number in set(owner.tolist()):
             mine = owner == number

@@ -17,7 +17,6 @@ from edge_mrl.index.layout import IndexLayout, default_layout
 from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.opening import Opened
 from edge_mrl.index.staging import staged
-from edge_mrl.index.vector_rows import pack_records
 from edge_mrl.slices import Slice
 
 _ROWS = 4096
@@ -140,8 +139,7 @@ def _copy(
             stored = target.meta.layout.stored
             with new.write():
                 first = new.next_row()
-                records = pack_records(encode(vectors.units, stored), stored, first)
-                new.insert(list(found.values()), records, first)
+                new.insert(list(found.values()), encode(vectors.units, stored), stored, first)
                 companions.copy(
                     new, old, dict(zip(rows, range(first, new.next_row()), strict=True))
                 )

@@ -11,43 +11,93 @@ import numpy.typing as npt
 
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index import segment_store
-from edge_mrl.index.funnel import Measurement, is_due, shortlists_for
+from edge_mrl.index.funnel import LEAST_DOCUMENTS, Measurement, is_due, shortlists_for
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.index.measuring import LEAST_DOCUMENTS, measure
+from edge_mrl.index.measuring import measure
 from edge_mrl.index.reread import reread
 from edge_mrl.index.resident import Resident
+from edge_mrl.index.row_cache import RowCache, cached_row_bytes
 from edge_mrl.index.store import Store
+from edge_mrl.index.stored_scores import stored_cosines
 from edge_mrl.index.streamed import Streamed, fitting
-from edge_mrl.index.vector_rows import cosines
+from edge_mrl.index.vector_rows import Vectors
 from edge_mrl.retrieval.ranking import Ranking
 from edge_mrl.slices import FloatArray
 
+IntArray = npt.NDArray[np.int64]
+
+CACHE_BYTES = 4 << 20
+"""Of stored rows, where no plan says otherwise; held only where all of the index fit: 15 000
+documents of 256 dimensions. Of 100 000 documents as many rows, taken as they come, would spare a
+search a quarter of its reads."""
+
 
 class Searcher:
-    """Searches one store; holds the scan codes in memory, as far as the budget allows."""
+    """Searches one store; holds the scan codes in memory, as far as the budget allows.
+
+    Attributes:
+        cache_bytes: what stored rows may take that are held in memory, within the budget.
+    """
 
     def __init__(self, store: Store, layout: IndexLayout, memory_budget: int | None = None) -> None:
         self._store = store
         self._layout = layout
         self._budget = memory_budget
+        self.cache_bytes = CACHE_BYTES
         self._resident: Resident | Streamed = Resident(layout)
         self._measured: tuple[tuple[int, int], Measurement | None] | None = None
+        self._lists: dict[int, tuple[int, ...]] = {}
+        self._cache: RowCache | None = None
 
     def _sync(self) -> None:
+        if self._store.change_stamp() == self._resident.stamp:
+            return
         self._resident = fitting(self._resident, self._store, self._layout, self._budget)
         self._resident.sync(self._store)
+        self._lists.clear()
+        self._fit_cache()
 
-    def funnel(self, vector: FloatArray, k: int) -> Ranking:
+    def _fit_cache(self) -> None:
+        """Hold stored rows, if all of them fit into what the codes leave of the budget."""
+        room = self.cache_bytes
+        if isinstance(self._resident, Streamed):
+            room = 0
+        elif self._budget is not None:
+            room = min(room, max(0, self._budget - self._resident.nbytes))
+        rows = room // cached_row_bytes(self._layout.stored)
+        if not 0 < self._resident.alive <= rows:
+            self._cache = None
+        elif self._cache is None or self._cache.capacity > rows:
+            self._cache = RowCache(rows, self._layout.stored, self._read)
+
+    def _read(self, rows: IntArray) -> Vectors:
+        return self._store.vectors(rows.tolist(), self._layout.stored)
+
+    def vectors(self, rows: IntArray) -> Vectors:
+        """Stored vectors, from memory where they are held. Call inside `store.read()`.
+
+        Args:
+            rows: row numbers, rising.
+
+        Raises:
+            IndexFileError: one of them is missing or damaged; names the document.
+        """
+        return self._read(rows) if self._cache is None else self._cache.vectors(rows)
+
+    def funnel(self, vector: FloatArray, k: int, threads: int = 1) -> Ranking:
         """The best k of the shortlist. Call inside `store.read()`.
 
         Args:
             vector: (stored dim,) float32 of unit length.
             k: 1 or more.
+            threads: how many share a long scan in memory.
         """
         keeps = self.shortlists(k)
         if not self._resident.alive:
             return Ranking.empty()
-        return self._reread(vector, self._resident.nearest(vector, keeps), k)
+        if threads > 1:
+            threads = min(threads, os.cpu_count() or 1)
+        return self._reread(vector, self._resident.nearest(vector, keeps, threads), k)
 
     def funnel_many(self, vectors: FloatArray, k: int, threads: int) -> list[Ranking]:
         """`funnel` for each of (m, stored dim) vectors; `threads` share the scans in memory."""
@@ -60,9 +110,9 @@ class Searcher:
         found = self._resident.nearest_many(vectors, keeps, threads)
         return [self._reread(vector, rows, k) for vector, rows in zip(vectors, found, strict=True)]
 
-    def _reread(self, vector: FloatArray, rows: npt.NDArray[np.int64], k: int) -> Ranking:
+    def _reread(self, vector: FloatArray, rows: IntArray, k: int) -> Ranking:
         stored = self._layout.stored
-        return reread(self._store, stored, rows, k, lambda units: cosines(units, vector))
+        return reread(self.vectors, stored, rows, k, lambda found: stored_cosines(found, vector))
 
     def codes(self) -> Resident | Streamed:
         """The codes, in step with the file. Call inside `store.read()`."""
@@ -73,8 +123,10 @@ class Searcher:
         """How many candidates each stage in memory hands on for k hits. Call inside
         `store.read()`."""
         self._sync()
-        measured = self._measurement_at(self._resident.stamp)
-        return tuple(shortlists_for(measured, self._layout, self._resident.alive, k))
+        if k not in self._lists:
+            measured = self._measurement_at(self._resident.stamp)
+            self._lists[k] = shortlists_for(measured, self._layout, self._resident.alive, k)
+        return self._lists[k]
 
     def measurement(self) -> Measurement | None:
         """The measured shortlist in the file. Call inside `store.read()`."""
@@ -106,7 +158,7 @@ class Searcher:
                 self.measure(wait=False)
 
     def resident_bytes(self) -> int:
-        """Bytes held in memory between searches. Call inside `store.read()`."""
+        """Bytes of codes held in memory between searches. Call inside `store.read()`."""
         self._sync()
         return self._resident.nbytes
 

@@ -1,10 +1,8 @@
-"""Segments: the packed codes of a range of rows, derived from the stored rows. Pure bytes and
-arrays."""
+"""Segments: the packed codes of a range of rows, derived from the stored rows. Pure arrays."""
 
 from __future__ import annotations
 
 import math
-import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,15 +11,7 @@ import numpy.typing as npt
 from edge_mrl.index.codes import derive, gains
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.vector_rows import Vectors
-from edge_mrl.kernel import BLOCK_ROWS, CodeBlock, pack, unpack
-from edge_mrl.slices import Slice
-
-FORMAT = 2
-"""Of scan codes: blocks of 64 rows, as the kernel reads them; format 1 was column after column. A
-reader makes a segment of a format that it does not know again."""
-
-REFINE_FORMAT = 3
-"""Of refine codes: row after row."""
+from edge_mrl.kernel import CodeBlock, pack, unpack
 
 MIN_ROWS = 4096
 """Rows after the last segment that make a new one; fewer are packed in memory by each reader."""
@@ -32,25 +22,6 @@ MAX_ROWS = 65_536
 _CACHE_LINE = 64
 
 IntArray = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentBlobs:
-    """Codes of a segment as they stand in the file.
-
-    Attributes:
-        row_numbers: int64, little-endian, rising; empty where the rows are first_row..last_row
-            without a gap, and for refine codes.
-        gains: uint16, little-endian.
-        codes: scan codes: blocks of 64 rows x code_bytes, the last one filled up; refine codes, and
-            8 bits: rows x code_bytes.
-        crc32: over first_row, last_row (int64, little-endian), row_numbers, gains and codes.
-    """
-
-    row_numbers: bytes
-    gains: bytes
-    codes: bytes
-    crc32: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,91 +82,25 @@ def build(first_row: int, last_row: int, vectors: Vectors, layout: IndexLayout) 
     return Segment(first_row, last_row, None if whole else rows, block, refined)
 
 
-def to_blobs(segment: Segment) -> SegmentBlobs:
-    """The bytes to store for the scan codes."""
-    numbers = segment.numbers
-    row_numbers = b"" if numbers is None else numbers.astype("<i8").tobytes()
-    return _blobs(segment, row_numbers, segment.block)
-
-
-def refined_blobs(segment: Segment) -> SegmentBlobs | None:
-    """The bytes to store for the refine codes; None without them."""
-    return None if segment.refined is None else _blobs(segment, b"", segment.refined)
-
-
-def _blobs(segment: Segment, row_numbers: bytes, block: CodeBlock) -> SegmentBlobs:
-    gain_bytes = block.gains.astype("<u2").tobytes()
-    codes = block.codes.tobytes()
-    crc = _crc(segment.first_row, segment.last_row, row_numbers, gain_bytes, codes)
-    return SegmentBlobs(row_numbers, gain_bytes, codes, crc)
-
-
-def code_shape(rows: int, scan: Slice) -> tuple[int, ...]:
-    """The shape of a segment's scan codes; see `CodeBlock`."""
-    if scan.bits == 8:
-        return (rows, scan.code_bytes)
-    return (-(-rows // BLOCK_ROWS), scan.code_bytes, BLOCK_ROWS)
-
-
-def from_blobs(first_row: int, last_row: int, blobs: SegmentBlobs, scan: Slice) -> Segment | None:
-    """Read a segment's scan codes; None where anything about them is wrong."""
-    count = len(blobs.gains) // 2
-    block = _block(first_row, last_row, blobs, code_shape(count, scan))
-    if block is None or len(blobs.row_numbers) % 8:
-        return None
-    numbers: IntArray | None = None
-    whole = count == last_row - first_row + 1
-    if blobs.row_numbers:
-        numbers = np.frombuffer(blobs.row_numbers, dtype="<i8").astype(np.int64, copy=False)
-        if numbers[0] < first_row or numbers[-1] > last_row or (np.diff(numbers) <= 0).any():
-            return None
-    elif not whole:
-        if count:
-            return None
-        numbers = np.empty(0, dtype=np.int64)
-    if numbers is not None and numbers.size != count:
-        return None
-    return Segment(first_row, last_row, numbers, block)
-
-
-def with_refined(segment: Segment, blobs: SegmentBlobs, refine: Slice) -> Segment | None:
-    """The segment with its refine codes; None where anything about them is wrong."""
-    shape = (segment.block.rows, refine.code_bytes)
-    if blobs.row_numbers or len(blobs.gains) != 2 * segment.block.rows:
-        return None
-    block = _block(segment.first_row, segment.last_row, blobs, shape)
-    return None if block is None else replace(segment, refined=block)
-
-
-def _block(
-    first_row: int, last_row: int, blobs: SegmentBlobs, shape: tuple[int, ...]
-) -> CodeBlock | None:
-    crc = _crc(first_row, last_row, blobs.row_numbers, blobs.gains, blobs.codes)
-    count = len(blobs.gains) // 2
-    if crc != blobs.crc32 or len(blobs.gains) % 2 or count > MAX_ROWS:
-        return None
-    if len(blobs.codes) != math.prod(shape):
-        return None
-    levels = np.frombuffer(blobs.gains, dtype="<u2").astype(np.uint16, copy=False)
-    return CodeBlock(_aligned(blobs.codes).reshape(shape), levels)
-
-
-def _aligned(codes: bytes | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """A copy that begins with a cache line: a row that spans one more takes up to twice as long."""
-    flat = np.frombuffer(codes, dtype=np.uint8)
-    room = np.empty(flat.size + _CACHE_LINE, dtype=np.uint8)
+def aligned_room(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """Room for codes that begins with a cache line: a row that spans one more takes up to twice as
+    long."""
+    size = math.prod(shape)
+    room = np.empty(size + _CACHE_LINE, dtype=np.uint8)
     start = -room.ctypes.data % _CACHE_LINE
-    room[start : start + flat.size] = flat
-    return room[start : start + flat.size]
+    return room[start : start + size].reshape(shape)
+
+
+def _aligned(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    room = aligned_room(codes.shape)
+    room[...] = codes
+    return room
 
 
 def aligned(segment: Segment) -> Segment:
-    """The same segment with its codes where the kernel reads them soonest, as `from_blobs` puts
-    them."""
+    """The same segment with its codes where the kernel reads them soonest."""
     moved = [
-        None
-        if block is None
-        else CodeBlock(_aligned(block.codes).reshape(block.codes.shape), block.gains, block.alive)
+        None if block is None else CodeBlock(_aligned(block.codes), block.gains, block.alive)
         for block in (segment.block, segment.refined)
     ]
     assert moved[0] is not None
@@ -223,13 +128,6 @@ def without(segment: Segment, dead: IntArray) -> Segment:
     alive = np.ones(old.rows, dtype=np.bool_) if old.alive is None else old.alive.copy()
     alive[hit] = False
     return replace(segment, block=CodeBlock(old.codes, old.gains, alive))
-
-
-def _crc(first_row: int, last_row: int, *parts: bytes) -> int:
-    crc = zlib.crc32(first_row.to_bytes(8, "little") + last_row.to_bytes(8, "little"))
-    for part in parts:
-        crc = zlib.crc32(part, crc)
-    return crc
 
 
 def joined(first: Segment, second: Segment, layout: IndexLayout) -> Segment:

@@ -21,7 +21,9 @@ class IndexStats:
     Attributes:
         documents: how many it holds.
         file_bytes: the file and its write-ahead log.
-        resident_bytes: packed codes held in memory for a search.
+        used_bytes: what of the file is in use; the rest waits for new documents.
+        resident_bytes: packed codes held in memory for a search. Stored rows that are kept once
+            they were read come on top: at most 4 MiB, or what a plan says.
         layout: its slices.
         dim: width of the vectors it was made for.
         matryoshka_dims: the trained sizes of the model.
@@ -39,6 +41,7 @@ class IndexStats:
 
     documents: int
     file_bytes: int
+    used_bytes: int
     resident_bytes: int
     layout: IndexLayout
     dim: int
@@ -59,9 +62,11 @@ def gather(store: Store, searcher: Searcher, meta: IndexMeta) -> IndexStats:
         count = store.count()
         measured = searcher.measurement()
         kept = tokens.layout(store)
+        used = store.used_bytes()
     return IndexStats(
         documents=count,
         file_bytes=store.file_bytes(),
+        used_bytes=used,
         resident_bytes=resident_bytes,
         layout=meta.layout,
         dim=meta.dim,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,41 @@ import numpy.typing as npt
 
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index import companions
+from edge_mrl.index.codes import Codes
 from edge_mrl.index.facts import Facts
 from edge_mrl.index.records import Document, DocumentId, NewDocument
-from edge_mrl.index.vector_rows import Vectors, unpack_records
+from edge_mrl.index.schema_sql import DOCUMENT_ID, METADATA, WITH_SHORT_ROWS
+from edge_mrl.index.vector_rows import Vectors, pack_records, unpack_records
 from edge_mrl.slices import Slice
 
 IntArray = npt.NDArray[np.int64]
 
+Fields = tuple[DocumentId, str, dict[str, object]]
+"""A document's id, text and metadata."""
+
 LARGEST_ROW = 2**62
 """No index gets here; a larger row number in a file is damage."""
 
+_FIELDS = f"{DOCUMENT_ID}, text, {METADATA}"
+
+_SHORT_INSERT = "INSERT INTO documents VALUES (?1, nullif(?2, ?1), ?3, nullif(?4, '{}'))"
+
 _CHUNK = 500
 """Values bound in one statement; SQLite's own limit was 999 for long."""
+
+_STEP = 8
+"""Row numbers are filled up with NULL to a multiple of this, so that a few statements, which SQLite
+then has ready, serve all lengths."""
+
+
+@lru_cache
+def _by_row(count: int, columns: str, table: str) -> str:
+    """Selects rows by `count` row numbers, in their order; a list after IN would be sorted first,
+    which takes a sixth longer."""
+    return (
+        f"WITH wanted(number) AS (VALUES {','.join(['(?)'] * count)}) "
+        f"SELECT {columns} FROM wanted CROSS JOIN {table} ON row = number"
+    )
 
 
 class Store(Facts):
@@ -52,14 +76,17 @@ class Store(Facts):
         return 1 if found is None else int(found[0]) + 1
 
     def insert(
-        self, documents: Sequence[NewDocument], records: Sequence[bytes], first_row: int
+        self, documents: Sequence[NewDocument], codes: Codes, stored: Slice, first_row: int
     ) -> None:
-        """Write documents and their vector records as rows first_row, first_row + 1, ..."""
+        """Write documents and their vectors, coded at the stored slice, as rows first_row,
+        first_row + 1, ..."""
         self.set_fact("documents", str(self.count() + len(documents)))
+        short = self.version >= WITH_SHORT_ROWS
         self.connection.executemany(
-            "INSERT INTO documents VALUES (?, ?, ?, ?)",
+            _SHORT_INSERT if short else "INSERT INTO documents VALUES (?, ?, ?, ?)",
             ((row, d.id, d.text, d.metadata) for row, d in enumerate(documents, first_row)),
         )
+        records = pack_records(codes, stored, first_row, scaled=not short)
         self.connection.executemany(
             "INSERT INTO vectors VALUES (?, ?)", enumerate(records, first_row)
         )
@@ -68,9 +95,7 @@ class Store(Facts):
     def delete(self, ids: Sequence[DocumentId]) -> int:
         """Remove documents; ids that are not there are passed over. Returns how many were
         removed."""
-        rows = [
-            (row,) for (row,) in self._select("SELECT row FROM documents WHERE id IN ({})", ids)
-        ]
+        rows = self._of_ids("row", ids)
         if rows:
             companions.remove(self, [row for (row,) in rows])
             self.set_fact("documents", str(self.count() - len(rows)))
@@ -84,22 +109,22 @@ class Store(Facts):
 
     def present(self, ids: Sequence[DocumentId]) -> set[DocumentId]:
         """Those of the ids that have a document."""
-        return {
-            found for (found,) in self._select("SELECT id FROM documents WHERE id IN ({})", ids)
-        }
+        return {found for (found,) in self._of_ids(DOCUMENT_ID, ids)}
 
     def row_of(self, id_: DocumentId) -> int | None:
         """The row of a document; None where there is no such id."""
-        found = self._select("SELECT row FROM documents WHERE id IN ({})", [id_])
+        found = self._of_ids("row", [id_])
         return int(found[0][0]) if found else None
 
     def ids_of(self, rows: Sequence[int]) -> dict[int, DocumentId]:
         """Ids by row number; rows that are not there are left out."""
-        return dict(self._select("SELECT row, id FROM documents WHERE row IN ({})", rows))
+        return dict(
+            self._select(f"SELECT row, {DOCUMENT_ID} FROM documents WHERE row IN (?)", rows)
+        )
 
     def documents_by_id(self, ids: Sequence[DocumentId]) -> dict[DocumentId, Document]:
         """Documents by id; ids that are not there are left out."""
-        found = self._select("SELECT id, text, metadata FROM documents WHERE id IN ({})", ids)
+        found = self._of_ids(_FIELDS, ids)
         return {id_: self._document(id_, text, metadata) for id_, text, metadata in found}
 
     def documents_after(self, row: int, limit: int) -> dict[int, NewDocument]:
@@ -109,23 +134,24 @@ class Store(Facts):
             IndexFileError: one of them is damaged; names it.
         """
         found = self.connection.execute(
-            "SELECT row, id, text, metadata FROM documents WHERE row > ? ORDER BY row LIMIT ?",
+            f"SELECT row, {_FIELDS} FROM documents WHERE row > ? ORDER BY row LIMIT ?",
             (row, limit),
         ).fetchall()
         for _, id_, text, metadata in found:
             self._document(id_, text, metadata)
         return {number: NewDocument(*parts) for number, *parts in found}
 
-    def documents_by_row(self, rows: Sequence[int]) -> dict[int, Document]:
-        """Documents by row number.
+    def documents_by_row(self, rows: Sequence[int]) -> dict[int, Fields]:
+        """What is stored of documents, by row number.
 
         Raises:
             IndexFileError: a row has a vector but no document.
         """
-        found = self._select(
-            "SELECT row, id, text, metadata FROM documents WHERE row IN ({})", rows
-        )
-        documents = {row: self._document(id_, *rest) for row, id_, *rest in found}
+        found = self._by_row(f"row, {_FIELDS}", "documents", rows)
+        documents: dict[int, Fields] = {}
+        for row, id_, text, metadata in found:
+            plain = metadata == "{}" and type(text) is str
+            documents[row] = id_, text, {} if plain else self._metadata(id_, text, metadata)
         for row in rows:
             if row not in documents:
                 raise IndexFileError(
@@ -136,13 +162,18 @@ class Store(Facts):
     def vectors(self, rows: Sequence[int], stored: Slice) -> Vectors:
         """Vectors of some rows.
 
+        Args:
+            rows: row numbers, rising.
+            stored: the stored slice.
+
         Raises:
             IndexFileError: one of them is missing or damaged; names the document.
         """
-        found = sorted(self._select("SELECT row, record FROM vectors WHERE row IN ({})", rows))
-        if len(found) != len(set(rows)):
-            self._refuse_damaged(min(set(rows) - {row for row, _ in found}))
-        return self._unpack(found, stored)
+        found = self._by_row("record", "vectors", rows)
+        if len(found) != len(rows):
+            there = self._by_row("row", "vectors", rows)
+            self._refuse_damaged(min(set(rows) - {row for (row,) in there}))
+        return self._unpack(rows, [record for (record,) in found], stored)
 
     def vectors_after(self, row: int, last: int, limit: int, stored: Slice) -> Vectors:
         """At most `limit` vectors of rows row + 1 .. last, in order.
@@ -154,7 +185,7 @@ class Store(Facts):
             "SELECT row, record FROM vectors WHERE row > ? AND row <= ? ORDER BY row LIMIT ?",
             (row, last, limit),
         ).fetchall()
-        return self._unpack(found, stored)
+        return self._unpack([row for row, _ in found], [record for _, record in found], stored)
 
     def rows(self) -> IntArray:
         """The row numbers of all documents, rising."""
@@ -168,21 +199,23 @@ class Store(Facts):
         ).fetchone()
         return int(count)
 
-    def _unpack(self, found: list[tuple[Any, ...]], stored: Slice) -> Vectors:
-        rows = [row for row, _ in found]
-        unpacked = unpack_records(rows, [record for _, record in found], stored)
+    def _unpack(self, rows: Sequence[int], records: list[bytes], stored: Slice) -> Vectors:
+        unpacked = unpack_records(rows, records, stored)
         if unpacked.damaged:
             self._refuse_damaged(unpacked.damaged[0])
         return Vectors(np.array(rows, dtype=np.int64), unpacked.codes, stored)
 
     def _refuse_damaged(self, row: int) -> None:
-        found = self.connection.execute("SELECT id FROM documents WHERE row = ?", (row,)).fetchone()
-        name = f"row {row}" if found is None else f"document {found[0]!r}"
+        name = self.name_of(row)
         raise IndexFileError(
             f"{self.path}: the vector of {name} is damaged: delete that document and add it again"
         )
 
     def _document(self, id_: DocumentId, text: str, metadata: str) -> Document:
+        return Document(id_, text, self._metadata(id_, text, metadata))
+
+    def _metadata(self, id_: DocumentId, text: str, metadata: str) -> dict[str, object]:
+        """A document's metadata, if that and its text are sound."""
         try:
             parsed: object = {}
             if metadata != "{}":
@@ -193,12 +226,31 @@ class Store(Facts):
             raise IndexFileError(
                 f"{self.path}: document {id_!r} is damaged: delete it and add it again"
             )
-        return Document(id_, text, parsed)
+        return parsed
+
+    def _of_ids(self, columns: str, ids: Sequence[DocumentId]) -> list[tuple[Any, ...]]:
+        """Columns of the documents with these ids, in no order."""
+        # Texts are kept from the row numbers: SQLite would take '7' for 7 there.
+        numbers = [id_ for id_ in ids if isinstance(id_, int)]
+        found = self._select(f"SELECT {columns} FROM documents WHERE id IN (?)", ids)
+        unsaid = f"SELECT {columns} FROM documents WHERE row IN (?) AND id IS NULL"
+        return found + self._select(unsaid, numbers)
+
+    def _by_row(self, columns: str, table: str, rows: Sequence[int]) -> list[tuple[Any, ...]]:
+        """Columns of a table in the order of the row numbers; rows that it lacks are left out."""
+        found: list[tuple[Any, ...]] = []
+        for start in range(0, len(rows), _CHUNK):
+            chunk = rows[start : start + _CHUNK]
+            spare = -len(chunk) % _STEP
+            statement = _by_row(len(chunk) + spare, columns, table)
+            found += self.connection.execute(statement, (*chunk, *(None,) * spare)).fetchall()
+        return found
 
     def _select(self, sql: str, values: Sequence[DocumentId]) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = []
         for start in range(0, len(values), _CHUNK):
             chunk = values[start : start + _CHUNK]
             marks = ",".join("?" * len(chunk))
-            found += self.connection.execute(sql.format(marks), tuple(chunk)).fetchall()
+            statement = sql.replace("(?)", f"({marks})")
+            found += self.connection.execute(statement, tuple(chunk)).fetchall()
         return found

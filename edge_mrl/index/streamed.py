@@ -111,8 +111,8 @@ class Streamed:
             self._heads.append(SegmentHead(None, packed + 1, last))
         self.stamp = stamp
 
-    def nearest(self, vector: FloatArray, keeps: Sequence[int]) -> IntArray:
-        """As `Resident.nearest`. Call inside `store.read()`, after `sync`."""
+    def nearest(self, vector: FloatArray, keeps: Sequence[int], threads: int = 1) -> IntArray:
+        """As `Resident.nearest`, on one thread. Call inside `store.read()`, after `sync`."""
         return nearest_of(self._layout, self.segments(), vector, keeps).rows
 
     def segments(self) -> Iterator[Segment]:

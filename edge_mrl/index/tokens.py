@@ -172,10 +172,7 @@ def record_bytes(codes: ByteArray) -> int:
 def _unpacked(facts: Facts, kept: TokenLayout, row: int, record: object) -> ByteArray:
     codes = unpack_record(row, record, kept.stored)
     if codes is None:
-        found = facts.connection.execute(
-            "SELECT id FROM documents WHERE row = ?", (row,)
-        ).fetchone()
-        name = f"row {row}" if found is None else f"document {found[0]!r}"
+        name = facts.name_of(row)
         raise IndexFileError(
             f"{facts.path}: the token vectors of {name} are damaged: delete that document and "
             "add it again"

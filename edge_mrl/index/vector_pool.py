@@ -7,8 +7,7 @@ import numpy.typing as npt
 
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.index.store import Store
-from edge_mrl.index.vector_rows import record_bytes
-from edge_mrl.slices import FloatArray
+from edge_mrl.index.vector_rows import Vectors, record_bytes, unscaled
 
 IntArray = npt.NDArray[np.int64]
 
@@ -23,8 +22,7 @@ class VectorPool:
     def __init__(self, store: Store, layout: IndexLayout) -> None:
         self._store = store
         self._layout = layout
-        self._rows = np.empty(0, dtype=np.int64)
-        self._units = np.empty((0, layout.stored.dim), dtype=np.float32)
+        self._held: Vectors | None = None
         self.rows_read = 0
 
     @property
@@ -32,30 +30,30 @@ class VectorPool:
         """Bytes of the records that were read from the file."""
         return self.rows_read * record_bytes(self._layout.stored)
 
-    def units(self, rows: IntArray) -> FloatArray:
+    def vectors(self, rows: IntArray) -> Vectors:
         """Vectors of some rows. Call inside `store.read()`.
 
         Args:
             rows: (n,) rising.
 
-        Returns:
-            (n, stored dim) float32 of unit length.
-
         Raises:
             IndexFileError: one of them is missing or damaged; names the document.
         """
-        new = np.setdiff1d(rows, self._rows, assume_unique=True)
+        stored = self._layout.stored
+        held = self._held
+        if held is None:
+            self.rows_read += rows.size
+            self._held = self._store.vectors(rows.tolist(), stored)
+            return self._held
+        new = np.setdiff1d(rows, held.rows, assume_unique=True)
         if new.size:
-            found = self._store.vectors(new.tolist(), self._layout.stored)
             self.rows_read += new.size
-            if not self._rows.size:
-                self._rows, self._units = found.rows, found.units
-            else:
-                merged = np.concatenate([self._rows, found.rows])
-                order = np.argsort(merged)
-                self._rows = merged[order]
-                self._units = np.concatenate([self._units, found.units])[order]
-        if rows.size == self._rows.size:
-            return self._units
-        chosen: FloatArray = self._units[np.searchsorted(self._rows, rows)]
-        return chosen
+            found = self._store.vectors(new.tolist(), stored)
+            merged = np.concatenate([held.rows, found.rows])
+            order = np.argsort(merged)
+            packed = np.concatenate([held.codes.packed, found.codes.packed])[order]
+            held = self._held = Vectors(merged[order], unscaled(packed), stored)
+        if rows.size == held.rows.size:
+            return held
+        places = np.searchsorted(held.rows, rows)
+        return Vectors(rows, unscaled(held.codes.packed[places]), stored)

@@ -229,7 +229,7 @@ class NativeKernel:
         if values.ndim != 1:
             raise ValueError(f"a query of shape {values.shape}")
         kept, capacity = checked_lengths(values.size, stages, keeps)
-        if threads > 1 and stages.stages[0].blocks.rows >= LEAST_SHARED_ROWS:
+        if threads > 1 and stages.rows >= LEAST_SHARED_ROWS:
             return self._shared_search(values, stages, kept, threads)
         room = _room.of(5 * capacity, stages.scratch)
         count = self._calls["emk_search"](
@@ -248,7 +248,7 @@ class NativeKernel:
     def _shared_search(
         self, values: FloatArray, stages: StageList, kept: list[int], threads: int
     ) -> Candidates:
-        capacity = capacity_for(kept[0], stages.stages[0].blocks.rows)
+        capacity = capacity_for(kept[0], stages.rows)
         counter = np.zeros(1, dtype=np.int32)
         shares: list[tuple[IntArray, IntArray]] = []
 

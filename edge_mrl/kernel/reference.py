@@ -8,7 +8,7 @@ and equal scores go to the lower position.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from edge_mrl.kernel.quantizer import (
     LARGEST_ENTRY,
     WHOLE_LEVELS,
     ByteArray,
+    Int8Array,
     IntQuery,
     PackedQuery,
     PreparedQuery,
@@ -32,14 +33,28 @@ from edge_mrl.slices import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 
-_CHUNK = 16_384
-"""Rows handled at once: the running sums stay in the second-level cache."""
+_CHUNK = 32_768
+"""Rows scored at once: running sums of 64 KiB stay in the second-level cache. Half as many take 7 %
+longer, twice as many 12 %."""
 _CHUNK_VALUES = 1 << 18
 """Coordinates of 8-bit codes turned to float32 at once: a megabyte."""
 _UINT16_BYTES = 65_535 // (2 * LARGEST_ENTRY)
 """Code bytes whose two table entries each cannot overflow a 16-bit sum."""
+_MANY = 32
+"""Times as many scores as are kept, from which on a part of them is looked at first: the best 300
+of 65 536 take 0.12 ms instead of 0.55."""
 _EXACT_FLOAT_DIMS = 1024
 """Products of int8 summed in float32 stay below 2**24, where float32 counts exactly."""
+
+
+def _levels_of_byte(bits: int) -> FloatArray:
+    """What the codes in each byte stand for, (256, 8 / bits)."""
+    numbers = (np.arange(256)[:, None] >> np.arange(0, 8, bits)) & ((1 << bits) - 1)
+    levels: FloatArray = WHOLE_LEVELS[bits].astype(np.float32)[numbers]
+    return levels
+
+
+_LEVELS_OF_BYTE = {bits: _levels_of_byte(bits) for bits in (1, 2, 4)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +79,48 @@ def score(query: PreparedQuery | RowQuery, block: CodeBlock) -> IntArray:
     if isinstance(query, PackedQuery):
         check_width(query, BlockList.of([block]))
         return _row_values(query, block.codes) * block.gains
-    values = _lookup(query, block) if isinstance(query, TableQuery) else _dot(query, block.codes)
-    values *= block.gains
-    return values
+    parts = [found for _, found in _scored(query, block)]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
 
-def _lookup(query: TableQuery, block: CodeBlock) -> IntArray:
-    count, columns, _ = block.codes.shape
-    if query.entries.shape[0] != 2 * columns:
-        raise ValueError(f"codes of {columns} bytes do not fit {query.entries.shape[0]} tables")
-    # One table of 256 for a byte: entry b is that of nibble b % 16 plus that of nibble b // 16.
+def _scored(query: PreparedQuery, block: CodeBlock) -> Iterator[tuple[int, IntArray]]:
+    """The scores of a bounded number of rows after another, each with the place of its first."""
+    if isinstance(query, TableQuery):
+        tables = _byte_tables(query, block)
+    for start in range(0, block.rows, _CHUNK):
+        stop = min(start + _CHUNK, block.rows)
+        if isinstance(query, TableQuery):
+            blocks = slice(start // BLOCK_ROWS, -(-stop // BLOCK_ROWS))
+            values = _lookup(tables, block.codes[blocks], query.offset)[: stop - start]
+        else:
+            values = _dot(query.weights, block.codes[start:stop])
+        values *= block.gains[start:stop]
+        yield start, values
+
+
+def _byte_tables(query: TableQuery, block: CodeBlock) -> list[bytes]:
+    """One table of 256 for a byte: entry b is that of nibble b % 16 plus that of nibble b // 16."""
+    if query.entries.shape[0] != 2 * block.code_bytes:
+        raise ValueError(
+            f"codes of {block.code_bytes} bytes do not fit {query.entries.shape[0]} tables"
+        )
     pairs = query.entries[1::2, :, None] + query.entries[0::2, None, :]
-    tables = [table.tobytes() for table in pairs.astype(np.uint8, copy=False)]
-    result = np.empty((count, BLOCK_ROWS), dtype=np.int64)
-    kind = np.uint16 if columns <= _UINT16_BYTES else np.uint32
-    step = _CHUNK // BLOCK_ROWS
-    for start in range(0, count, step):
-        chunk = block.codes[start : start + step]
-        total = np.zeros(chunk.shape[0] * BLOCK_ROWS, dtype=kind)
-        for column in range(0, columns, 2):
-            # Two bytes' entries fit into one: at most 4 x 63.
-            found = _translated(chunk[:, column], tables[column])
-            if column + 1 < columns:
-                found = found + _translated(chunk[:, column + 1], tables[column + 1])
-            total += found
-        result[start : start + step] = total.reshape(-1, BLOCK_ROWS)
-    result += query.offset
-    return result.reshape(-1)[: block.rows]
+    return [table.tobytes() for table in pairs.astype(np.uint8, copy=False)]
+
+
+def _lookup(tables: list[bytes], codes: ByteArray, offset: int) -> IntArray:
+    """The values of the rows of some blocks, (blocks, code_bytes, 64)."""
+    count, columns, _ = codes.shape
+    total = np.zeros(count * BLOCK_ROWS, dtype=np.uint16 if columns <= _UINT16_BYTES else np.uint32)
+    for column in range(0, columns, 2):
+        # Two bytes' entries fit into one: at most 4 x 63.
+        found = _translated(codes[:, column], tables[column])
+        if column + 1 < columns:
+            found = found + _translated(codes[:, column + 1], tables[column + 1])
+        total += found
+    values = total.astype(np.int64)
+    values += offset
+    return values
 
 
 def _translated(codes: ByteArray, table: bytes) -> ByteArray:
@@ -99,17 +129,20 @@ def _translated(codes: ByteArray, table: bytes) -> ByteArray:
     return np.frombuffer(codes.tobytes().translate(table), dtype=np.uint8)
 
 
-def _dot(query: IntQuery, codes: ByteArray) -> IntArray:
-    rows, columns = codes.shape
-    weights = query.weights.astype(np.float32)
-    signed = codes.view(np.int8)
-    result = np.zeros(rows, dtype=np.int64)
-    step = max(1, _CHUNK_VALUES // columns)
-    for start in range(0, rows, step):
-        part = signed[start : start + step].astype(np.float32)
-        for first in range(0, columns, _EXACT_FLOAT_DIMS):
-            last = min(first + _EXACT_FLOAT_DIMS, columns)
-            products = part[:, first:last] @ weights[first:last]
+def _dot(weights: Int8Array, codes: ByteArray, bits: int = 8) -> IntArray:
+    """Dot products of weights and what each row's codes stand for: (n,) int64."""
+    result = np.zeros(codes.shape[0], dtype=np.int64)
+    wide = weights.astype(np.float32)
+    step = max(1, _CHUNK_VALUES // wide.size)
+    for start in range(0, codes.shape[0], step):
+        part = codes[start : start + step]
+        if bits == 8:
+            values = part.view(np.int8).astype(np.float32)
+        else:
+            values = _LEVELS_OF_BYTE[bits].take(part, axis=0).reshape(part.shape[0], -1)
+        for first in range(0, wide.size, _EXACT_FLOAT_DIMS):
+            last = first + _EXACT_FLOAT_DIMS
+            products = values[:, first:last] @ wide[first:last]
             result[start : start + step] += products.astype(np.int64)
     return result
 
@@ -129,19 +162,19 @@ def scan(query: PreparedQuery, blocks: BlockList, keep: int) -> Candidates:
     scores = np.empty(0, dtype=np.int64)
     offset = 0
     for block in blocks.blocks:
-        found = score(query, block)
-        # Once `keep` are known, only a row that beats the worst of them can enter: it stands later,
-        # so it loses ties.
-        worst = scores.min() if scores.size == keep else None
-        chosen = np.arange(found.size) if worst is None else np.flatnonzero(found > worst)
-        if block.alive is not None:
-            chosen = chosen[block.alive[chosen]]
-        if chosen.size:
-            positions = np.concatenate([positions, chosen + offset])
-            scores = np.concatenate([scores, found[chosen]])
-            kept = top_positions(scores, keep)
-            positions, scores = positions[kept], scores[kept]
-        offset += found.size
+        for start, found in _scored(query, block):
+            # Once `keep` are known, only a row that beats the worst of them can enter: it stands
+            # later, so it loses ties.
+            worst = scores.min() if scores.size == keep else None
+            chosen = np.arange(found.size) if worst is None else np.flatnonzero(found > worst)
+            if block.alive is not None:
+                chosen = chosen[block.alive[chosen + start]]
+            if chosen.size:
+                positions = np.concatenate([positions, chosen + (offset + start)])
+                scores = np.concatenate([scores, found[chosen]])
+                kept = top_positions(scores, keep)
+                positions, scores = positions[kept], scores[kept]
+        offset += block.rows
     order = np.lexsort((positions, -scores))
     return Candidates(positions[order], scores[order])
 
@@ -175,14 +208,10 @@ def rescore(query: RowQuery, blocks: BlockList, positions: IntArray, keep: int) 
 
 def _row_values(query: RowQuery, codes: ByteArray) -> IntArray:
     if isinstance(query, IntQuery):
-        return _dot(query, codes)
-    result = np.zeros(codes.shape[0], dtype=np.int64)
-    mask = np.uint8((1 << query.bits) - 1)
-    levels = WHOLE_LEVELS[query.bits].view(np.uint8)
-    for place, weights in enumerate(query.weights):
-        plane = levels[codes >> np.uint8(place * query.bits) & mask]
-        result += _dot(IntQuery(weights[: query.columns]), plane)
-    return result
+        return _dot(query.weights, codes)
+    # As wide as whole bytes: where there is no coordinate, the weight is 0.
+    weights = np.ascontiguousarray(query.weights[:, : query.columns].T).reshape(-1)
+    return _dot(weights, codes, query.bits)
 
 
 def check_positions(query: RowQuery, blocks: BlockList, positions: IntArray) -> IntArray:
@@ -255,6 +284,16 @@ def top_positions(scores: IntArray | npt.NDArray[np.float32], keep: int) -> IntA
     Returns:
         (min(n, keep),) int64.
     """
+    if scores.size <= _MANY * keep:
+        return _top_of_few(scores, keep)
+    # The best of some are no better than the best of all, so few others need to be looked at.
+    some = scores[:: 2 * scores.size // (_MANY * keep)]
+    bar = np.partition(some, some.size - keep)[some.size - keep]
+    likely = np.flatnonzero(scores >= bar)
+    return likely[_top_of_few(scores[likely], keep)]
+
+
+def _top_of_few(scores: IntArray | npt.NDArray[np.float32], keep: int) -> IntArray:
     if scores.size <= keep:
         return np.arange(scores.size, dtype=np.int64)
     limit = np.partition(scores, scores.size - keep)[scores.size - keep]

@@ -29,11 +29,12 @@ def checked_lengths(width: int, stages: StageList, keeps: Sequence[int]) -> tupl
     """
     if len(keeps) != len(stages.stages) or min(keeps) < 1:
         raise ValueError(f"{len(keeps)} lengths for {len(stages.stages)} stages")
-    if width < max(stage.dim for stage in stages.stages):
+    if width < stages.width:
         raise ValueError(f"a query of {width} coordinates is too narrow")
-    rows = stages.stages[0].blocks.rows
-    kept = [min(keep, max(1, rows)) for keep in keeps]
-    return kept, max(capacity_for(keep, rows) for keep in kept)
+    rows = stages.rows
+    most = max(1, rows)
+    kept = [most if keep > most else keep for keep in keeps]
+    return kept, capacity_for(max(kept), rows)
 
 
 class Room(threading.local):

@@ -45,13 +45,22 @@ INLINE uint16x8_t quick_neon(uint16x8_t sums, const uint16_t *gains, const struc
     return vcgtq_s16(product, doubled_neon(bar));
 }
 
-INLINE int any_neon(uint16x8_t found) {
-    const uint64x2_t both = vreinterpretq_u64_u16(found);
-    return (vgetq_lane_u64(both, 0) | vgetq_lane_u64(both, 1)) != 0;
+/* A bit for each of 64 rows, from eight at a time: all ones or zeros. */
+INLINE uint64_t bits_neon(const uint16x8_t *found) {
+    static const uint8_t places[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    const uint8x8_t place = vld1_u8(places);
+    uint8x8_t rows[8];
+    for (int part = 0; part < 8; part++)
+        rows[part] = vand_u8(vmovn_u16(found[part]), place);
+    for (int width = 4; width; width /= 2) /* neighbours add up until a byte is left of each */
+        for (int part = 0; part < width; part++)
+            rows[part] = vpadd_u8(rows[2 * part], rows[2 * part + 1]);
+    return vget_lane_u64(vreinterpret_u64_u8(rows[0]), 0);
 }
 
-INLINE int sums_neon(SUMS_ARGUMENTS) {
+INLINE uint64_t sums_neon(SUMS_ARGUMENTS) {
     const int64_t columns = query->columns;
+    uint64_t hits = 0;
     for (int64_t first = 0; first < columns; first += SAFE_COLUMNS) {
         const int64_t last = first + SAFE_COLUMNS < columns ? first + SAFE_COLUMNS : columns;
         uint16x8_t sums[8]; /* eight rows each */
@@ -69,11 +78,15 @@ INLINE int sums_neon(SUMS_ARGUMENTS) {
             }
         }
         if (bar->narrow) {
-            uint16x8_t found = vdupq_n_u16(0);
-            for (int part = 0; part < 8; part++)
-                found = vorrq_u16(found, quick_neon(sums[part], gains + 8 * part, query, bar));
-            if (!any_neon(found))
+            uint16x8_t found[8], any = vdupq_n_u16(0);
+            for (int part = 0; part < 8; part++) {
+                found[part] = quick_neon(sums[part], gains + 8 * part, query, bar);
+                any = vorrq_u16(any, found[part]);
+            }
+            const uint64x2_t both = vreinterpretq_u64_u16(any);
+            if (!(vgetq_lane_u64(both, 0) | vgetq_lane_u64(both, 1)))
                 return 0;
+            hits = bits_neon(found);
         }
         for (int part = 0; part < 16; part++) {
             const uint16x4_t four =
@@ -84,7 +97,7 @@ INLINE int sums_neon(SUMS_ARGUMENTS) {
                       vaddq_s32(first ? vld1q_s32(target) : vdupq_n_s32(query->offset), wide));
         }
     }
-    return 1;
+    return hits;
 }
 
 /* Add 16 products of signed bytes. */

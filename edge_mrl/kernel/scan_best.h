@@ -119,14 +119,16 @@ static void keeper_offer(struct keeper *keeper, uint64_t hits, const int32_t *va
                          const uint16_t *gains, const uint8_t *alive, int64_t position) {
     if (keeper->count + BLOCK > keeper->capacity)
         keeper_prune(keeper);
+    const int64_t threshold = keeper->threshold;
+    int64_t count = keeper->count;
     for (; hits; hits &= hits - 1) {
         const int row = __builtin_ctzll(hits);
         const int64_t score = (int64_t)values[row] * gains[row];
-        if (score > keeper->threshold && (!alive || alive[row])) {
-            keeper->scores[keeper->count] = score;
-            keeper->positions[keeper->count++] = position + row;
-        }
+        keeper->scores[count] = score;
+        keeper->positions[count] = position + row;
+        count += (score > threshold) & (!alive || alive[row]);
     }
+    keeper->count = count;
 }
 
 /* Merge two runs that follow one another, start..middle and middle..end, into `to`. Written without

@@ -29,40 +29,56 @@ static void spread_levels(int bits, const float *levels, double level[4][16]) {
             level[place][value] = (double)levels[value >> (place * bits) & ((1 << bits) - 1)];
 }
 
-/* What the 16 values of one nibble stand for; returns the least of them. */
-static double nibble_table(const float *query, int64_t dim, int per_nibble, int64_t nibble,
-                           double level[4][16], double *table) {
+/* The coordinate of the query at a place of a nibble. */
+INLINE double coordinate_at(const float *query, int64_t dim, int64_t at) {
+    return at < dim ? (double)query[at] : 0.0;
+}
+
+/* What the 16 values of one nibble stand for, less the least of them. */
+static void nibble_table(const float *query, int64_t dim, int per_nibble, int64_t nibble,
+                         double level[4][16], double low, double *table) {
     for (int value = 0; value < 16; value++)
         table[value] = 0.0;
     for (int place = 0; place < per_nibble; place++) {
-        const int64_t at = nibble * per_nibble + place;
-        const double coordinate = at < dim ? (double)query[at] : 0.0;
+        const double coordinate = coordinate_at(query, dim, nibble * per_nibble + place);
         for (int value = 0; value < 16; value++)
             table[value] += coordinate * level[place][value];
     }
-    double low = table[0];
-    for (int value = 1; value < 16; value++)
-        low = table[value] < low ? table[value] : low;
+    for (int value = 0; value < 16; value++)
+        table[value] -= low;
+}
+
+/* The least of them, and how far the largest lies above it. Rounding never changes which of two sums
+ * is the larger, so each end is the sum of the ends of its places, without the values between. */
+static double nibble_low(const float *query, int64_t dim, int per_nibble, int64_t nibble,
+                         double level[4][16], double *span) {
+    double low = 0.0, high = 0.0;
+    for (int place = 0; place < per_nibble; place++) {
+        const double coordinate = coordinate_at(query, dim, nibble * per_nibble + place);
+        const double first = coordinate * level[place][0], last = coordinate * level[place][15];
+        low += first < last ? first : last;
+        high += first < last ? last : first;
+    }
+    *span = high - low;
     return low;
 }
 
 /* `prepare` of quantizer.py for 1, 2 and 4 bits. entries: nibbles x 16. Returns the offset. */
 EXPORT int32_t emk_table(const float *query, int64_t dim, int bits, const float *levels,
                          int64_t nibbles, uint8_t *entries) {
-    double level[4][16], table[16], low_sum = 0.0, span = 0.0;
+    double level[4][16], table[16], low_sum = 0.0, largest = 0.0, span;
     const int per_nibble = codes_per_nibble(bits);
     spread_levels(bits, levels, level);
     for (int64_t nibble = 0; nibble < nibbles; nibble++) {
-        const double low = nibble_table(query, dim, per_nibble, nibble, level, table);
-        low_sum += low;
-        for (int value = 0; value < 16; value++)
-            span = table[value] - low > span ? table[value] - low : span;
+        low_sum += nibble_low(query, dim, per_nibble, nibble, level, &span);
+        largest = span > largest ? span : largest;
     }
-    const double scale = span == 0.0 ? 0.0 : LARGEST_ENTRY / span;
+    const double scale = largest == 0.0 ? 0.0 : LARGEST_ENTRY / largest;
     for (int64_t nibble = 0; nibble < nibbles; nibble++, entries += 16) {
-        const double low = nibble_table(query, dim, per_nibble, nibble, level, table);
+        const double low = nibble_low(query, dim, per_nibble, nibble, level, &span);
+        nibble_table(query, dim, per_nibble, nibble, level, low, table);
         for (int value = 0; value < 16; value++)
-            entries[value] = (uint8_t)(int32_t)nearest((table[value] - low) * scale);
+            entries[value] = (uint8_t)(int32_t)nearest(table[value] * scale);
     }
     return (int32_t)nearest(low_sum * scale);
 }

@@ -81,12 +81,16 @@ class StageList:
 
     Attributes:
         stages: in order, at least one.
+        rows: how many each stage holds.
+        width: coordinates that a query must have.
         address: where the table for the kernel stands; holds as long as this object lives.
         scratch: bytes that the kernel needs for a query.
         kept: keeps what the table points to alive.
     """
 
     stages: tuple[Stage, ...]
+    rows: int
+    width: int
     address: int
     scratch: int
     kept: tuple[npt.NDArray[np.generic], ...]
@@ -130,7 +134,8 @@ class StageList:
             values = 4 * _whole(stage.dim)
             planes = _whole(stage.dim) + 8 // stage.bits * _whole(columns)
             scratch = max(scratch, values + max(32 * columns, planes))
-        return cls(listed, table.ctypes.data, scratch, tuple(kept))
+        rows, width = listed[0].blocks.rows, max(stage.dim for stage in listed)
+        return cls(listed, rows, width, table.ctypes.data, scratch, tuple(kept))
 
 
 def _whole(size: int) -> int:

@@ -9,11 +9,12 @@ from typing import get_args
 
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.planning import encoder_cost, search_cost
+from edge_mrl.planning.companion_cost import NO_COMPANIONS, Companions, whole_file
 from edge_mrl.planning.cost import Cost
+from edge_mrl.planning.expected_lists import expected_lists
 from edge_mrl.planning.facts import BundleFacts, IndexFacts, VariantFacts
-from edge_mrl.planning.file_cost import index_file
 from edge_mrl.planning.profile import Budgets, DeviceProfile
-from edge_mrl.planning.search_cost import TABLE_RECALL, TOP_K, Home
+from edge_mrl.planning.search_cost import Home
 from edge_mrl.slices import Slice
 
 _STORED_LEAST_BITS = 8
@@ -40,6 +41,8 @@ class Request:
     recall: float
     index: IndexFacts | None = None
     keep_layout: bool = False
+    companions: Companions = NO_COMPANIONS
+    text_tokens: int | None = None
 
     def at(self, documents: int) -> Request:
         """The same for another number of documents."""
@@ -54,9 +57,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One choice of variant, layout and home of the scan codes, and what it comes to."""
+    """One choice of variant, sequence length, layout and home of the scan codes, and what it comes
+    to; `max_tokens` is where texts are cut."""
 
     variant: VariantFacts
+    max_tokens: int | None
     layout: IndexLayout
     home: Home
     shortlists: tuple[int, ...]
@@ -72,6 +77,11 @@ class Candidate:
         transitive: on the grid a larger budget can never lose a step.
         """
         return round(self.quality_kept / QUALITY_STEP)
+
+    def tokens_read(self, text_tokens: int | None) -> float:
+        """How many tokens of a text are read at most: of the longest that will come, if known."""
+        limit = math.inf if self.max_tokens is None else self.max_tokens
+        return limit if text_tokens is None else min(limit, text_tokens)
 
     def overruns(self, budgets: Budgets) -> dict[str, float]:
         """Budget -> how many times over it this is, for those that are exceeded."""
@@ -102,61 +112,77 @@ def candidates(request: Request) -> tuple[Candidate, ...]:
         candidate
         for variant in request.bundle.variants
         if request.profile.facts.runs(variant.engines)
+        for max_tokens in encoder_cost.reading_lengths(variant, request.text_tokens)
         for layout in _layouts(request, variant.dims)
         for home in HOMES
-        if (candidate := evaluate(request, variant, layout, home)) is not None
+        if (candidate := evaluate(request, variant, max_tokens, layout, home)) is not None
     )
 
 
 def evaluate(
-    request: Request, variant: VariantFacts, layout: IndexLayout, home: Home
+    request: Request,
+    variant: VariantFacts,
+    max_tokens: int | None,
+    layout: IndexLayout,
+    home: Home,
 ) -> Candidate | None:
     """Cost and worth of one choice; None where the quality table lacks one of its slices."""
     documents = request.documents
     stored = request.bundle.quality_of(layout.stored)
-    lists = _shortlists(request, layout)
+    lists = expected_lists(
+        request.bundle, layout, documents, request.recall, request.measured(layout)
+    )
     if stored is None or lists is None:
         return None
-    index = request.measured(layout)
-    if lists[-1] >= documents:
-        recall = 1.0
-    elif index is not None and index.recall is not None and request.recall == TABLE_RECALL:
-        recall = index.recall
-    else:
-        recall = request.recall
+    facts, rows = request.profile.facts, lists.lengths[-1]
+    cost = Cost(
+        encoder_bytes=encoder_cost.encoder_memory(variant, max_tokens),
+        index_bytes=search_cost.index_memory(layout, documents, rows, home),
+        row_cache_bytes=0,
+        bundle_bytes=variant.disk_bytes,
+        file_bytes=whole_file(
+            layout, documents, request.text_bytes, request.companions, request.index
+        ),
+        latency=search_cost.query_latency(facts, layout, documents, lists.lengths, home),
+        embedding=encoder_cost.embedding_latency(
+            request.profile, request.bundle, variant, _query_tokens(max_tokens)
+        ),
+    )
     return Candidate(
         variant=variant,
+        max_tokens=max_tokens,
         layout=layout,
         home=home,
-        shortlists=lists,
-        cost=Cost(
-            encoder_bytes=encoder_cost.encoder_memory(variant),
-            index_bytes=search_cost.index_memory(layout, documents, lists[-1], home),
-            bundle_bytes=variant.disk_bytes,
-            file_bytes=index_file(layout, documents, request.text_bytes),
-            latency=search_cost.query_latency(
-                request.profile.facts, layout, documents, lists, home
-            ),
-            embedding=encoder_cost.embedding_latency(request.profile, request.bundle, variant),
-        ),
-        recall=recall,
-        quality_kept=stored.kept * recall,
+        shortlists=lists.lengths,
+        cost=cost,
+        recall=lists.recall,
+        # What a search finds beyond the recall that is asked for is not worth anything else:
+        # a small index would otherwise be planned to reread all of itself.
+        quality_kept=stored.kept * min(lists.recall, request.recall),
     )
 
 
-def _shortlists(request: Request, layout: IndexLayout) -> tuple[int, ...] | None:
-    """How many candidates each stage hands on: what the index measured, or else by the quality
-    table.
+def with_rows_held(request: Request, one: Candidate) -> Candidate:
+    """The same with all stored rows in memory, where the budget leaves room and it is worth it.
 
-    The measured ones grow with the documents, and with the recall asked for, by the same laws.
+    No choice rests on it, since rows are there only when searches have read them.
     """
-    index, documents = request.measured(layout), request.documents
-    if index is None or index.shortlists is None or documents <= TOP_K:
-        return search_cost.shortlists(request.bundle, layout, documents, request.recall)
-    growth: float = (documents / index.documents) ** request.bundle.quality.shortlist_growth
-    factor = search_cost.miss_factor(request.recall)
-    grown = (TOP_K + (max(TOP_K, rows * growth) - TOP_K) * factor for rows in index.shortlists)
-    return tuple(min(documents, math.ceil(rows - 1e-9)) for rows in grown)
+    needed = search_cost.row_cache(one.layout, request.documents)
+    left = request.profile.budgets.memory_bytes - one.cost.memory_bytes
+    if one.home == "disk" or needed > min(left, search_cost.ROW_CACHE):
+        return one
+    latency = search_cost.query_latency(
+        request.profile.facts, one.layout, request.documents, one.shortlists, held=True
+    )
+    if needed > search_cost.SMALL_ROW_CACHE and latency > 0.75 * one.cost.latency:
+        return one
+    return replace(one, cost=replace(one.cost, row_cache_bytes=needed, latency=latency))
+
+
+def _query_tokens(max_tokens: int | None) -> int:
+    """The length of a query for which the embedding latency is planned, where texts are cut."""
+    planned = encoder_cost.QUERY_TOKENS
+    return planned if max_tokens is None else min(planned, max_tokens)
 
 
 def needless_bits(bundle: BundleFacts, stored: Slice) -> bool:

@@ -12,6 +12,7 @@ class Cost:
     Attributes:
         encoder_bytes: resident memory of process, tokenizer, engine and weights.
         index_bytes: resident memory of the index: codes, row numbers, working buffers.
+        row_cache_bytes: stored rows that are held in memory besides.
         bundle_bytes: files of the variant on disk.
         file_bytes: the index file.
         latency: seconds of a search.
@@ -20,6 +21,7 @@ class Cost:
 
     encoder_bytes: int
     index_bytes: int
+    row_cache_bytes: int
     bundle_bytes: int
     file_bytes: int
     latency: float
@@ -28,7 +30,7 @@ class Cost:
     @property
     def memory_bytes(self) -> int:
         """Resident memory in all."""
-        return self.encoder_bytes + self.index_bytes
+        return self.encoder_bytes + self.index_bytes + self.row_cache_bytes
 
     @property
     def storage_bytes(self) -> int:

@@ -27,12 +27,13 @@ TOKENIZER_MEMORY_FACTOR = 9.0
 """Resident bytes per byte of tokenizer.json: 16.4 MiB for wordllama's 1.8 MB, 4.2 MiB for MiniLM's
 0.47 MB."""
 
-ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 53 * MIB, "tflite": 16 * MIB}
+ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 62 * MIB, "tflite": 16 * MIB}
 """Resident bytes of an engine and its buffers, without weights.
 
-From MiniLM's resident memory in MB (onnxruntime 1.31, one thread, arena off): int8 113, of which 23
-are weights and 35 process and tokenizer. tflite (ai-edge-litert 2.3): 10 MB for the library, the
-rest are buffers.
+From MiniLM's resident memory in MB (onnxruntime 1.31, one thread, arena off): int8 122 to 139 with
+texts of 256 tokens, run by run as its heap falls, of which 23 are weights and 37 process and
+tokenizer; the middle is planned. tflite (ai-edge-litert 2.3): 10 MB for the library, the rest are
+buffers.
 """
 
 WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
@@ -73,9 +74,9 @@ Only the order matters here. On boards without int8 dot products the gain of int
 """
 
 PADDED_LENGTHS = (16, 64, 256)
-"""Tokens that the signatures of a TFLite file take, beside the model's own limit, where whoever
-exported it did not choose others; a text is padded to the next one. A text of 18 tokens of MiniLM,
-padded to 64, took 252 million instructions on a Cortex-A53, and 59 million with ONNX at int8."""
+"""Tokens that the signatures of a TFLite file take where its manifest does not say; a text is
+padded to the next one. A text of 18 tokens of MiniLM, padded to 64, took 252 million instructions
+on a Cortex-A53, and 59 million with ONNX at int8."""
 
 TABLE_ENCODE_TIME = 0.001
 """The same for a static table: 6 to 25 microseconds against milliseconds."""
@@ -100,20 +101,67 @@ BYTES_AT_FP32: dict[Precision, float] = {
 }
 """A model file's size at fp32 per byte of it."""
 
+BUFFERED_TOKENS = 256
+BUFFER_BYTES = 288
+"""`ENGINE_BYTES` holds up to so many tokens; beyond, attention's buffers grow with their square, by
+so many bytes each. Measured: MiniLM (12 heads) at int8 had 131 MiB with texts of 256 tokens and 185
+with 512."""
+
+SHORTEST_LENGTH = 8
+
 THREADS = 1
 """onnxruntime's default of several threads took 5.1 ms for a short text, one thread 2.3 (x86-64, 2
 cores)."""
 
 
-def encoder_memory(variant: VariantFacts) -> int:
-    """Resident bytes of a process that has this variant loaded."""
+def encoder_memory(variant: VariantFacts, max_tokens: int | None = None) -> int:
+    """Resident bytes of a process that has this variant loaded.
+
+    Args:
+        variant: what runs.
+        max_tokens: where texts are cut; None for where the variant cuts them itself.
+    """
     factor = WEIGHT_FACTOR.get((variant.format, variant.precision), 1.0)
+    longest = max_tokens or variant.max_tokens or BUFFERED_TOKENS
+    buffers = BUFFER_BYTES * max(0, longest**2 - BUFFERED_TOKENS**2)
     return round(
         PROCESS_BASE_BYTES
         + TOKENIZER_MEMORY_FACTOR * variant.tokenizer_bytes
         + ENGINE_BYTES[variant.format]
         + factor * variant.model_bytes
+        + (0 if variant.format == "table" else buffers)
     )
+
+
+def reading_lengths(variant: VariantFacts, text_tokens: int | None) -> tuple[int | None, ...]:
+    """Where texts may be cut, falling: at the variant's own limit, or at a shorter length that
+    costs less.
+
+    Args:
+        variant: what runs.
+        text_tokens: the longest text that will come, special tokens counted; no length is shorter.
+            None where nobody knows: none is shorter than a query of `QUERY_TOKENS`.
+    """
+    limit = variant.max_tokens
+    if limit is None or variant.format == "table":
+        return (limit,)
+    least = max(SHORTEST_LENGTH, QUERY_TOKENS if text_tokens is None else text_tokens)
+    if variant.format == "tflite":
+        steps = variant.sequence_lengths or PADDED_LENGTHS
+    else:
+        steps = tuple(2**power for power in range(3, limit.bit_length()))
+    found: list[int | None] = [limit]
+    for length in sorted(steps, reverse=True):
+        # A shorter length that computes as many tokens for a query, and buffers as many, brings
+        # nothing.
+        if least <= length < limit and _cut_costs(variant, length) < _cut_costs(variant, found[-1]):
+            found.append(length)
+    return tuple(found)
+
+
+def _cut_costs(variant: VariantFacts, length: int | None) -> tuple[int, int]:
+    tokens = QUERY_TOKENS if length is None else min(QUERY_TOKENS, length)
+    return encoder_memory(variant, length), computed_tokens(variant, tokens)
 
 
 def computed_tokens(variant: VariantFacts, tokens: int) -> int:
@@ -121,7 +169,8 @@ def computed_tokens(variant: VariantFacts, tokens: int) -> int:
     variant reads."""
     limit = math.inf if variant.max_tokens is None else variant.max_tokens
     if variant.format == "tflite":
-        tokens = next((length for length in PADDED_LENGTHS if length >= tokens), tokens)
+        lengths = variant.sequence_lengths or PADDED_LENGTHS
+        tokens = next((length for length in lengths if length >= tokens), tokens)
     return int(min(tokens, limit))
 
 

@@ -15,7 +15,8 @@ from edge_mrl.slices import Slice
 @dataclass(frozen=True, slots=True)
 class VariantFacts:
     """One variant: `engines` can run it, `model_bytes` are its own files, `tokenizer_bytes` is
-    shared by all, `max_tokens` is where a text is cut (None: never)."""
+    shared by all, `max_tokens` is where a text is cut (None: never), `sequence_lengths` are what a
+    text is padded to (none: nobody says)."""
 
     name: str
     format: VariantFormat
@@ -26,6 +27,7 @@ class VariantFacts:
     tokenizer_bytes: int
     pad_invariant: bool
     max_tokens: int | None
+    sequence_lengths: tuple[int, ...] = ()
 
     @property
     def disk_bytes(self) -> int:
@@ -66,6 +68,7 @@ class BundleFacts:
                     tokenizer_bytes=tokenizer_bytes,
                     pad_invariant=variant.pad_invariant,
                     max_tokens=manifest.max_tokens(variant),
+                    sequence_lengths=variant.sequence_lengths,
                 )
                 for variant in manifest.variants
             ),
@@ -87,6 +90,10 @@ class StatsOfIndex(Protocol):
     @property
     def layout(self) -> IndexLayout:
         """Its slices."""
+
+    @property
+    def used_bytes(self) -> int:
+        """What of its file is in use."""
 
     @property
     def shortlists(self) -> Sequence[int]:
@@ -112,19 +119,27 @@ class IndexFacts:
             its own vectors, one list for each resident slice of the layout; None where nobody has
             measured, as on a small index.
         recall: the share that was found with such lists; None where nobody has measured.
+        file_bytes: what of its file is in use; None where nobody says.
     """
 
     documents: int
     layout: IndexLayout
     shortlists: tuple[int, ...] | None
     recall: float | None = None
+    file_bytes: int | None = None
 
     @classmethod
     def of(cls, stats: StatsOfIndex) -> IndexFacts:
         """What `Index.stats` tells the planner."""
         known = stats.measurement is not None
         lists = tuple(stats.shortlists) if known else None
-        return cls(stats.documents, stats.layout, lists, stats.expected_recall)
+        return cls(
+            stats.documents,
+            stats.layout,
+            lists,
+            stats.expected_recall,
+            stats.used_bytes or None,
+        )
 
     @property
     def measured(self) -> bool:

@@ -61,18 +61,30 @@ class PlanFollower:
         variant: the name of the variant that runs; it is not changed while it does.
         dim: width of its vectors.
         documents: how many the index is expected to hold.
+        max_tokens: where it cuts texts, if that is known; it is not changed either.
     """
 
     def __init__(
-        self, bundle: BundleFacts, profile: DeviceProfile, variant: str, dim: int, documents: int
+        self,
+        bundle: BundleFacts,
+        profile: DeviceProfile,
+        variant: str,
+        dim: int,
+        documents: int,
+        max_tokens: int | None = None,
     ) -> None:
         running = [one for one in bundle.variants if one.name == variant]
-        narrowed = [replace(one, dims=_up_to(one.dims, dim)) for one in running]
+        narrowed = [
+            replace(one, dims=_up_to(one.dims, dim), max_tokens=max_tokens or one.max_tokens)
+            for one in running
+        ]
         self._bundle = replace(bundle, variants=tuple(narrowed))
         # Narrower vectors were asked for: what they keep is no reason to refuse them.
         narrow = dim < max(bundle.dims)
         self._profile = profile.at_any_quality() if narrow else profile
         self._documents = documents
+        # A shorter length would be another encoder's.
+        self._text_tokens = next((one.max_tokens for one in narrowed), None)
         self._plan: Plan | None = None
         self._refused: str | None = None
         self._advice: str | None = None
@@ -94,7 +106,7 @@ class PlanFollower:
         Raises:
             PlanError: nothing fits.
         """
-        return plan(self._bundle, self._profile, self._documents).layout
+        return self._make(self._documents).layout
 
     def start(self, stats: StatsOfIndex) -> Plan:
         """The plan for an index as it is.
@@ -152,13 +164,25 @@ class PlanFollower:
         fit."""
         try:
             ahead = horizon(documents)
-            return plan(self._bundle, self._profile, ahead, index=facts, keep_layout=True)
+            return self._make(ahead, facts, keep_layout=True)
         except PlanError:
-            return plan(self._bundle, self._profile, facts.documents, index=facts, keep_layout=True)
+            return self._make(facts.documents, facts, keep_layout=True)
+
+    def _make(
+        self, documents: int, facts: IndexFacts | None = None, *, keep_layout: bool = False
+    ) -> Plan:
+        return plan(
+            self._bundle,
+            self._profile,
+            documents,
+            index=facts,
+            keep_layout=keep_layout,
+            text_tokens=self._text_tokens,
+        )
 
     def _better(self, facts: IndexFacts, running: Plan) -> str | None:
         """What another layout would bring, where it is worth building anew."""
-        best = plan(self._bundle, self._profile, running.documents, index=facts)
+        best = self._make(running.documents, facts)
         gain = best.quality_kept - running.quality_kept
         faster = running.query_latency_ms > 2 * best.query_latency_ms
         if best.layout == running.layout or not (gain > QUALITY_STEP or faster):

@@ -18,11 +18,12 @@ class Plan:
         documents: for how many documents this holds.
         variant: the name of the bundle's variant.
         threads: threads of the engine for a query.
-        max_tokens: where a text is cut, None for never.
+        max_tokens: sequence length: where a text is cut, special tokens counted; None for never.
         layout: the stored slice in the file, the scan slice, and the refine slice where one pays.
         scan_home: whether the scan codes are held in memory (``"ram"``) or read from the file by
             each search (``"disk"``).
-        scan_budget_bytes: what the scan codes may take before they have to stay in the file.
+        scan_budget_bytes: what the scan codes, and after them the stored rows, may take in memory.
+        row_cache_bytes: what stored rows may take that are held in memory: all of them, or 0.
         shortlists: candidates that each stage of a search hands on: the scan's to the refine slice
             where there is one; the last ones are re-read from storage at the stored slice.
         memory_bytes: resident memory of the process: base, encoder, scan and refine codes,
@@ -49,6 +50,7 @@ class Plan:
     layout: IndexLayout
     scan_home: Home
     scan_budget_bytes: int
+    row_cache_bytes: int
     shortlists: tuple[int, ...]
     memory_bytes: int
     encoder_bytes: int
@@ -75,6 +77,7 @@ class Plan:
             "refine": None if self.layout.refine is None else str(self.layout.refine),
             "scan_home": self.scan_home,
             "scan_budget_bytes": self.scan_budget_bytes,
+            "row_cache_bytes": self.row_cache_bytes,
             "shortlists": list(self.shortlists),
             "memory_bytes": self.memory_bytes,
             "encoder_bytes": self.encoder_bytes,

@@ -7,15 +7,18 @@ from typing import Protocol
 
 from edge_mrl.bundle.manifest import Manifest
 from edge_mrl.errors import PlanError
-from edge_mrl.planning.candidates import Candidate, Request, candidates
+from edge_mrl.planning.candidates import Candidate, Request, candidates, with_rows_held
+from edge_mrl.planning.companion_cost import NO_COMPANIONS, Companions
 from edge_mrl.planning.encoder_cost import THREADS, encode_time
+from edge_mrl.planning.expected_lists import TABLE_RECALL
 from edge_mrl.planning.facts import BundleFacts, IndexFacts
 from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
+from edge_mrl.planning.overruns import worst_budget
 from edge_mrl.planning.plan import Plan
 from edge_mrl.planning.profile import DeviceProfile
-from edge_mrl.planning.reasons import best_missed, reasons, worst_budget
+from edge_mrl.planning.reasons import best_missed, reasons, row_cache_reason
 from edge_mrl.planning.refusal import refusal
-from edge_mrl.planning.search_cost import TABLE_RECALL, code_memory
+from edge_mrl.planning.search_cost import code_memory
 
 LEAST_RECALL = 0.5
 MOST_RECALL = 0.999
@@ -56,6 +59,8 @@ def survey(
     recall: float = TABLE_RECALL,
     index: IndexFacts | None = None,
     keep_layout: bool = False,
+    companions: Companions = NO_COMPANIONS,
+    text_tokens: int | None = None,
 ) -> Survey:
     """Look at every choice. The arguments are those of `plan`.
 
@@ -76,6 +81,8 @@ def survey(
         raise PlanError(
             f"a document cannot have {text_bytes_per_document} bytes of text: give 0 or more"
         )
+    if text_tokens is not None and text_tokens < 1:
+        raise PlanError(f"a text cannot need {text_tokens} tokens: give 1 or more")
     if not LEAST_RECALL <= recall <= MOST_RECALL:
         raise PlanError(
             f"cannot plan for a recall of {recall:g}: give {LEAST_RECALL:g} to {MOST_RECALL:g}"
@@ -83,11 +90,19 @@ def survey(
     if keep_layout:
         profile = profile.at_any_quality()
     request = Request(
-        bundle, profile, documents, text_bytes_per_document, recall, index, keep_layout
+        bundle,
+        profile,
+        documents,
+        text_bytes_per_document,
+        recall,
+        index,
+        keep_layout,
+        companions,
+        text_tokens,
     )
     known = candidates(request)
     fitting = [one for one in known if not one.overruns(profile.budgets)]
-    chosen = min(fitting, key=lambda one: _order(one, profile)) if fitting else None
+    chosen = min(fitting, key=lambda one: _order(one, request)) if fitting else None
     return Survey(request, known, chosen)
 
 
@@ -100,13 +115,15 @@ def plan(
     recall: float = TABLE_RECALL,
     index: IndexFacts | None = None,
     keep_layout: bool = False,
+    companions: Companions = NO_COMPANIONS,
+    text_tokens: int | None = None,
 ) -> Plan:
     """Choose variant and slices for a device, and where the scan codes live.
 
     Among all choices that keep every budget: the most quality (in steps of
-    `candidates.QUALITY_STEP`), then the fastest encoder, then codes in memory, then the least share
-    of the memory and latency budgets, then the smallest index file. The same input always gives the
-    same plan.
+    `candidates.QUALITY_STEP`), then the longest texts read, then the fastest encoder, then codes in
+    memory, then the least share of the memory and latency budgets, then the smallest index file.
+    The same input always gives the same plan.
 
     Args:
         bundle: an open bundle, or what the planner needs of one.
@@ -119,6 +136,10 @@ def plan(
             measured on other texts.
         keep_layout: leave that index as it is, whatever its slices keep, and choose only what can
             be chosen beside it.
+        companions: what the index will keep beside documents and vectors, for the size of the file.
+            An index that exists says itself what a document takes.
+        text_tokens: the longest text that will come, special tokens counted; texts are then never
+            cut shorter, unless the variant does. Default: nobody knows.
 
     Raises:
         PlanError: nothing fits (the message says by how much and what would have to give), or an
@@ -133,6 +154,8 @@ def plan(
             recall=recall,
             index=index,
             keep_layout=keep_layout,
+            companions=companions,
+            text_tokens=text_tokens,
         )
     )
 
@@ -147,15 +170,18 @@ def settled(found: Survey) -> Plan:
     if chosen is None:
         raise refusal(request, known)
     missed = best_missed(request, known, chosen)
+    because = reasons(request, known, chosen, missed)
+    chosen = with_rows_held(request, chosen)
     return Plan(
         device=request.profile.name,
         documents=request.documents,
         variant=chosen.variant.name,
         threads=THREADS,
-        max_tokens=chosen.variant.max_tokens,
+        max_tokens=chosen.max_tokens,
         layout=chosen.layout,
         scan_home=chosen.home,
         scan_budget_bytes=_scan_budget(request, chosen),
+        row_cache_bytes=chosen.cost.row_cache_bytes,
         shortlists=chosen.shortlists,
         memory_bytes=chosen.cost.memory_bytes,
         encoder_bytes=chosen.cost.encoder_bytes,
@@ -166,26 +192,30 @@ def settled(found: Survey) -> Plan:
         quality_kept=chosen.quality_kept,
         ndcg_at_10=chosen.quality_kept * request.bundle.quality.full_ndcg_at_10,
         bound_by=None if missed is None else worst_budget(request, missed),
-        because=reasons(request, known, chosen, missed),
+        because=(*because, row_cache_reason(request, chosen)),
     )
 
 
 def _scan_budget(request: Request, chosen: Candidate) -> int:
-    """Bytes that the scan codes may take in memory: what the budget leaves after all else."""
-    codes = code_memory(chosen.layout, request.documents) if chosen.home == "ram" else 0
-    left = request.profile.budgets.memory_bytes - chosen.cost.memory_bytes
+    """Bytes that the scan codes may take in memory, and then the stored rows: what the budget
+    leaves after all else."""
     # From the file even one row more or less is read, so nothing is left for codes in memory.
-    return codes + left if chosen.home == "ram" else 0
+    if chosen.home == "disk":
+        return 0
+    left = request.profile.budgets.memory_bytes - chosen.cost.memory_bytes
+    codes = code_memory(chosen.layout, request.documents)
+    return codes + chosen.cost.row_cache_bytes + left
 
 
-def _order(one: Candidate, profile: DeviceProfile) -> tuple[float | str, ...]:
+def _order(one: Candidate, request: Request) -> tuple[float | str, ...]:
     layout = one.layout
     return (
         -one.step,
+        -one.tokens_read(request.text_tokens),
         encode_time(one.variant),
         # Memory that is granted is there to be used: a search should not wait for the disk.
         one.home == "disk",
-        one.budget_share(profile.budgets),
+        one.budget_share(request.profile.budgets),
         one.cost.file_bytes,
         # From here on only so that equal choices always fall the same way.
         one.variant.name,

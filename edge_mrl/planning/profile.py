@@ -43,6 +43,9 @@ class DeviceFacts:
         core_speed: speed of one core, relative to the reference machine of `search_cost`.
         scan_speed: the same for the compiled scan alone, whose vector instructions differ more from
             core to core; as `core_speed` where a profile does not give it.
+        search_base: seconds of a search besides scan and rereading; None where nobody measured.
+        row_read: seconds for rereading a row of 256x8 whose page is cached; likewise.
+        row_held: the same where the row is in memory; likewise.
         engines: packages that there are for this device, as pip names them.
         python: version of Python, e.g. ``"3.11"``; ``"none"`` where the application brings it.
         libc: C library and version, e.g. ``"glibc 2.36"``, which decides the wheels.
@@ -61,6 +64,9 @@ class DeviceFacts:
     engines: tuple[str, ...]
     python: str
     libc: str
+    search_base: float | None = None
+    row_read: float | None = None
+    row_held: float | None = None
 
     def runs(self, engines: Collection[str]) -> bool:
         """Whether one of these engines is there for the device."""
@@ -189,6 +195,10 @@ def _facts(fields: Fields) -> DeviceFacts:
         engines=fields.choices("engines", ALL_ENGINES),
         python=fields.pattern("python", PYTHON, '"none" or a version such as "3.11"'),
         libc=fields.pattern("libc", LIBC, '"glibc 2.36", "musl 1.2", "bionic" or "none"'),
+        **{
+            key: fields.quantity(key, _SECONDS, 1e-9, 10) if fields.has(key) else None
+            for key in ("search_base", "row_read", "row_held")
+        },
     )
     fields.done()
     return facts

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_mrl.index.layout import IndexLayout
 from edge_mrl.planning.candidates import Candidate, Request, needless_bits
-from edge_mrl.planning.encoder_cost import QUERY_TOKENS, encode_time
-from edge_mrl.planning.search_cost import TOP_K
+from edge_mrl.planning.encoder_cost import encode_time
+from edge_mrl.planning.expected_lists import TOP_K
+from edge_mrl.planning.overruns import closest, codes, excess, home, worst_budget
+from edge_mrl.planning.search_cost import row_cache
 from edge_mrl.planning.words import mebibytes, milliseconds, number, percent
 
 
@@ -32,77 +33,10 @@ def reasons(
         _stored(request, known, chosen),
         _shortlist(request, chosen),
         _encoder(request, known, chosen),
+        _sequence_length(request, known, chosen),
         "threads: 1, because several made a single short text slower where it was measured",
     ]
     return tuple(reason for reason in found if reason)
-
-
-def excess(request: Request, one: Candidate) -> str:
-    """Which budget a candidate breaks most, and by how much.
-
-    Returns:
-        E.g. ``"memory: 256x2 would need 61.0 MiB of the 48.0 MiB left after the encoder"``.
-    """
-    budgets = request.profile.budgets
-    worst = worst_budget(request, one)
-    stored, scan = one.layout.stored, codes(one.layout)
-    if worst == "memory":
-        left = budgets.memory_bytes - one.cost.encoder_bytes
-        if left < 0:
-            return (
-                f"memory: {one.variant.name} needs {mebibytes(one.cost.encoder_bytes)} "
-                f"before any document, of {mebibytes(budgets.memory_bytes)}"
-            )
-        return (
-            f"memory: {scan} {_home(one)} would need {mebibytes(one.cost.index_bytes)} "
-            f"of the {mebibytes(left)} left after the encoder"
-        )
-    if worst == "storage":
-        left = max(0, budgets.storage_bytes - one.cost.bundle_bytes)
-        return (
-            f"storage: {stored} would need {mebibytes(one.cost.file_bytes)} "
-            f"of the {mebibytes(left)} left after the bundle"
-        )
-    if worst == "embedding":
-        return (
-            f"embedding: {one.variant.name} would take {milliseconds(1e3 * one.cost.embedding)} "
-            f"for {QUERY_TOKENS} tokens, of {milliseconds(1e3 * budgets.embedding_latency)}"
-        )
-    if worst == "latency":
-        return (
-            f"latency: {scan} {_home(one)} with {number(one.shortlists[-1])} rows re-read "
-            "would take "
-            f"{milliseconds(1e3 * one.cost.latency)} of {milliseconds(1e3 * budgets.query_latency)}"
-        )
-    return (
-        f"quality: {stored} would keep {percent(one.quality_kept)}, "
-        f"less than the {percent(budgets.quality_kept)} asked for"
-    )
-
-
-def codes(layout: IndexLayout) -> str:
-    """The resident slices in words: ``"256x1"``, ``"256x1 refined by 256x4"``."""
-    return " refined by ".join(map(str, layout.resident))
-
-
-def _home(one: Candidate) -> str:
-    return "in memory" if one.home == "ram" else "read from the file"
-
-
-def closest(request: Request, choices: Sequence[Candidate]) -> Candidate:
-    """The candidate that misses the budgets by the smallest factor, always the same one."""
-    budgets = request.profile.budgets
-    return min(
-        choices,
-        key=lambda one: (
-            max(one.overruns(budgets).values(), default=0.0),
-            one.budget_share(budgets),
-            one.cost.file_bytes,
-            one.variant.name,
-            str(one.layout),
-            one.home,
-        ),
-    )
 
 
 def best_missed(
@@ -113,12 +47,6 @@ def best_missed(
     if best == chosen.step:
         return None
     return closest(request, [one for one in known if one.step == best])
-
-
-def worst_budget(request: Request, one: Candidate) -> str:
-    """The budget that a candidate exceeds by the largest factor."""
-    over = one.overruns(request.profile.budgets)
-    return max(over, key=lambda budget: over[budget])
 
 
 def _binding(request: Request, chosen: Candidate, missed: Candidate) -> str:
@@ -192,7 +120,7 @@ def _instead(request: Request, chosen: Candidate, other: Candidate) -> str:
     milli = 1e3 * (other.cost.latency - chosen.cost.latency)
     space = f"{mebibytes(abs(memory))} {'more' if memory > 0 else 'less'} memory"
     time = f"{milliseconds(abs(milli))} {'more' if milli > 0 else 'less'} a search"
-    what = codes(other.layout) if other.layout != chosen.layout else _home(other)
+    what = codes(other.layout) if other.layout != chosen.layout else home(other)
     return f"{what} would take {space} and {time}"
 
 
@@ -255,3 +183,59 @@ def _encoder(request: Request, known: Sequence[Candidate], chosen: Candidate) ->
         if fits:
             parts.append(f"{other.name} is faster, but {excess(request, closest(request, fits))}")
     return ", ".join(parts)
+
+
+def _sequence_length(request: Request, known: Sequence[Candidate], chosen: Candidate) -> str:
+    """Where texts are cut, and why not later."""
+    length, limit, needed = chosen.max_tokens, chosen.variant.max_tokens, request.text_tokens
+    if length is None or limit is None:
+        return ""
+    if length == limit:
+        cut = "" if needed is None or needed <= limit else f"; of texts of {needed} the rest is cut"
+        return f"sequence length: {length} tokens, all that {chosen.variant.name} reads{cut}"
+    longer = closest(
+        request,
+        [
+            one
+            for one in known
+            if (one.variant, one.layout, one.home) == (chosen.variant, chosen.layout, chosen.home)
+            and one.max_tokens == limit
+        ],
+    )
+    cost = (
+        "the rest of a longer text is not read, which the quality table does not count"
+        if needed is None
+        else f"enough for texts of {needed}"
+    )
+    return f"sequence length: {length} tokens, because {_longer(request, longer)}; {cost}"
+
+
+def _longer(request: Request, one: Candidate) -> str:
+    budgets = request.profile.budgets
+    if not one.overruns(budgets):
+        return "longer ones do not come"
+    if worst_budget(request, one) == "embedding":
+        return (
+            f"with {one.max_tokens} a query would take {milliseconds(1e3 * one.cost.embedding)} "
+            f"of {milliseconds(1e3 * budgets.embedding_latency)}"
+        )
+    return (
+        f"with {one.max_tokens} the process would need {mebibytes(one.cost.memory_bytes)} "
+        f"of {mebibytes(budgets.memory_bytes)}"
+    )
+
+
+def row_cache_reason(request: Request, chosen: Candidate) -> str:
+    """Whether stored rows are held in memory, and why not.
+
+    Args:
+        request: what was planned.
+        chosen: from `with_rows_held`.
+    """
+    needed = row_cache(chosen.layout, request.documents)
+    if chosen.cost.row_cache_bytes:
+        return f"row cache: {mebibytes(needed)}, which hold every stored row"
+    left = request.profile.budgets.memory_bytes - chosen.cost.memory_bytes
+    if chosen.home == "disk" or needed > left:
+        return f"row cache: none, because memory: all stored rows would need {mebibytes(needed)}"
+    return f"row cache: none, because {mebibytes(needed)} for all stored rows would gain too little"

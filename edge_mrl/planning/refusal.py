@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from edge_mrl.bundle.engines import ENGINES
 from edge_mrl.errors import PlanError
 from edge_mrl.planning.candidates import Candidate, Request, evaluate
-from edge_mrl.planning.reasons import closest, excess
+from edge_mrl.planning.overruns import closest, excess
 from edge_mrl.planning.words import number
 
 
@@ -63,7 +63,7 @@ def _documents_that_fit(request: Request, known: Sequence[Candidate]) -> int:
 
     def fits(documents: int) -> bool:
         at = request.at(documents)
-        found = (evaluate(at, one.variant, one.layout, one.home) for one in known)
+        found = (evaluate(at, one.variant, one.max_tokens, one.layout, one.home) for one in known)
         return any(one is not None and not one.overruns(at.profile.budgets) for one in found)
 
     # Each cost grows with the documents and the quality never does, so halving the interval finds

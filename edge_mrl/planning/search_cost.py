@@ -1,17 +1,17 @@
-"""What a search takes in memory and in time, and how many rows it must re-read. Pure arithmetic.
+"""What a search takes in memory and in time. Pure arithmetic.
 
-Every constant that describes the search path stands here, with how it was measured; the command
-that measures them again is `python -m benchmarks.plan BUNDLE --fit`. The reference machine is that
-of `encoder_cost`.
+Every constant that describes the search path stands here, with how it was measured;
+`python -m benchmarks.plan BUNDLE` shows what comes of them beside what is measured. Those of time
+give way to what `edge-mrl calibrate` measured on a device. The reference machine is that of
+`encoder_cost`.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 from edge_mrl.index.layout import IndexLayout
-from edge_mrl.planning.facts import BundleFacts
+from edge_mrl.planning.expected_lists import TOP_K
 from edge_mrl.planning.file_cost import vector_row
 from edge_mrl.planning.profile import DeviceFacts
 from edge_mrl.slices import Slice
@@ -21,15 +21,22 @@ MIB = 2**20
 Home = Literal["ram", "disk"]
 """Where scan codes live: in memory, or in the file, from which each search reads them."""
 
-TOP_K = 10
-"""Results that a search is planned for: quality is nDCG@10, so the top 10."""
-
 # --- memory of the index ---
 
-INDEX_WORKING_BYTES = 15 * MIB
-"""SQLite and its page cache, and the scores of one segment. Measured: 17 MiB more than before it
-was opened for an index of 100 000 rows of 256x1, of which 4.0 are the rows; 14 MiB for 20 000 rows
-of 256x2, of which 1.4. Two more by whole processes with the funnel of three steps."""
+INDEX_WORKING_BYTES = 27 * MIB // 2
+"""SQLite with half a MiB of page cache, and the scores of one segment. Measured, with 2 MiB of page
+cache: 17 MiB more than before it was opened for an index of 100 000 rows of 256x1, of which 4.0 are
+the rows; 14 MiB for 20 000 rows of 256x2, of which 1.4. Two more by whole processes with the funnel
+of three steps."""
+
+SMALL_ROW_CACHE = 4 * MIB
+ROW_CACHE = 32 * MIB
+"""Stored rows are held in memory, all or none: where they take no more than the first, always if
+the budget leaves room; up to the second, where a search takes a quarter less, since it rereads
+many. More would take thousands of searches to fill."""
+
+ROW_HEAD_BYTES = 16
+"""A held row's number and length."""
 
 RERANK_BYTES = 24
 """Peak bytes per shortlisted coordinate: float32 and its copies. Measured: 75 MiB for 6412 rows of
@@ -63,15 +70,22 @@ REFINE_NS_PER_BYTE = 0.1
 measured as above: from 250 to 4000 rows 47 ns each with 256x2, 48 with 256x8, 65 with 256x4, 85
 with 384x4; half of that with AVX-512."""
 
-WARM_ROW_SECONDS = 1.0e-6
-WARM_BYTE_SECONDS = 5.5e-9
+WARM_ROW_SECONDS = 0.65e-6
+WARM_BYTE_SECONDS = 3.6e-9
+HELD_ROW_SHARE = 0.25
+"""Reading, checking and rescoring one shortlisted row that is in the page cache, and each byte of
+it, on the reference machine; and the part of that for a row that is held in memory. `edge-mrl
+calibrate` measured 1.6 and 0.4 us a row of 256x8."""
+
+MEASURED_ROW = Slice(256, 8)
+"""What `edge-mrl calibrate` rereads."""
 """Reading, checking and rescoring one shortlisted row that is in the page cache, and each byte of
 it, on the reference machine. Measured with shortlists of 95 to 1000 rows of 64x8, 128x8 and 256x8:
-1.3, 1.7 and 2.5 us a row."""
+1.3, 1.7 and 2.5 us a row. A row that is held in memory takes a part of that."""
 
-QUERY_SECONDS = 0.4e-3
+QUERY_SECONDS = 0.13e-3
 """What every search costs besides, on the reference machine: SQL statements, the texts of the hits.
-Measured: 0.4 ms at 10 000 rows."""
+Measured by `edge-mrl calibrate`."""
 
 STREAM_NS_PER_BYTE = 1.0
 """Reading codes from the file's cached pages and checking them, on the reference machine."""
@@ -83,20 +97,6 @@ Assumption."""
 MOST_CACHED = 0.99
 """Never count on more of the file than this being cached: latency is a 95th percentile.
 Assumption."""
-
-# --- shortlist ---
-
-TABLE_RECALL = 0.99
-"""The recall for which the manifest's `shortlist` holds, by its definition."""
-
-MISS_EXPONENT = 0.7
-"""excess over the top 10 ~ (1 - recall) ** -0.7: fits the lists for 95 % and 99 % of MiniLM at 32
-to 384 dimensions and 1 to 32 bits (the excess ratios are mostly 3.0 to 3.7 for a
-fifth of the miss; 5 ** 0.7 = 3.1)."""
-
-STORED_SAFETY = 3.0
-STORED_EXTRA = 10
-"""How long a list must be for a *smaller* stored slice's own top 10; see `shortlist_rows`."""
 
 
 def scan_seconds_per_row(scan: Slice) -> float:
@@ -115,6 +115,22 @@ def warm_row_seconds(stored: Slice) -> float:
     return WARM_ROW_SECONDS + WARM_BYTE_SECONDS * stored.nbytes
 
 
+def base_seconds(facts: DeviceFacts) -> float:
+    """Seconds of a search besides scan and rereading."""
+    if facts.search_base is not None:
+        return facts.search_base
+    return QUERY_SECONDS / facts.core_speed
+
+
+def row_seconds(facts: DeviceFacts, stored: Slice, *, held: bool) -> float:
+    """Seconds for rereading a row, from memory or from a cached page: as measured on the device at
+    `MEASURED_ROW`, or by its speed."""
+    measured = facts.row_held if held else facts.row_read
+    if measured is not None:
+        return measured * warm_row_seconds(stored) / warm_row_seconds(MEASURED_ROW)
+    return warm_row_seconds(stored) * (HELD_ROW_SHARE if held else 1) / facts.core_speed
+
+
 def code_memory(layout: IndexLayout, documents: int) -> int:
     """Bytes of the scan codes in memory, with what stands beside them."""
     return documents * layout.resident_row_bytes
@@ -126,12 +142,13 @@ def index_memory(layout: IndexLayout, documents: int, rows: int, home: Home = "r
     codes = code_memory(layout, documents)
     if home == "disk":
         codes = min(codes, STREAMED_COPIES * code_memory(layout, STREAMED_ROWS))
-    else:
-        # A segment's codes are copied from what SQLite read.
-        widest = max(part.code_bytes for part in layout.resident)
-        codes += min(documents, STREAMED_ROWS) * widest
     reread = min(rows * layout.stored.dim, REREAD_COORDINATES)
     return INDEX_WORKING_BYTES + codes + RERANK_BYTES * reread
+
+
+def row_cache(layout: IndexLayout, documents: int) -> int:
+    """Bytes for holding all stored rows in memory, as `index.row_cache` does."""
+    return documents * (ROW_HEAD_BYTES + layout.stored.code_bytes)
 
 
 def cached_share(facts: DeviceFacts, read: float) -> float:
@@ -150,6 +167,8 @@ def query_latency(
     documents: int,
     lists: tuple[int, ...],
     home: Home = "ram",
+    *,
+    held: bool = False,
 ) -> float:
     """Seconds of one search: one core scores every code, the best are ordered by finer codes where
     the layout has them, and the last list's rows are read again.
@@ -158,8 +177,9 @@ def query_latency(
         facts: of the device.
         layout: the slices.
         documents: rows of the index.
-        lists: from `shortlists`.
+        lists: from `expected_lists`.
         home: where the codes live. In the file, finer codes are read with the scan's.
+        held: whether the stored rows are in memory.
     """
     scan_bytes = layout.scan.code_bytes
     reading = scan_bytes / facts.memory_read
@@ -170,72 +190,11 @@ def query_latency(
         jump = layout.refine.code_bytes / facts.memory_read
         scan += lists[0] * max(jump, refine_seconds_per_row(layout.refine) / facts.scan_speed)
     rows = lists[-1]
-    warm = (QUERY_SECONDS + rows * warm_row_seconds(layout.stored)) / facts.core_speed
+    warm = base_seconds(facts) + rows * row_seconds(facts, layout.stored, held=held)
     codes = documents * sum(part.code_bytes for part in layout.resident) if home == "disk" else 0
     missed = 1 - cached_share(facts, documents * vector_row(layout.stored) + codes)
     per_byte = 1e-9 * STREAM_NS_PER_BYTE / facts.core_speed
     scan += codes * (per_byte + missed / facts.storage_sequential_read)
     # The texts of the hits are read as well.
-    return scan + warm + (rows + TOP_K) * missed * facts.storage_random_read
-
-
-def shortlists(
-    facts: BundleFacts, layout: IndexLayout, documents: int, recall: float
-) -> tuple[int, ...] | None:
-    """How many candidates each stage must hand on to hold `recall` of the stored slice's top 10.
-
-    With finer codes there are two lists, and each may miss half of what may be missed, as
-    `index.funnel.measure_shortlist` shares it out.
-
-    Returns:
-        Falling lengths, one for each resident slice, each at most `documents`; None where the
-        quality table lacks a slice.
-    """
-    each = 1 - (1 - recall) / len(layout.resident)
-    found = [list_rows(facts, part, layout.stored, documents, each) for part in layout.resident]
-    known = [rows for rows in found if rows is not None]
-    if len(known) < len(found):
-        return None
-    return (*(max(rows, known[-1]) for rows in known[:-1]), known[-1])
-
-
-def list_rows(
-    facts: BundleFacts, codes: Slice, stored: Slice, documents: int, recall: float
-) -> int | None:
-    """How many rows codes must hand on to hold `recall` of the stored slice's top 10.
-
-    The manifest's shortlist s(slice) covers the *full* vector's top 10 among the documents of the
-    export. Both it and its growth law, s * (n / documents) ** g, are the exporter's. Two steps are
-    ours:
-
-    - another recall than 99 %: the excess over 10 goes with (1 - recall) ** -`MISS_EXPONENT`;
-    - the stored slice is smaller than the full vector: its top 10 are nearer to the scan's than the
-      full vector's are. The list is then min(s(scan), 10 + 10 + 3 * (sqrt(s(scan)) -
-      sqrt(s(stored))) ** 2), and 10 where the two slices are the same. Square roots, because noise
-      adds in quadrature. On wordllama (25 339 Debian package descriptions, 300 queries) this
-      covered 99 % of the top 10 for each pair of 64, 128 and 256 dimensions and 8, 4, 2 and 1 bits,
-      within rounding of the table; without the factor 3 and the 10 it missed at 2 and 4 bits.
-
-    Returns:
-        Rows, at most `documents`; None where the quality table lacks one of the two slices.
-    """
-    coarse, exact = facts.quality_of(codes), facts.quality_of(stored)
-    if coarse is None or exact is None:
-        return None
-    if documents <= TOP_K:
-        return documents
-    if codes == stored:
-        return TOP_K
-    growth: float = 1.0
-    if facts.quality.documents:
-        growth = (documents / facts.quality.documents) ** facts.quality.shortlist_growth
-    whole, part = max(TOP_K, coarse.shortlist * growth), max(TOP_K, exact.shortlist * growth)
-    noise = max(0.0, math.sqrt(whole) - math.sqrt(part)) ** 2
-    needed = min(whole, TOP_K + STORED_EXTRA + STORED_SAFETY * noise)
-    return min(documents, math.ceil(TOP_K + (needed - TOP_K) * miss_factor(recall) - 1e-9))
-
-
-def miss_factor(recall: float) -> float:
-    """What the excess of a shortlist for `TABLE_RECALL` is multiplied by for another recall."""
-    factor: float = ((1 - TABLE_RECALL) / (1 - recall)) ** MISS_EXPONENT
-    return factor
+    reads = TOP_K if held else rows + TOP_K
+    return scan + warm + reads * missed * facts.storage_random_read

@@ -56,8 +56,8 @@ class BuiltVariant:
 
     `files` are relative to that folder. `min_cosine` is the gate: the mean cosine with the
     reference that this technique must reach at every trained size, and `reason` why that number.
-    `engines` and `max_tokens` are as in `edge_mrl.bundle.manifest.Variant`; `token_vectors` says
-    whether it also gives a vector for each token.
+    `engines`, `max_tokens` and `sequence_lengths` are as in `edge_mrl.bundle.manifest.Variant`;
+    `token_vectors` says whether it also gives a vector for each token.
     """
 
     name: str
@@ -71,6 +71,7 @@ class BuiltVariant:
     reason: str
     engines: tuple[str, ...] = ()
     max_tokens: int | None = None
+    sequence_lengths: tuple[int, ...] = ()
     token_vectors: bool = False
 
 

@@ -35,7 +35,8 @@ from edge_mrl_export.model import BuiltVariant, ModelDescription, Source, Varian
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.report import ExportReport, VariantReport
 from edge_mrl_export.sample import Sample, default_sample, evenly, sample_from_file
-from edge_mrl_export.sources import open_source
+from edge_mrl_export.sources import locate, open_folder, open_source
+from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.verify import Checkup, verify_variant
 from edge_mrl_export.verify_tokens import TokenCheckup
 from edge_mrl_export.writer import list_files, staged, write_manifest
@@ -63,7 +64,8 @@ def export(
     """Export a trained Matryoshka model to a bundle.
 
     Args:
-        source: ``wordllama`` or a sentence-transformers folder.
+        source: ``wordllama``, a model folder of sentence-transformers or model2vec, or the id of
+            one on the Hugging Face hub.
         destination: where the bundle is to stand.
         options: what the user asks for.
         on_step: called with a few words before each step.
@@ -123,14 +125,15 @@ def export(
                 ),
             )
         if options.layers is not None:
+            origin = locate(source, options)
             on_step("measuring what fewer layers keep")
             quality = replace(
                 quality,
                 layers=by_layers(
-                    Path(source),
+                    origin.folder,
                     options.layers,
                     sample,
-                    lambda one: open_source(str(one), options),
+                    lambda one: open_folder(Origin.of_folder(one), options),
                 ),
             )
         manifest = _manifest(folder, description, kept, reports, quality)
@@ -154,8 +157,9 @@ def _opened(source: str, options: ExportOptions) -> Iterator[Source]:
     if options.layers is None:
         yield open_source(source, options)
         return
-    with first_layers(Path(source), options.layers) as cut:
-        yield open_source(str(cut), options)
+    origin = locate(source, options)
+    with first_layers(origin.folder, options.layers) as cut:
+        yield open_folder(origin.first_layers(cut, options.layers), options)
 
 
 _EMPTY_QUALITY = Quality("not measured", 0, 0, 0.0, 1.0, ())
@@ -307,6 +311,7 @@ def _variant(built: BuiltVariant, report: VariantReport | None) -> Variant:
         gate=gate,
         engines=built.engines,
         max_tokens=built.max_tokens,
+        sequence_lengths=built.sequence_lengths,
         token_vectors=_token_gate(built, report),
     )
 

@@ -93,7 +93,8 @@ def test_the_same_seed_gives_the_same_files(plain, texts, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"model": "nowhere"}, "is not a folder"),
+        ({"model": "nowhere"}, "there is no model folder at nowhere"),
+        ({"model": "wordllama"}, "takes no adapter"),
         ({"--texts": "nowhere.txt"}, "there is no text file"),
         ({"--texts": "few.txt"}, "gives 1 different texts, and 200 are needed"),
         ({"--dims": "8,64"}, "64 is beyond the model"),

@@ -42,6 +42,7 @@ MANIFEST = Manifest(
             GateResult(0.9999, 0.999, 0.999, "mean cosine 0.9, where 0.999 is needed"),
             engines=("ai-edge-litert",),
             max_tokens=256,
+            sequence_lengths=(16, 256),
         ),
     ),
     quality=Quality(
@@ -66,12 +67,14 @@ def test_round_trip():
     assert parse(dump(MANIFEST)) == MANIFEST
 
 
-def test_a_variant_may_name_no_engine_and_no_limit():
+def test_a_variant_may_name_no_engine_no_limit_and_no_lengths():
     document = copy.deepcopy(DOCUMENT)
-    del document["variants"][0]["engines"], document["variants"][0]["max_tokens"]
+    for field in ("engines", "max_tokens", "sequence_lengths"):
+        del document["variants"][0][field]
     (variant,) = parse(json.dumps(document).encode()).variants
     assert variant.engines == ()
     assert variant.max_tokens is None
+    assert variant.sequence_lengths == ()
 
 
 def test_prompts_are_pooled_unless_the_manifest_says_otherwise():
@@ -171,6 +174,9 @@ def test_paths_that_could_leave_the_bundle_are_refused(bad):
         (("variants", 0, "files"), ["other.npy"], "not listed"),
         (("variants", 0, "engines"), "ai-edge-litert", "engines"),
         (("variants", 0, "max_tokens"), 0, "max_tokens"),
+        (("variants", 0, "sequence_lengths"), [16, 16, 256], "must rise"),
+        (("variants", 0, "sequence_lengths"), [16, 128], "more tokens than the longest"),
+        (("variants", 0, "sequence_lengths"), [0, 256], "sequence_lengths"),
         (("quality", "slices", 0, "slice"), "100x4", "trained size"),
     ],
 )

@@ -97,6 +97,33 @@ def test_longer_texts_make_a_larger_file(bundle: str, capsys: pytest.CaptureFixt
     assert sizes[1] > sizes[0] + 900_000
 
 
+def test_what_follows_the_documents_makes_a_larger_file(
+    bundle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def size(*more: str) -> int:
+        main(["plan", bundle, "--profile", "laptop", "--docs", "10000", "--json", *more])
+        size: int = json.loads(capsys.readouterr().out)["plans"][0]["index_file_bytes"]
+        return size
+
+    bare = size()
+    # 1.08 x 500 ** 0.87; 20 coordinates of 21 bytes and 45; a value of 20 + 11 bytes and its room;
+    # 30 x 64 bytes and their row in pages of their own.
+    assert size("--lexical", "unicode61") - bare == pytest.approx(2_407_000, rel=1e-3)
+    assert size("--sparse", "20") - bare == 4_650_000
+    values = size("--payload-values", "1", "--payload-value-bytes", "20") - bare
+    assert values == pytest.approx(334_800, rel=1e-3)
+    assert size("--token-vectors", "30", "--token-slice", "64x8") - bare > 19_200_000
+
+
+def test_token_vectors_without_a_slice(bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["plan", bundle, "--profile", "laptop", "--docs", "10"]
+    assert main([*given, "--token-vectors", "30"]) == 2
+    assert "--token-vectors N and --token-slice S" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*given, "--sparse", "-1"])
+    assert "'-1' is not a number from 0" in capsys.readouterr().err
+
+
 def test_every_reason(bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", bundle, "--profile", "laptop", "--docs", "1000", "--why"]) == 0
     assert "    - encoder: table-int8-256" in capsys.readouterr().out

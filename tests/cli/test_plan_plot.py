@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from edge_mrl.bundle.manifest_json import dump
@@ -136,6 +139,38 @@ def test_the_command_writes_the_file(bundle: str, tmp_path: Path) -> None:
     assert "static-256 on Raspberry Pi Zero 2 W, 1 000 000 documents" in text
 
 
+def test_a_picture_is_the_drawing(bundle: str, tmp_path: Path) -> None:
+    pytest.importorskip("resvg_py")
+    pillow = pytest.importorskip("PIL.Image")
+    file = tmp_path / "plan.png"
+    command = ["plan", bundle, "--profile", "raspberry-pi-zero-2w", "--docs", "1000000"]
+    if main([*command, "--plot", str(file)]) == 2:
+        pytest.skip("this system has no fonts")
+    picture = np.asarray(pillow.open(file).convert("RGB"))
+    assert picture.shape == (2 * HEIGHT, 2 * WIDTH, 3)
+    # The title's words are dark on white; the corner is not.
+    assert picture[30:80, 2 * LEFT : WIDTH].max(axis=2).min() < 64
+    assert picture[4, 4].tolist() == [255, 255, 255]
+    # The memory budget is a dashed line of this colour.
+    assert (picture == (0xD5, 0x5E, 0x00)).all(axis=2).any()
+
+
+def test_a_picture_without_its_package_or_fonts_is_refused(
+    bundle: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "plan.png"
+    command = ["plan", bundle, "--profile", "laptop", "--docs", "10", "--plot", str(file)]
+    blank = SimpleNamespace(svg_to_bytes=lambda drawing, **options: b"white")
+    for module, said in ((None, r"pip install 'edge-mrl[png]'"), (blank, "fonts-dejavu-core")):
+        monkeypatch.setitem(sys.modules, "resvg_py", module)
+        assert main(command) == 2
+        assert said in capsys.readouterr().err
+        assert not file.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -144,7 +179,7 @@ def test_the_command_writes_the_file(bundle: str, tmp_path: Path) -> None:
             ["--profile", "laptop", "--docs", "10", "--docs", "20", "--plot", "p.svg"],
             "give one --profile and one --docs",
         ),
-        (["--profile", "laptop", "--docs", "10", "--plot", "p.png"], "name the file p.svg"),
+        (["--profile", "laptop", "--docs", "10", "--plot", "p.pdf"], "the file p.svg or p.png"),
         (["--profile", "laptop", "--docs", "10", "--plot", "no/such/p.svg"], "cannot write"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 from huggingface_hub import constants, errors
 from huggingface_hub.utils import reset_sessions
 
+from edge_mrl.bundle import Bundle
 from edge_mrl.cli.main import main
 from edge_mrl.errors import ExportError
 from edge_mrl_export import ExportOptions
@@ -76,6 +77,29 @@ def test_a_transformer_in_the_cache(cache, tmp_path):
     source = open_source(NAME, ExportOptions())
     assert source.describe().name == "reeds-mini"
     assert source.reference(["heron"]).shape == (1, 48)
+
+
+def test_adapt_and_layers_take_an_id(cache, tmp_path, capsys):
+    pytest.importorskip("sentence_transformers")
+    write_bert(tmp_path / "m")
+    snapshot = keep(cache, write_modules(tmp_path / "m", 5), OLDER, "v1")
+    texts = tmp_path / "texts.txt"
+    texts.write_text("\n".join(f"heron {n} in reed {n * 7 % 31}" for n in range(200)))
+    named = [NAME, "--revision", "v1"]
+    arguments = ["--texts", str(texts), "--epochs", "1", "-o", str(tmp_path / "adapted")]
+    assert main(["adapt", *named, *arguments]) == 0
+    adapted = [path for path in (tmp_path / "adapted").rglob("*") if path.is_file()]
+    assert not any(path.is_symlink() for path in adapted)
+    weights = tmp_path / "adapted" / "model.safetensors"
+    assert weights.read_bytes() == (snapshot / "model.safetensors").read_bytes()
+
+    arguments = ["--formats", "onnx", "--precision", "fp32", "-o", str(tmp_path / "bundle")]
+    assert main(["export", *named, "--layers", "1", *arguments]) == 0
+    model = Bundle.open(tmp_path / "bundle").manifest.model
+    assert model.name == "reeds-mini-1-layers"
+    assert model.source == f"{NAME} on the Hugging Face hub, commit {OLDER}, first 1 layers"
+    assert main(["export", "wordllama", "--layers", "1", "-o", str(tmp_path / "b")]) == 2
+    assert "has no layers" in capsys.readouterr().err
 
 
 def test_offline_and_not_in_the_cache_is_one_sentence(cache):

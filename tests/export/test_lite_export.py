@@ -14,7 +14,7 @@ from edge_mrl_export.golden_texts import GOLDEN_TEXTS
 from edge_mrl_export.model import VariantRequest
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
-from tests.export.st_models import TEXTS, write_bert, write_modules
+from tests.export.st_models import HIDDEN, TEXTS, VOCABULARY, write_bert, write_modules
 
 needs_converter = pytest.mark.skipif(
     importlib.util.find_spec("litert_torch") is None, reason="litert-torch is not installed here"
@@ -48,6 +48,7 @@ def test_every_precision_passes_its_gate_and_names_its_engines(report):
     assert old == {"fp32": True, "fp16": True, "int8-fast": False, "int8-portable": True}
     assert all("ai-edge-litert" in variant.engines for variant in report.manifest.variants)
     assert {variant.max_tokens for variant in report.manifest.variants} == {16}
+    assert {variant.sequence_lengths for variant in report.manifest.variants} == {LENGTHS}
     assert "litert-torch" in report.manifest.tools
 
 
@@ -68,10 +69,42 @@ def test_signatures_share_scales_and_only_ends_are_named(report):
     assert places[0] and places[0] == places[1] == places[2]
 
 
+@needs_converter
+@pytest.mark.parametrize("precision", ["int8-fast", "int8-portable"])
+def test_every_table_is_stored_once_and_read_by_rows(report, precision):
+    """The words' and the positions': no signature has its own, none becomes float32 as a whole."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    from edge_mrl_export.lite.flatbuffer import code_of, parse
+
+    content = parse((report.path / "tflite" / f"{precision}.tflite").read_bytes())
+    gather, lookup, dequantize = (
+        getattr(schema.BuiltinOperator, name)
+        for name in ("GATHER", "EMBEDDING_LOOKUP", "DEQUANTIZE")
+    )
+    words, positions = (len(VOCABULARY), HIDDEN), (1, max(LENGTHS), HIDDEN)
+    stored = {words: set(), positions: set()}
+    for graph in content.subgraphs:
+        for tensor in graph.tensors:
+            shape = tuple(tensor.shape) if tensor.shape is not None else ()
+            if shape in stored and tensor.type == schema.TensorType.INT8 and tensor.buffer:
+                stored[shape].add(tensor.buffer)
+        steps = [(code_of(content.operatorCodes[s.opcodeIndex]), s) for s in graph.operators]
+        codes = [code for code, _ in steps]
+        assert lookup not in codes and codes.count(gather) == 2
+        whole = [graph.tensors[step.outputs[0]].shape for code, step in steps if code == dequantize]
+        assert words not in {tuple(shape) for shape in whole}
+    assert {shape: len(buffers) for shape, buffers in stored.items()} == {words: 1, positions: 1}
+    for shape in stored:
+        (number,) = stored[shape]
+        assert len(content.buffers[number].data) == np.prod(shape)
+
+
 def test_the_compact_file_gives_the_same_numbers(tmp_path):
     """Written anew from a file of another origin: every output bit for bit."""
     interpreter = pytest.importorskip("ai_edge_litert.interpreter")
     from edge_mrl_export.lite.compact import compact
+    from edge_mrl_export.lite.flatbuffer import parse
     from edge_mrl_export.lite.static import static_tflite
 
     random = np.random.default_rng(0)
@@ -82,12 +115,13 @@ def test_the_compact_file_gives_the_same_numbers(tmp_path):
         "attention_mask": np.array([[1, 1, 0]], dtype=np.int32),
     }
     found = []
-    for content in (before, compact(before), compact(compact(before))):
+    again = compact(parse(before))
+    for content in (before, again, compact(parse(again))):
         runner = interpreter.Interpreter(model_content=content).get_signature_runner("tokens")
         found.append(runner(**feeds)["sentence_embedding"])
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
-    assert compact(compact(before)) == compact(before)
+    assert compact(parse(again)) == again
 
 
 @needs_converter

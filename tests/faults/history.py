@@ -89,7 +89,8 @@ def check(path: Path) -> int:
     """
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    ids = [id_ for (id_,) in connection.execute("SELECT id FROM documents ORDER BY id")]
+    found = connection.execute("SELECT coalesce(id, row) FROM documents ORDER BY 1")
+    ids = [id_ for (id_,) in found]
     connection.close()
     assert ids == list(range(len(ids)))
     assert len(ids) % SIZE == 0

@@ -30,8 +30,8 @@ def fts5s_own(index, words):
     """What SQLite computes for any of the words."""
     expression = " OR ".join(f'"{word}"' for word in words)
     rows = index._store.connection.execute(
-        "SELECT d.id, -bm25(lexical) FROM lexical JOIN documents d ON d.row = lexical.rowid "
-        "WHERE lexical MATCH ?",
+        "SELECT coalesce(d.id, d.row), -bm25(lexical) "
+        "FROM lexical JOIN documents d ON d.row = lexical.rowid WHERE lexical MATCH ?",
         (expression,),
     ).fetchall()
     return sorted(rows, key=lambda pair: (-pair[1], pair[0]))

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index, IndexLayout, segments
 from edge_mrl.slices import Slice
+from tests.index.older import make_older
 
 DIM = 12
 IDS = st.one_of(st.integers(0, 15), st.sampled_from([*"abcdef", "1", "2"]))
@@ -28,28 +29,40 @@ def vector_of(seed):
 class IndexHistory(RuleBasedStateMachine):
     """The model: id -> (order of adding, vector)."""
 
-    @initialize(scan=st.sampled_from(["12x1", "12x4", "12x8", "7x2"]))
-    def create(self, scan):
+    @initialize(
+        scan=st.sampled_from(["12x1", "12x4", "12x8", "7x2"]),
+        stored=st.sampled_from([8, 32]),
+        schema=st.sampled_from([1, 3, 4]),
+    )
+    def create(self, scan, stored, schema):
         self.folder = Path(tempfile.mkdtemp())
         self.least = segments.MIN_ROWS
         # Segments of ten rows, so that short histories have several.
         segments.MIN_ROWS = 10
-        self.index = Index.create(
+        Index.create(
             self.folder / "i.db",
             dim=DIM,
             matryoshka_dims=[7, DIM],
             identity="i",
             model_name="m",
-            layout=IndexLayout(Slice(DIM, 32), Slice.parse(scan)),
-        )
+            layout=IndexLayout(Slice(DIM, stored), Slice.parse(scan)),
+        ).close()
+        if schema < 4:
+            make_older(self.folder / "i.db", schema)
+        # What a stored coordinate may be off by, and so a cosine.
+        self.off = 1e-5 if stored == 32 else 0.03
+        self.index = Index.open(self.folder / "i.db")
         self.reader = Index.open(self.folder / "i.db")
         self.model: dict[int | str, tuple[int, np.ndarray]] = {}
         self.order = 0
+        self.next_number = 1
 
     def _remember(self, batch):
         for id_, seed in batch:
             self.order += 1
             self.model[id_] = (self.order, vector_of(seed))
+            if isinstance(id_, int):
+                self.next_number = max(self.next_number, id_ + 1)
 
     @rule(batch=BATCHES)
     def add(self, batch):
@@ -62,6 +75,12 @@ class IndexHistory(RuleBasedStateMachine):
             raise AssertionError("a taken id was accepted")
         self.index.add(vectors=vectors, ids=ids)
         self._remember(batch)
+
+    @rule(seeds=st.lists(st.integers(0, 2**16), min_size=1, max_size=6))
+    def add_without_ids(self, seeds):
+        expected = list(range(self.next_number, self.next_number + len(seeds)))
+        assert self.index.add(vectors=[vector_of(seed) for seed in seeds]) == expected
+        self._remember(zip(expected, seeds, strict=True))
 
     @rule(batch=BATCHES)
     def upsert(self, batch):
@@ -100,8 +119,8 @@ class IndexHistory(RuleBasedStateMachine):
         for index in (self.index, self.reader):
             for exact in (False, True):
                 hits = index.search(query, k=k, exact=exact)
-                assert [hit.score for hit in hits] == pytest.approx(expected, abs=1e-5)
-                assert [cosines[hit.id] for hit in hits] == pytest.approx(expected, abs=1e-5)
+                assert [hit.score for hit in hits] == pytest.approx(expected, abs=self.off)
+                assert [cosines[hit.id] for hit in hits] == pytest.approx(expected, abs=self.off)
                 places = [(-hit.score, self.model[hit.id][0]) for hit in hits]
                 assert places == sorted(set(places))
 
@@ -113,6 +132,8 @@ class IndexHistory(RuleBasedStateMachine):
         with self.index._store.read():
             assert self.index._store._counted() == len(self.model)
         assert {document.id for document in self.index.get(list(self.model))} == set(self.model)
+        gone = [id_ for id_ in (*range(40), *"abcdef12") if id_ not in self.model]
+        assert self.index.get(gone) == []
 
     def teardown(self):
         if hasattr(self, "model"):

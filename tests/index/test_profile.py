@@ -52,6 +52,20 @@ def test_codes_that_fit_stand_in_memory(path, encoder):
         assert index.stats().resident_bytes == 600 * (64 + 2) + 40 * 64
 
 
+def test_stored_rows_are_held_where_the_plan_leaves_room(path, encoder):
+    with Index.open(path, encoder, profile="laptop") as index:
+        # 1000 documents are planned for, of 256 bytes and 16 besides.
+        assert index.plan.row_cache_bytes == 1000 * (256 + 16)
+        wanted = index.search("rain in note 7", k=20)
+        assert index._searcher._cache.capacity == 1000
+    # Of 64 + 2 bytes a row for codes, and nothing more.
+    with Index.open(path, encoder, profile=granting(path, encoder, 1001)) as index:
+        assert (index.plan.scan_home, index.plan.row_cache_bytes) == ("ram", 0)
+        assert index.search("rain in note 7", k=20) == wanted
+        assert index._searcher._cache is None
+        assert any("row cache: none, because memory" in reason for reason in index.plan.because)
+
+
 def test_codes_that_do_not_fit_are_read_at_each_search_with_the_same_hits(
     path, encoder, small_segments
 ):
@@ -99,7 +113,11 @@ def test_the_encoder_s_profile_holds_for_its_index(static_bundle, tmp_path):
         assert index.plan.variant == encoder.variant.name
 
 
-def test_a_growing_index_is_planned_anew_and_the_change_is_heard(path, encoder, small_segments):
+def test_a_growing_index_is_planned_anew_and_the_change_is_heard(
+    path, encoder, small_segments, monkeypatch
+):
+    # An index that has not measured yet rereads more rows than a larger one that has.
+    monkeypatch.setattr(search_cost, "RERANK_BYTES", 0)
     heard = []
     device = granting(path, encoder, 3000)
     with Index.open(path, encoder, profile=device, on_plan_change=heard.append) as index:

@@ -42,6 +42,16 @@ def test_many_are_as_one_by_one(place, filter_, budget, threads):
         assert index.search_many(QUERIES[:0], threads=threads, filter=filter_) == []
 
 
+@pytest.mark.parametrize("budget", [None, 0])
+def test_threads_of_one_search_change_no_hit(place, budget, monkeypatch):
+    monkeypatch.setattr("edge_mrl.kernel.native.LEAST_SHARED_ROWS", 1000)
+    with Index.open(place, memory_budget=budget) as index:
+        for query in QUERIES:
+            assert index.search(query, 7, threads=3) == index.search(query, 7)
+        with pytest.raises(InputError, match="threads must be"):
+            index.search(QUERIES[0], threads=0)
+
+
 def test_texts(word_encoder, tmp_path):
     with Index.open(tmp_path / "i.db", word_encoder()) as index:
         assert index.search_many(["a bird"]) == [[]]

@@ -75,6 +75,14 @@ def test_top_positions_equal_a_stable_sort(values, keep):
     assert top_positions(scores, keep).tolist() == expected
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.sampled_from([2, 30, 10**6]))
+def test_top_positions_of_many_equal_a_stable_sort(seed, keep, values):
+    scores = np.random.default_rng(seed).integers(0, values, 700)
+    for given_ in (scores, np.sort(scores), -np.sort(-scores), scores.astype(np.float32)):
+        expected = np.sort(np.argsort(-given_, kind="stable")[:keep])
+        assert (top_positions(given_, keep) == expected).all()
+
+
 def test_dead_rows_never_appear():
     query = prepare(np.ones(4, dtype=np.float32), 1)
     block = block_of(100, 4, 1, 5, alive=np.zeros(100, dtype=np.bool_))

@@ -41,14 +41,28 @@ def test_a_plan_worked_by_hand() -> None:
     made = plan(facts, board(), 100_000)
     # 243 x (100 000 / 25 339) ** 0.35 = 392.9
     assert made.shortlists[-1] == 393
-    # 57 411 020 of encoder, 15 MiB of buffers, 100 000 x 34 of rows, 65 536 x 32 while they are
-    # loaded, 393 x 256 x 24 while rescoring
-    assert made.memory_bytes == 57_411_020 + 15 * MIB + 3_400_000 + 2_097_152 + 2_414_592
-    # scan: 3.2 MB at 1 GB/s; (0.4 + 393 x 0.00243) / 0.1 = 13.55; 1 % of 403 ms = 4.03
-    assert made.query_latency_ms == pytest.approx(3.2 + 13.5499 + 4.03)
+    # 57 411 020 of encoder, 13.5 MiB of buffers, 100 000 x 34 of codes, 393 x 256 x 24
+    # while rescoring; 100 000 x 272 for the stored rows.
+    without = 57_411_020 + 27 * MIB // 2 + 3_400_000 + 2_414_592
+    assert made.row_cache_bytes == 27_200_000
+    assert made.memory_bytes == without + 27_200_000
+    # scan: 3.2 MB at 1 GB/s; (0.13 + 393 x 0.001586 / 4) / 0.1 = 2.858; 1 % of 10 ms for the texts.
+    assert made.query_latency_ms == pytest.approx(3.2 + 2.85825 + 0.1, rel=1e-4)
+    # Without room for the rows: (0.13 + 393 x 0.001586) / 0.1, and 1 % of 403 ms.
+    made = plan(facts, board(memory_mib=83), 100_000)
+    assert (made.row_cache_bytes, made.memory_bytes) == (0, without)
+    assert made.query_latency_ms == pytest.approx(3.2 + 7.53298 + 4.03, rel=1e-4)
     assert made.quality_kept == pytest.approx(0.999 * 0.99)
     assert (made.variant, made.threads) == ("table-int8-256", 1)
     assert made.bound_by is None
+
+
+def test_a_small_index_is_not_planned_to_reread_all_of_itself() -> None:
+    # Before the first measurement a search takes 1000 rows from the scan alone, which is all, or
+    # 150 from finer codes: no more is found by rereading the rest.
+    made = plan(STATIC, board(), 1000)
+    assert made.layout.refine is not None and made.shortlists == (1000, 150)
+    assert made.recall >= 0.99 and made.quality_kept == pytest.approx(0.999 * 0.99)
 
 
 def test_of_static_tables_the_smallest_that_serves_the_size_is_taken() -> None:
@@ -56,6 +70,53 @@ def test_of_static_tables_the_smallest_that_serves_the_size_is_taken() -> None:
     facts = BundleFacts.from_manifest(manifest(STATIC_VARIANTS, kept, STATIC_SHORTLIST))
     made = plan(facts, board(), 1000)
     assert (made.variant, made.layout.stored) == ("table-int8-64", Slice(64, 8))
+
+
+def reading(limit: int) -> BundleFacts:
+    """MiniLM as if its variants read so many tokens."""
+    variants = tuple(replace(one, max_tokens=limit) for one in MINILM.variants)
+    return replace(MINILM, variants=variants)
+
+
+def test_texts_are_cut_where_a_longer_one_would_not_fit() -> None:
+    assert plan(reading(8192), board(memory_mib=390), 1000).max_tokens == 512
+    made = plan(reading(8192), board(memory_mib=140), 1000)
+    # 288 x (512 ** 2 - 256 ** 2) are 54 MiB more than 133; what 256 tokens need is counted already.
+    assert made.max_tokens == 256
+    (reason,) = (one for one in made.because if one.startswith("sequence length"))
+    assert "256 tokens, because with 8192 the process would need" in reason
+    assert reason.endswith(
+        "of 140.0 MiB; the rest of a longer text is not read, which the "
+        "quality table does not count"
+    )
+
+
+def test_texts_are_not_cut_shorter_than_they_are() -> None:
+    with pytest.raises(PlanError, match="memory: "):
+        plan(reading(8192), board(memory_mib=140), 1000, text_tokens=300)
+    made = plan(reading(8192), board(memory_mib=390), 1000, text_tokens=300)
+    assert made.max_tokens == 512
+    assert any(one.endswith("; enough for texts of 300") for one in made.because)
+    # The model itself reads no more, whatever comes.
+    made = plan(MINILM, board(), 1000, text_tokens=1000)
+    assert made.max_tokens == 256
+    assert any(one.endswith("; of texts of 1000 the rest is cut") for one in made.because)
+    with pytest.raises(PlanError, match="0 tokens"):
+        plan(MINILM, board(), 1000, text_tokens=0)
+
+
+def test_short_texts_may_have_a_short_signature() -> None:
+    rows: tuple[VariantRow, ...] = (
+        ("tflite-int8", "tflite", "int8-fast", (32, 64, 128, 256, 384), 23_000_000),
+    )
+    facts = BundleFacts.from_manifest(manifest(rows, MINILM_KEPT, MINILM_SHORTLIST))
+    # A query of 32 tokens is padded to 64; one that is cut at 16 takes a quarter.
+    slow = board(formats=("tflite",), embedding_ms=30)
+    with pytest.raises(PlanError, match="embedding: "):
+        plan(facts, slow, 1000)
+    made = plan(facts, slow, 1000, text_tokens=12)
+    assert made.max_tokens == 16
+    assert any("with 256 a query would take" in one for one in made.because)
 
 
 def test_eight_bits_are_stored_where_more_would_gain_nothing() -> None:
@@ -135,10 +196,10 @@ def test_too_many_documents_say_how_many_would_fit_and_that_many_do() -> None:
 
 
 def test_what_it_would_take_is_enough() -> None:
-    # 107.9 MiB of encoder, 15 of buffers, some tens of kilobytes of rows.
-    with pytest.raises(PlanError, match=r"otherwise it takes budgets\.memory 125 MiB"):
+    # 118.9 MiB of encoder, 13.5 of buffers, some tens of kilobytes of rows.
+    with pytest.raises(PlanError, match=r"otherwise it takes budgets\.memory 133 MiB"):
         plan(MINILM, board(memory_mib=100), 1000)
-    assert plan(MINILM, board(memory_mib=125), 1000)
+    assert plan(MINILM, board(memory_mib=133), 1000)
 
 
 def test_an_encoder_that_is_too_large_is_named() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from edge_mrl.errors import PlanError
+from edge_mrl.index.funnel import LEAST_DOCUMENTS
 from edge_mrl.index.layout import IndexLayout
 from edge_mrl.planning import BundleFacts, DeviceProfile, IndexFacts, Plan, plan
 from edge_mrl.planning.candidates import QUALITY_STEP
+from edge_mrl.planning.search_cost import ROW_CACHE
 from edge_mrl.slices import Slice
 from tests.planning.bundles import (
     MINILM_VARIANTS,
@@ -37,9 +40,12 @@ def bundles(draw: st.DrawFn) -> BundleFacts:
     rows = draw(st.lists(st.sampled_from([*STATIC_VARIANTS, *onnx]), min_size=1, unique=True))
     growth = draw(st.floats(0, 1))
     documents = draw(st.integers(0, 10**6))
-    return BundleFacts.from_manifest(
+    facts = BundleFacts.from_manifest(
         manifest(rows, kept, shortlist, growth=growth, documents=documents)
     )
+    limit = draw(st.sampled_from((None, 64, 256, 2048)))
+    variants = tuple(replace(one, max_tokens=limit) for one in facts.variants)
+    return replace(facts, variants=variants)
 
 
 profiles = st.builds(
@@ -51,6 +57,7 @@ profiles = st.builds(
     kept=st.sampled_from((0.0, 0.7, 0.9)),
 )
 counts = st.integers(0, 3_000_000)
+needs = st.none() | st.integers(1, 3000)
 
 
 indexes = st.none() | st.builds(
@@ -64,10 +71,14 @@ indexes = st.none() | st.builds(
 
 
 def outcome(
-    facts: BundleFacts, profile: DeviceProfile, documents: int, index: IndexFacts | None = None
+    facts: BundleFacts,
+    profile: DeviceProfile,
+    documents: int,
+    index: IndexFacts | None = None,
+    text_tokens: int | None = None,
 ) -> Plan | None:
     try:
-        return plan(facts, profile, documents, index=index)
+        return plan(facts, profile, documents, index=index, text_tokens=text_tokens)
     except PlanError:
         return None
 
@@ -77,12 +88,24 @@ def quality(made: Plan | None) -> int:
     return -1 if made is None else round(made.quality_kept / QUALITY_STEP)
 
 
-@given(bundles(), profiles, counts, indexes)
+def worth(made: Plan | None, text_tokens: int | None) -> tuple[int, float]:
+    """Quality in steps, then how much is read of a text."""
+    if made is None:
+        return -1, 0.0
+    read = math.inf if made.max_tokens is None else made.max_tokens
+    return quality(made), read if text_tokens is None else min(read, text_tokens)
+
+
+@given(bundles(), profiles, counts, indexes, needs)
 @settings(deadline=None, max_examples=60)
 def test_never_over_a_budget(
-    facts: BundleFacts, profile: DeviceProfile, documents: int, index: IndexFacts | None
+    facts: BundleFacts,
+    profile: DeviceProfile,
+    documents: int,
+    index: IndexFacts | None,
+    text_tokens: int | None,
 ) -> None:
-    made = outcome(facts, profile, documents, index)
+    made = outcome(facts, profile, documents, index, text_tokens)
     if made is None:
         return
     variant = next(one for one in facts.variants if one.name == made.variant)
@@ -93,21 +116,29 @@ def test_never_over_a_budget(
     assert profile.facts.runs(variant.engines)
     assert made.embedding_latency_ms <= 1e3 * profile.budgets.embedding_latency
     assert 0 <= made.scan_budget_bytes <= profile.budgets.memory_bytes
+    assert 0 <= made.row_cache_bytes <= min(ROW_CACHE, made.memory_bytes - made.encoder_bytes)
+    if made.max_tokens != variant.max_tokens:
+        # A text is never cut shorter than texts are, nor a query shorter than what is planned for.
+        assert made.max_tokens is not None
+        assert made.max_tokens >= (32 if text_tokens is None else text_tokens)
     assert made.layout.stored.dim in variant.dims
     assert len(made.shortlists) == len(made.layout.resident)
     assert documents >= made.shortlists[0] >= made.shortlists[-1]
 
 
-@given(bundles(), profiles, counts, st.floats(1, 4), st.floats(1, 4), st.floats(1, 4))
+more = st.floats(1, 4)
+
+
+@given(bundles(), profiles, counts, st.tuples(more, more, more, more), needs)
 @settings(deadline=None, max_examples=60)
 def test_a_larger_budget_never_keeps_less(
     facts: BundleFacts,
     profile: DeviceProfile,
     documents: int,
-    memory: float,
-    storage: float,
-    latency: float,
+    times: tuple[float, float, float, float],
+    text_tokens: int | None,
 ) -> None:
+    memory, storage, latency, embedding = times
     old = profile.budgets
     larger = replace(
         profile,
@@ -116,9 +147,11 @@ def test_a_larger_budget_never_keeps_less(
             memory_bytes=int(old.memory_bytes * memory),
             storage_bytes=int(old.storage_bytes * storage),
             query_latency=old.query_latency * latency,
+            embedding_latency=old.embedding_latency * embedding,
         ),
     )
-    assert quality(outcome(facts, larger, documents)) >= quality(outcome(facts, profile, documents))
+    before, after = (outcome(facts, one, documents, None, text_tokens) for one in (profile, larger))
+    assert worth(after, text_tokens) >= worth(before, text_tokens)
 
 
 @given(bundles(), profiles, counts)
@@ -144,6 +177,8 @@ def test_the_same_input_gives_the_same_plan(
 def test_more_documents_never_keep_more(
     facts: BundleFacts, profile: DeviceProfile, some: int, others: int, index: IndexFacts | None
 ) -> None:
+    # An index that becomes large enough to measure its lists finds more with them.
+    assume((some < LEAST_DOCUMENTS) == (others < LEAST_DOCUMENTS))
     fewer, more = (outcome(facts, profile, count, index) for count in sorted((some, others)))
     assert quality(more) <= quality(fewer)
 

@@ -20,7 +20,8 @@ class AdaptOptions:
 
     `dims` are the sizes to train in rising order, None for `default_dims`. At most `max_texts` of
     the texts are used, spread evenly over the file. `seed` decides what is held out, the
-    first weights, and the order of the batches.
+    first weights, and the order of the batches. `revision` is a branch, tag or commit of a model on
+    the hub, `trust_remote_code` lets code that a model brings run.
     """
 
     dims: tuple[int, ...] | None = None
@@ -28,6 +29,8 @@ class AdaptOptions:
     epochs: int = EPOCHS
     seed: int = SEED
     overwrite: bool = False
+    revision: str | None = None
+    trust_remote_code: bool = False
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from edge_mrl_export.extras import require
 from edge_mrl_export.model import Source
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.sample import evenly, texts_from_file
-from edge_mrl_export.sources import open_source
+from edge_mrl_export.sources import locate, open_folder
 from edge_mrl_export.sources.modules_json import MODULES_JSON, read_layout
 from edge_mrl_export.writer import staged
 
@@ -46,7 +46,7 @@ class AdaptReport:
 
 
 def adapt(
-    source: Path,
+    source: str,
     texts: Path,
     destination: Path,
     options: AdaptOptions | None = None,
@@ -56,7 +56,7 @@ def adapt(
     """Train a Matryoshka adapter on a model's frozen vectors and write both as one model.
 
     Args:
-        source: a sentence-transformers folder.
+        source: a sentence-transformers folder, or the id of one on the Hugging Face hub.
         texts: what to train on: a JSONL corpus, or a text a line, 200 or more.
         destination: where the new sentence-transformers folder is to stand.
         options: what the user asks for.
@@ -72,9 +72,11 @@ def adapt(
     require("torch", "transformers", "sentence_transformers", what="command")
     options = options or AdaptOptions()
     start = time.monotonic()
-    layout = read_layout(source)
+    reading = ExportOptions(revision=options.revision, trust_remote_code=options.trust_remote_code)
+    origin = locate(source, reading)
+    layout = read_layout(origin.folder)
     dims = options.dims or default_dims(layout.dim)
-    model = open_source(str(source), ExportOptions(dims=dims))
+    model = open_folder(origin, replace(reading, dims=dims))
     chosen = evenly(
         [text for text in dict.fromkeys(texts_from_file(texts)) if text.strip()], options.max_texts
     )
@@ -107,7 +109,7 @@ def adapt(
             "epochs": options.epochs,
             "seed": options.seed,
         }
-        write_adapted(source, layout, adapter, record, folder)
+        write_adapted(origin.folder, layout, adapter, record, folder)
     return AdaptReport(
         destination,
         dims,

@@ -11,6 +11,7 @@ from edge_mrl_export.adapt import AdaptOptions, AdaptReport, adapt
 from edge_mrl_export.adapt.options import EPOCHS, MAX_TEXTS, SEED
 from edge_mrl_export.adapt.run import MIN_TEXTS
 from edge_mrl_export.commands.check import as_json as front_loading_as_json
+from edge_mrl_export.commands.source_arguments import add_hub_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "learns to keep the model's own neighbourhoods at every size; no labels are needed. "
         "Figures are of texts that were held out."
     )
-    parser.add_argument("model", type=Path, help="a sentence-transformers folder")
+    parser.add_argument(
+        "model", help="a sentence-transformers folder, or the id of one on the Hugging Face hub"
+    )
+    add_hub_arguments(parser)
     parser.add_argument(
         "--texts",
         type=Path,
@@ -63,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         epochs=arguments.epochs,
         seed=arguments.seed,
         overwrite=arguments.overwrite,
+        revision=arguments.revision,
+        trust_remote_code=arguments.trust_remote_code,
     )
     report = adapt(arguments.model, arguments.texts, arguments.output, options, on_progress=_Bars())
     if arguments.json:

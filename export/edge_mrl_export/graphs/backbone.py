@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
@@ -14,28 +14,8 @@ from edge_mrl.errors import ExportError
 from edge_mrl_export.graphs.head import OPSET
 from edge_mrl_export.sources.backbone import is_encoder_half, load_backbone, read_config
 from edge_mrl_export.sources.refusing import refusing
-from edge_mrl_export.sources.safetensors_file import count_weights
 
 HIDDEN = "last_hidden_state"
-MAX_ONNX_BYTES = 2**31
-"""A protobuf file cannot be larger."""
-
-_GRAPH_BYTES = 2**24
-"""Room for the nodes: a hundred layers take about four megabytes."""
-
-
-def check_size(weights: Sequence[Path]) -> None:
-    """Refuse a model whose float32 weights do not fit one ONNX file.
-
-    Raises:
-        ExportError: they do not.
-    """
-    count = count_weights(weights)
-    if 4 * count + _GRAPH_BYTES > MAX_ONNX_BYTES:
-        raise ExportError(
-            f"the model has {count / 1e6:.0f} million weights, more than one ONNX file "
-            "of 2 GB holds in float32: choose a model of at most 530 million"
-        )
 
 
 def export_backbone(

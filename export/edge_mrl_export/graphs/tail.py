@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from edge_mrl_export.graphs.builder import GraphBuilder
+from edge_mrl_export.sources.dense_weights import read_dense
 from edge_mrl_export.sources.model_files import weight_files
 from edge_mrl_export.sources.modules_json import (
     Activation,
@@ -53,13 +54,13 @@ def append_normalize(graph: GraphBuilder, value: str, output: str | None = None)
 
 
 def _dense(graph: GraphBuilder, module: DenseModule, value: str) -> str:
-    files = weight_files(module.folder)
-    weight = read_float32(files, "linear.weight", (module.out_features, module.in_features))
+    weights = read_dense(module)
+    if weights.gains is not None:
+        value = graph.node("Mul", [value, graph.constant(weights.gains, np.float32)])
     # MatMul and Add rather than Gemm: integer matrix products exist for MatMul only.
-    result = graph.node("MatMul", [value, graph.constant(weight.T, np.float32)])
-    if module.bias:
-        bias = read_float32(files, "linear.bias", (module.out_features,))
-        result = graph.node("Add", [result, graph.constant(bias, np.float32)])
+    result = graph.node("MatMul", [value, graph.constant(weights.matrix.T, np.float32)])
+    if weights.bias is not None:
+        result = graph.node("Add", [result, graph.constant(weights.bias, np.float32)])
     return _activate(graph, module.activation, result)
 
 

@@ -1,88 +1,101 @@
 """A TFLite file of several signatures in fewer bytes, with the same numbers.
 
 Every signature is a subgraph with tensors of its own. They share the weights already, but each has
-its own copy of every weight's scales and zero points, and a name for every step that repeats the
-path of the torch modules. Here equal ones are stored once, as the format allows (an offset may be
-pointed at twice), and the names, which nothing reads, go."""
+its own copy of every weight's scales, of every shape and option, and a name for every step that
+repeats the path of the torch modules. Here equal ones are stored once, as the format allows (an
+offset may be pointed at twice), and the names, which nothing reads, go."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_mrl_export.lite.flatbuffer import aligned_buffer, serialize
+from edge_mrl_export.lite.flatbuffer import serialize
 
 if TYPE_CHECKING:
     from flatbuffers import Builder
 
 
-def compact(model: bytes) -> bytes:
-    """Write a TFLite file anew.
+def compact(content: Any) -> bytes:
+    """Write a model.
 
     Args:
-        model: a file of less than 2 GB.
+        content: a `ModelT`, used up by this.
 
     Returns:
-        The same signatures, operations and constants. Tensors keep their names only where they are
-        inputs or outputs.
+        A file with the same signatures, operations and constants. Tensors keep their names only
+        where they are inputs or outputs.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    content = schema.ModelT.InitFromPackedBuf(model, 0)
-    content.buffers = [_inside(schema, buffer, model) for buffer in content.buffers]
-    shared: dict[object, int] = {}
+    for number, graph in enumerate(content.subgraphs):
+        signatures = [one for one in content.signatureDefs if one.subgraphIndex == number]
+        _drop_unused_tensors(graph, signatures)
+    _drop_unused_buffers(content)
+    written: dict[Hashable, int] = {}
     for graph in content.subgraphs:
         ends = {*graph.inputs, *graph.outputs}
         for number, tensor in enumerate(graph.tensors):
             if number not in ends:
                 tensor.name = None
-            if _is_shareable(tensor.quantization):
-                tensor.quantization = _shared(schema, tensor.quantization, shared)
-    return serialize(content, len(model))
+        graph.tensors = [_Once(tensor, written) for tensor in graph.tensors]
+        for step in graph.operators:
+            if step.builtinOptions is not None:
+                step.builtinOptions = _Once(step.builtinOptions, written)
+        graph.operators = [_Once(step, written) for step in graph.operators]
+    size = sum(len(buffer.data) for buffer in content.buffers if buffer.data is not None)
+    return serialize(content, size + 2**20)
 
 
-def _inside(schema: Any, buffer: Any, model: bytes) -> Any:
-    """A Buffer with its bytes; the converter puts them behind the tables of the file."""
-    # 0 and 1 stand for no offset.
-    if buffer.offset > 1:
-        return aligned_buffer(schema, model[buffer.offset : buffer.offset + buffer.size])
-    if buffer.data is None or not len(buffer.data):
-        return buffer
-    return aligned_buffer(schema, np.asarray(buffer.data, dtype=np.uint8).tobytes())
+def _drop_unused_tensors(graph: Any, signatures: Sequence[Any]) -> None:
+    parts = [graph, *graph.operators]
+    used = {int(number) for part in parts for number in (*part.inputs, *part.outputs)}
+    # -1 stands for an input that is left out.
+    kept = sorted(used - {-1})
+    places = np.full(len(graph.tensors) + 1, -1, dtype=np.int32)
+    places[kept] = np.arange(len(kept))
+    for part in parts:
+        part.inputs, part.outputs = places[[*part.inputs]], places[[*part.outputs]]
+    for signature in signatures:
+        for end in (*signature.inputs, *signature.outputs):
+            end.tensorIndex = int(places[end.tensorIndex])
+    graph.tensors = [graph.tensors[number] for number in kept]
 
 
-def _is_shareable(quantization: Any) -> bool:
-    return (
-        quantization is not None
-        and quantization.details is None
-        and quantization.scale is not None
-        and quantization.zeroPoint is not None
-    )
+def _drop_unused_buffers(content: Any) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    used = {int(tensor.buffer) for graph in content.subgraphs for tensor in graph.tensors}
+    used |= {int(entry.buffer) for entry in content.metadata or ()}
+    content.buffers = [
+        buffer if number in used else schema.BufferT()
+        for number, buffer in enumerate(content.buffers)
+    ]
 
 
-def _shared(schema: Any, quantization: Any, known: dict[object, int]) -> Any:
-    """Quantisation parameters of which an equal one, or an equal list in them, is written once."""
-    scales = np.asarray(quantization.scale, dtype=np.float32)
-    zeros = np.asarray(quantization.zeroPoint, dtype=np.int64)
-    axis = int(quantization.quantizedDimension)
-    key = (scales.tobytes(), zeros.tobytes(), axis)
+class _Once:
+    """An object of the schema that is written where its equal was, if one was before."""
 
-    def vector(builder: Builder, array: np.ndarray[Any, Any]) -> int:
-        name = (array.dtype.str, array.tobytes())
-        if name not in known:
-            known[name] = builder.CreateNumpyVector(array)
-        return known[name]
+    def __init__(self, content: Any, written: dict[Hashable, int]) -> None:
+        self.content, self._written = content, written
 
-    class Shared(schema.QuantizationParametersT):  # type: ignore[misc]
-        def Pack(self, builder: Builder) -> int:  # noqa: N802, the generated class's name
-            if key not in known:
-                scale, zero = vector(builder, scales), vector(builder, zeros)
-                schema.QuantizationParametersStart(builder)
-                schema.QuantizationParametersAddScale(builder, scale)
-                schema.QuantizationParametersAddZeroPoint(builder, zero)
-                schema.QuantizationParametersAddQuantizedDimension(builder, axis)
-                known[key] = int(schema.QuantizationParametersEnd(builder))
-            return known[key]
+    def Pack(self, builder: Builder) -> int:  # noqa: N802, as the generated classes call it
+        key = _value(self.content)
+        if key not in self._written:
+            self._written[key] = int(self.content.Pack(builder))
+        return self._written[key]
 
-    return Shared()
+
+def _value(content: Any) -> Hashable:
+    """Equal for two objects of the schema whose bytes would be the same."""
+    if isinstance(content, np.ndarray):
+        return content.dtype.str, content.tobytes()
+    if isinstance(content, _Once):
+        return _value(content.content)
+    if isinstance(content, list):
+        return tuple(map(_value, content))
+    if hasattr(content, "Pack"):
+        fields = sorted(vars(content).items())
+        return type(content).__name__, tuple((name, _value(field)) for name, field in fields)
+    found: Hashable = content
+    return found

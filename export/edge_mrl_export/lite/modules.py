@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from edge_mrl.slices import FloatArray
+from edge_mrl_export.sources.dense_weights import read_dense
 from edge_mrl_export.sources.model_files import weight_files
 from edge_mrl_export.sources.modules_json import (
     DenseModule,
@@ -101,14 +103,27 @@ def tail_module(module: TailModule) -> torch.nn.Module:
 
 
 def _dense(module: DenseModule) -> torch.nn.Module:
-    files = weight_files(module.folder)
+    weights = read_dense(module)
     linear = torch.nn.Linear(module.in_features, module.out_features, bias=module.bias)
-    shape = (module.out_features, module.in_features)
-    linear.weight = _parameter(read_float32(files, "linear.weight", shape))
-    if module.bias:
-        linear.bias = _parameter(read_float32(files, "linear.bias", shape[:1]))
+    linear.weight = _parameter(weights.matrix)
+    if weights.bias is not None:
+        linear.bias = _parameter(weights.bias)
     activation: torch.nn.Module = getattr(torch.nn, module.activation)()
-    return torch.nn.Sequential(linear, activation)
+    if weights.gains is None:
+        return torch.nn.Sequential(linear, activation)
+    return torch.nn.Sequential(_Gains(weights.gains), linear, activation)
+
+
+class _Gains(torch.nn.Module):
+    """Each coordinate times a number of its own."""
+
+    def __init__(self, gains: FloatArray) -> None:
+        super().__init__()
+        self.gains = _parameter(gains)
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Scale (1, dim)."""
+        return vectors * self.gains
 
 
 def _layer_norm(module: LayerNormModule) -> torch.nn.Module:
@@ -119,5 +134,5 @@ def _layer_norm(module: LayerNormModule) -> torch.nn.Module:
     return norm
 
 
-def _parameter(array: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> torch.nn.Parameter:
+def _parameter(array: FloatArray) -> torch.nn.Parameter:
     return torch.nn.Parameter(torch.from_numpy(np.array(array)), requires_grad=False)

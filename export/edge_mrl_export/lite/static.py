@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl_export.lite.flatbuffer import aligned_buffer, serialize
+from edge_mrl_export.lite.flatbuffer import (
+    aligned_buffer,
+    operation,
+    operator_code,
+    serialize,
+    tensor,
+)
 
 _SCHEMA_VERSION = 3
 _ANY_LENGTH = -1
@@ -79,11 +85,9 @@ class _Graph:
         self._codes: list[str] = []
 
     def tensor(self, name: str, shape: Sequence[int], kind: int, buffer: int = 0) -> int:
-        entry = self._schema.TensorT()
-        entry.name, entry.type, entry.buffer = name.encode(), kind, buffer
-        entry.shape = [max(size, 1) for size in shape]
+        entry = tensor(self._schema, [max(size, 1) for size in shape], kind, buffer)
+        entry.name = name.encode()
         entry.shapeSignature = list(shape)
-        entry.hasRank = True
         self.tensors.append(entry)
         return len(self.tensors) - 1
 
@@ -95,7 +99,7 @@ class _Graph:
 
     def step(
         self,
-        operation: str,
+        operator: str,
         inputs: Sequence[int],
         shape: Sequence[int],
         kind: int,
@@ -104,16 +108,11 @@ class _Graph:
     ) -> int:
         """Append an operation; without `output` its result is a new tensor."""
         if output is None:
-            output = self.tensor(f"{operation.lower()}_{len(self.tensors)}", shape, kind)
-        if operation not in self._codes:
-            self._codes.append(operation)
-        entry = self._schema.OperatorT()
-        entry.opcodeIndex = self._codes.index(operation)
-        entry.inputs, entry.outputs = list(inputs), [output]
-        union = self._schema.BuiltinOptions
-        entry.builtinOptionsType = getattr(union, type(options).__name__.removesuffix("T"))
-        entry.builtinOptions = options
-        self._operations.append(entry)
+            output = self.tensor(f"{operator.lower()}_{len(self.tensors)}", shape, kind)
+        if operator not in self._codes:
+            self._codes.append(operator)
+        code = self._codes.index(operator)
+        self._operations.append(operation(self._schema, code, inputs, output, options))
         return output
 
     def model(self, inputs: dict[str, int], outputs: dict[str, int]) -> Any:
@@ -129,19 +128,10 @@ class _Graph:
         model = schema.ModelT()
         model.version, model.description = _SCHEMA_VERSION, b"edge-mrl static table"
         model.subgraphs, model.buffers, model.signatureDefs = [graph], self._buffers, [signature]
-        model.operatorCodes = [self._code(operation) for operation in self._codes]
+        model.operatorCodes = [operator_code(schema, name) for name in self._codes]
         return model
 
     def _named(self, name: str, tensor: int) -> Any:
         entry = self._schema.TensorMapT()
         entry.name, entry.tensorIndex = name.encode(), tensor
-        return entry
-
-    def _code(self, operation: str) -> Any:
-        entry = self._schema.OperatorCodeT()
-        code = getattr(self._schema.BuiltinOperator, operation)
-        # Readers take the larger of the two fields; the old one holds what fits a byte.
-        entry.builtinCode = entry.deprecatedBuiltinCode = code
-        # The first version of each knows float32; GATHER of int8 came with its second.
-        entry.version = 2 if operation == "GATHER" else 1
         return entry

@@ -11,7 +11,9 @@ from pathlib import Path
 from edge_mrl.bundle.manifest import Precision
 from edge_mrl_export.extras import require
 from edge_mrl_export.lite.compact import compact
+from edge_mrl_export.lite.flatbuffer import parse
 from edge_mrl_export.lite.process import convert, quantize
+from edge_mrl_export.lite.rows import TableRewriter
 from edge_mrl_export.model import BuiltVariant
 from edge_mrl_export.precision.techniques import TFLITE_TECHNIQUES
 
@@ -58,7 +60,7 @@ class LiteVariants:
             path.write_bytes(self._float32.read_bytes())
         else:
             quantize(self._float32, path, precision)
-        path.write_bytes(compact(path.read_bytes()))
+        path.write_bytes(_in_few_bytes(path.read_bytes(), precision))
         return BuiltVariant(
             name=f"tflite-{precision}",
             format="tflite",
@@ -71,6 +73,7 @@ class LiteVariants:
             reason=technique.reason,
             engines=technique.engines,
             max_tokens=self._max_tokens,
+            sequence_lengths=self._lengths,
         )
 
     @cached_property
@@ -82,3 +85,11 @@ class LiteVariants:
         out = scratch / "fp32.tflite"
         convert(self._source, out, self._lengths, trust_remote_code=self._trusted)
         return out
+
+
+def _in_few_bytes(model: bytes, precision: Precision) -> bytes:
+    content = parse(model)
+    tables = TableRewriter(content)
+    tables.gather_words()
+    tables.share_positions(eight_bits=precision.startswith("int8"))
+    return compact(content)

@@ -25,16 +25,30 @@ def open_source(name: str, options: ExportOptions) -> Source:
     Raises:
         ExportError: there is no such model, or it cannot be read.
     """
+    if name == "wordllama" and not Path(name).is_dir():
+        _check_static_opset(options)
+        return WordLlamaSource.installed(dims=options.dims)
+    return open_folder(locate(name, options), options)
+
+
+def locate(name: str, options: ExportOptions) -> Origin:
+    """A model folder of this machine, or the model of that id on the hub, brought here.
+
+    Raises:
+        ExportError: there is neither.
+    """
     folder = Path(name)
     if folder.is_dir():
         if options.revision is not None:
             raise ExportError(
                 f"--revision {options.revision}: {name} is a folder here, which has no revisions"
             )
-        return _open_folder(Origin.of_folder(folder), options)
+        return Origin.of_folder(folder)
     if name == "wordllama":
-        _check_static_opset(options)
-        return WordLlamaSource.installed(dims=options.dims)
+        raise ExportError(
+            "wordllama is a static table, which has no layers and takes no adapter: give a "
+            "sentence-transformers folder, or the id of one on the Hugging Face hub"
+        )
     if not is_hub_id(name):
         raise ExportError(
             f"there is no model folder at {name}: give a sentence-transformers or model2vec "
@@ -42,10 +56,15 @@ def open_source(name: str, options: ExportOptions) -> Source:
             "the static table of that package"
         )
     model = fetch(name, revision=options.revision, trust_remote_code=options.trust_remote_code)
-    return _open_folder(Origin.of_hub(model), options)
+    return Origin.of_hub(model)
 
 
-def _open_folder(origin: Origin, options: ExportOptions) -> Source:
+def open_folder(origin: Origin, options: ExportOptions) -> Source:
+    """Open a model folder of sentence-transformers or model2vec.
+
+    Raises:
+        ExportError: it is neither, or it cannot be read.
+    """
     folder = origin.folder
     require("safetensors", extra="export-static")
     if is_model2vec(folder):

@@ -31,6 +31,11 @@ class Origin:
             f"{model.name} on the Hugging Face hub, commit {model.commit}",
         )
 
+    def first_layers(self, folder: Path, layers: int) -> Origin:
+        """The same model cut to its first layers, which stand in `folder`."""
+        hub = None if self.hub is None else f"{self.hub}, first {layers} layers"
+        return Origin(folder, f"{self.name}-{layers}-layers", hub)
+
     def said(self, kind: str) -> str:
         """The origin in words; `kind` says what sort of folder it is."""
         return self.hub or f"{kind} {self.name}"

@@ -30,6 +30,7 @@ from edge_mrl_export.sources.model_card import (
 from edge_mrl_export.sources.model_files import read_object, weight_files
 from edge_mrl_export.sources.modules_json import NormalizeModule, read_layout
 from edge_mrl_export.sources.origin import Origin
+from edge_mrl_export.sources.size_limit import check_size
 from edge_mrl_export.sources.tokenizer_json import read_tokenizer
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ class SentenceTransformersSource:
             ExportError: there is no such format or precision, the packages for it are not
                 installed, or the model cannot be exported.
         """
+        check_size(self._weights)
         if request.format == "onnx" and request.precision in ONNX_TECHNIQUES:
             return (self._build_onnx(request, folder),)
         if request.format == "tflite" and request.precision in TFLITE_TECHNIQUES:
@@ -205,11 +207,10 @@ class SentenceTransformersSource:
 
     def _encoder(self, *, token_vectors: bool) -> onnx.ModelProto:
         """The fp32 graph, from which every variant is made."""
-        from edge_mrl_export.graphs.backbone import check_size, export_backbone
+        from edge_mrl_export.graphs.backbone import export_backbone
         from edge_mrl_export.graphs.encoder import build_encoder
 
         if token_vectors not in self._encoders:
-            check_size(self._weights)
             backbone = export_backbone(
                 self._layout.transformer.folder, opset=self._opset, trust_remote_code=self._trusted
             )
