@@ -1,6 +1,6 @@
 """What late interaction costs, and what it changes in nDCG@10.
 
-    python -m benchmarks.late [--rounds N] [--model FOLDER --data FOLDER] [--json]
+    python -m benchmarks.late [--rounds N] [--bundle FOLDER --data FOLDER ...] [--json]
 
 First table: MaxSim of 50 documents of 128 tokens with a query of 32, 96 dimensions, random unit
 vectors: the arithmetic alone (CPU time), the whole stage of a query, which reads and checks the
@@ -8,10 +8,11 @@ records of 50 among 300 documents (wall clock), and the whole query, with the se
 them (CPU time). Beside them the float32 product of numpy over vectors that lie in memory unpacked.
 One thread, medians.
 
-Second table, where a sentence-transformers folder and a labelled set in BEIR's layout are given:
-search by the model's vectors beside MaxSim, over its token vectors, of the best 50 that it found.
-The model's token vectors were trained for pooling, not for MaxSim; the table says what that is
-worth.
+Second table, where a bundle with token vectors and labelled sets in BEIR's layout are given: text
+queries, answered by the bundle's vectors alone and by MaxSim over the best 50 that those find. The
+index keeps all dimensions at 8 bits and is resliced for the other rows. CPU time of a query,
+embedding included, one thread, medians; the rate is that of adding documents, texts in, by wall
+clock.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ import json  # noqa: E402
 import statistics  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Callable, Iterator  # noqa: E402
+from collections.abc import Callable, Sequence  # noqa: E402
 from pathlib import Path  # noqa: E402
+from typing import NamedTuple  # noqa: E402
 
 import numpy as np  # noqa: E402
 
 from benchmarks.machine import describe  # noqa: E402
-from edge_mrl import Index, Prefetch  # noqa: E402
+from edge_mrl import Encoder, Index, Prefetch  # noqa: E402
+from edge_mrl.index import Record, reslice_index  # noqa: E402
 from edge_mrl.index.codes import encode  # noqa: E402
 from edge_mrl.index.maxsim import maxsim  # noqa: E402
 from edge_mrl.retrieval import MultiVector  # noqa: E402
@@ -105,84 +108,98 @@ def costs(rounds: int) -> list[dict[str, object]]:
     return rows
 
 
-def token_arrays(model: object, texts: list[str], task: str) -> Iterator[np.ndarray]:
-    """Token vectors without padding, as the model's transformer gives them."""
-    encoded = getattr(model, f"encode_{task}")(texts, output_value="token_embeddings")
-    for rows in encoded:
-        yield rows.cpu().numpy()
-
-
-def quality(model_folder: Path, data_folder: Path) -> list[dict[str, object]]:
-    """nDCG@10 of search by vectors, and of MaxSim over what it found."""
-    from sentence_transformers import SentenceTransformer
-
+def quality(encoder: Encoder, data_folder: Path) -> list[dict[str, object]]:
+    """nDCG@10 and cost of text queries, without and with token vectors."""
     from edge_mrl_export.evaluation.data import RetrievalData, read_data
     from edge_mrl_export.evaluation.measures import each_query, mean
 
     data = read_data(data_folder)
     if not isinstance(data, RetrievalData):
         raise SystemExit(f"{data_folder} holds pairs, not queries and documents")
-    model = SentenceTransformer(str(model_folder), device="cpu")
-    documents, queries = list(data.documents), list(data.queries)
-    vectors = model.encode_document(documents)
-    asked = model.encode_query(queries)
-    tokens = list(token_arrays(model, documents, "document"))
-    asked_tokens = list(token_arrays(model, queries, "query"))
-    dim, width = vectors.shape[1], tokens[0].shape[1]
-    ranked: dict[str, np.ndarray] = {}
-    for bits in (8, 1):
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            Index.create(
-                Path(folder) / "i.db", dim=dim, matryoshka_dims=[dim], identity="b"
-            ) as index,
-        ):
-            index.create_token_index(width, slice=(width, bits))
-            index.add(documents, vectors=vectors, token_vectors=tokens)
-            for name, late in (("vectors", False), (f"MaxSim at {width}x{bits}", True)):
-                rows = np.full((len(queries), CANDIDATES), -1)
-                for number, (one, many) in enumerate(zip(asked, asked_tokens, strict=True)):
-                    dense = Prefetch(query=one, limit=CANDIDATES)
-                    found = (
-                        index.query(MultiVector(many), prefetch=dense, limit=CANDIDATES)
-                        if late
-                        else index.query(one, limit=CANDIDATES)
-                    )
-                    ids = [int(hit.id) - 1 for hit in found.hits]
-                    rows[number, : len(ids)] = ids
-                ranked[name] = rows
-    each = {name: each_query(rows, data.judgements)["ndcg@10"] for name, rows in ranked.items()}
+    asked: list[Asked] = []
+    with tempfile.TemporaryDirectory() as folder:
+        whole, rate = Path(folder) / "whole.db", {}
+        for name, late in (("vectors", False), ("tokens", True)):
+            place = whole if late else Path(folder) / "plain.db"
+            with Index.open(place, encoder) as index:
+                if late:
+                    index.create_token_index()
+                start = time.perf_counter()
+                index.add_stream(Record(text, n) for n, text in enumerate(data.documents))
+                rate[name] = len(data.documents) / (time.perf_counter() - start)
+                index.optimize()
+                if not late:
+                    asked.append(ask_texts(index, data.queries, "vectors", late=False))
+        for slice_ in token_slices(encoder):
+            place = Path(folder) / f"{slice_}.db"
+            reslice_index(whole, place, encoder.dim, token_slice=slice_).close()
+            with Index.open(place, encoder) as index:
+                asked.append(ask_texts(index, data.queries, f"MaxSim at {slice_}", late=True))
+    each = [each_query(one.rows, data.judgements)["ndcg@10"] for one in asked]
     table: list[dict[str, object]] = []
-    for name, values in each.items():
-        measured, change = mean(100 * values), mean(100 * (values - each["vectors"]))
+    for one, values in zip(asked, each, strict=True):
+        measured, change = mean(100 * values), mean(100 * (values - each[0]))
         table.append(
             {
                 "data": data.name,
-                "order": name,
-                "queries": len(queries),
+                "order": one.name,
+                "queries": len(data.queries),
                 "ndcg@10": round(measured.value, 1),
                 "change": [round(n, 1) for n in (change.value, change.low, change.high)],
+                "query_ms": one.milliseconds,
+                "bytes_per_document": one.file_bytes / len(data.documents),
+                "documents_per_second": rate["vectors" if one is asked[0] else "tokens"],
             }
         )
     return table
 
 
+class Asked(NamedTuple):
+    """The best 50 of each query, (queries, 50), -1 where there are fewer; and what it cost."""
+
+    name: str
+    rows: np.ndarray
+    milliseconds: float
+    file_bytes: int
+
+
+def ask_texts(index: Index, queries: Sequence[str], name: str, *, late: bool) -> Asked:
+    rows, taken = np.full((len(queries), CANDIDATES), -1), []
+    dense = Prefetch(using="dense", limit=CANDIDATES)
+    for number, query in enumerate(queries):
+        start = time.thread_time()
+        found = (
+            index.query(query, prefetch=dense, using="tokens", limit=CANDIDATES)
+            if late
+            else index.query(query, limit=CANDIDATES)
+        )
+        taken.append(time.thread_time() - start)
+        rows[number, : len(found.hits)] = [hit.id for hit in found.hits]
+    return Asked(name, rows, 1000 * statistics.median(taken), index.stats().file_bytes)
+
+
+def token_slices(encoder: Encoder) -> list[Slice]:
+    """All dimensions at 8, 4 and 1 bits, and the two next smaller sizes at 8."""
+    *smaller, full = encoder.token_dims
+    return [Slice(full, bits) for bits in (8, 4, 1)] + [Slice(dim, 8) for dim in smaller[-2:][::-1]]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--model", type=Path, help="a sentence-transformers folder")
+    parser.add_argument("--bundle", type=Path, help="a bundle exported with --token-vectors")
+    parser.add_argument("--variant", help="one of its variants; default the first that gives them")
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="BEIR's layout")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    quality_rows = []
+    if arguments.bundle is not None:
+        encoder = Encoder.load(arguments.bundle, variant=arguments.variant, token_vectors=True)
+        quality_rows = [row for data in arguments.data for row in quality(encoder, data)]
     result = {
         "machine": describe(),
         "rows": costs(arguments.rounds),
-        "quality": [
-            row
-            for data in arguments.data
-            if arguments.model
-            for row in quality(arguments.model, data)
-        ],
+        "quality": quality_rows,
     }
     if arguments.json:
         print(json.dumps(result, indent=2))
@@ -197,13 +214,17 @@ def main() -> None:
             rest = f"{row['stage_ms']:.2f} | {row['query_ms']:.2f} | {row['bytes_read']}"
         print(f"| {row['what']} | {row['maxsim_ms']:.2f} | {rest} |")
     if result["quality"]:
-        print("\n| data | order | queries | nDCG@10 | change (95 %) |")
-        print("|---|---|---|---|---|")
+        print(
+            "\n| data | queries | order | nDCG@10 | change (95 %) | query CPU ms "
+            "| bytes a document | documents a second |"
+        )
+        print("|---|---|---|---|---|---|---|---|")
     for row in result["quality"]:
         value, low, high = row["change"]
         print(
-            f"| {row['data']} | {row['order']} | {row['queries']} | {row['ndcg@10']} | "
-            f"{value:+} ({low:+} to {high:+}) |"
+            f"| {row['data']} | {row['queries']} | {row['order']} | {row['ndcg@10']} | "
+            f"{value:+} ({low:+} to {high:+}) | {row['query_ms']:.1f} | "
+            f"{row['bytes_per_document']:.0f} | {row['documents_per_second']:.0f} |"
         )
 
 

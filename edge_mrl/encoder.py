@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from edge_mrl.backends import first_runnable
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.bundle.reader import Bundle
-from edge_mrl.encoder_parts import EncoderParts, load_parts
-from edge_mrl.errors import InputError, SelfTestError
+from edge_mrl.encoder_tokens import TokenVectors
 from edge_mrl.index.layout import IndexLayout
+from edge_mrl.loaded_variant import LoadedVariant, with_token_vectors
+from edge_mrl.prompts import InputType, prompt_words
+from edge_mrl.self_test import check_vectors
 from edge_mrl.slices import FloatArray, check_trained
 
 if TYPE_CHECKING:
@@ -28,21 +30,15 @@ SELF_TEST_TEXTS = 2
 """Golden texts run at load. They are sorted short first, so that this costs little on a slow
 board."""
 
-BATCH_TEXTS = 256
 
-_PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
-"""Names that models give the prompt for each kind of text; the first that a model has counts."""
-
-
-class Encoder:
+class Encoder(TokenVectors):
     """Gives unit vectors of one trained size.
 
     Make one with `Encoder.load`. Not for use from several threads at once.
     """
 
-    def __init__(self, loaded: EncoderParts, dim: int, planned: Planned | None) -> None:
-        self._loaded = loaded
-        self._dim = dim
+    def __init__(self, loaded: LoadedVariant, dim: int, planned: Planned | None) -> None:
+        super().__init__(loaded, dim)
         self._planned = planned
 
     @classmethod
@@ -56,6 +52,7 @@ class Encoder:
         truncate_dim: int | None = None,
         variant: str | None = None,
         threads: int | None = None,
+        token_vectors: bool = False,
         self_test: bool = True,
     ) -> Encoder:
         """Load a bundle.
@@ -75,10 +72,13 @@ class Encoder:
                 that give `truncate_dim`.
             threads: threads of the engine, default the plan's or 1 (more make a single short text
                 slower).
+            token_vectors: choose among the variants that also give a vector for each token; see
+                `encode_tokens`.
             self_test: compare a few golden texts before the encoder is handed out.
 
         Raises:
             BundleError: the bundle is missing, damaged or too new.
+            InputError: token vectors are wanted, and no variant (or not the named one) gives them.
             UntrainedDimError: `truncate_dim` is not a trained size.
             BackendMissingError: the engine is not installed.
             SelfTestError: the engine loads the variant but gives other vectors than at export.
@@ -89,23 +89,28 @@ class Encoder:
         manifest = bundle.manifest
         if truncate_dim is not None:
             check_trained(truncate_dim, manifest.embedding.matryoshka_dims)
+        variants = with_token_vectors(bundle, variant) if token_vectors else manifest.variants
         planned: Planned | None = None
         max_tokens: int | None = None
         if profile is not None:
             from edge_mrl.encoder_plan import plan_encoder
 
-            planned = plan_encoder(bundle, profile, documents, variant, truncate_dim, index)
+            planned = plan_encoder(
+                bundle,
+                profile,
+                documents,
+                variant,
+                truncate_dim,
+                index,
+                token_vectors=token_vectors,
+            )
             truncate_dim = truncate_dim or planned.plan.layout.stored.dim
             variant = planned.plan.variant
             threads = threads or planned.plan.threads
             max_tokens = planned.plan.max_tokens
-        if variant:
-            chosen = manifest.variant(variant)
-        else:
-            chosen = first_runnable(manifest.variants, truncate_dim)
+        chosen = manifest.variant(variant) if variant else first_runnable(variants, truncate_dim)
         dim = check_trained(truncate_dim or max(chosen.dims), chosen.dims)
-        max_tokens = max_tokens or manifest.max_tokens(chosen)
-        encoder = cls(load_parts(bundle, chosen, threads or 1, max_tokens), dim, planned)
+        encoder = cls(LoadedVariant.open(bundle, chosen, threads or 1, max_tokens), dim, planned)
         if self_test:
             encoder._self_test(SELF_TEST_TEXTS)
         return encoder
@@ -210,36 +215,24 @@ class Encoder:
         Raises:
             InputError: an item is not text, or the prompt is unknown.
         """
-        single = isinstance(texts, str)
         items: Sequence[str] = [texts] if isinstance(texts, str) else texts
-        words = self._prompt(prompt_name, prompt)
-        prompt_tokens = 0
-        if words:
-            items = [words + item for item in items]
-            if not self._loaded.bundle.manifest.embedding.include_prompt:
-                prompt_tokens = self._loaded.tokenizer.prompt_tokens(words)
-        vectors = np.empty((len(items), self._dim), dtype=np.float32)
-        for start in range(0, len(items), BATCH_TEXTS):
-            tokens = self._loaded.tokenizer.encode(items[start : start + BATCH_TEXTS])
-            vectors[start : start + len(tokens)] = self._loaded.backend.embed(
-                tokens, self._dim, prompt_tokens=prompt_tokens
-            )
-        return vectors[0] if single else vectors
+        words = prompt_words(self._loaded.embedding, prompt_name, prompt)
+        vectors = self._loaded.embed(items, self._dim, words)
+        return vectors[0] if isinstance(texts, str) else vectors
 
     def encode_query(self, texts: str | Sequence[str]) -> FloatArray:
         """Embed queries, with the model's "query" prompt if it has one. See `encode`."""
-        return self.encode(texts, prompt_name=self._first_prompt(*_PROMPTS["query"]))
+        return self.encode(texts, prompt=self._loaded.prompt_for("query"))
 
     def encode_document(self, texts: str | Sequence[str]) -> FloatArray:
         """Embed documents, with the model's "document" (or "passage", "corpus") prompt if any. See
         `encode`."""
-        return self.encode(texts, prompt_name=self._first_prompt(*_PROMPTS["document"]))
+        return self.encode(texts, prompt=self._loaded.prompt_for("document"))
 
-    def prompt_for(self, input_type: Literal["query", "document"] | None) -> str:
+    def prompt_for(self, input_type: InputType | None) -> str:
         """The words that go before a query or a document; before a text of neither kind, the
         model's default prompt. Empty where it has none."""
-        name = None if input_type is None else self._first_prompt(*_PROMPTS[input_type])
-        return self._prompt(name, None)
+        return self._loaded.prompt_for(input_type)
 
     def count_tokens(self, texts: Sequence[str], *, prompt: str = "") -> list[int]:
         """How many tokens the model reads of each text, special tokens and the prompt included.
@@ -247,11 +240,7 @@ class Encoder:
         Raises:
             InputError: an item is not text.
         """
-        counts: list[int] = []
-        for start in range(0, len(texts), BATCH_TEXTS):
-            items = [prompt + text for text in texts[start : start + BATCH_TEXTS]]
-            counts += map(len, self._loaded.tokenizer.encode(items))
-        return counts
+        return self._loaded.count_tokens(texts, prompt)
 
     def encode_padded(self, texts: Sequence[str], room: int) -> FloatArray:
         """Embed texts without a prompt, each padded to so many tokens at least, or to as many as
@@ -263,11 +252,7 @@ class Encoder:
         Returns:
             (n, dim) float32, rows of unit length.
         """
-        longest = self._loaded.max_tokens
-        tokens = self._loaded.tokenizer.encode(texts)
-        return self._loaded.backend.embed(
-            tokens, self._dim, room=room if longest is None else min(room, longest)
-        )
+        return self._loaded.embed_padded(texts, self._dim, room)
 
     def reads_whole(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text is read as far as the model itself would read it.
@@ -275,10 +260,7 @@ class Encoder:
         Less is read by a variant with a limit of its own (`Variant.max_tokens`), or where a plan
         cuts texts; one that comes up to that limit counts as cut.
         """
-        limit = self._loaded.max_tokens
-        if limit is None or limit == self._loaded.bundle.manifest.tokenizer.max_tokens:
-            return [True] * len(texts)
-        return [len(ids) < limit for ids in self._loaded.tokenizer.encode(texts)]
+        return self._loaded.reads_whole(texts)
 
     def verify(self) -> float:
         """Run every golden text.
@@ -291,47 +273,9 @@ class Encoder:
         """
         return self._self_test(None)
 
-    def _prompt(self, name: str | None, prompt: str | None) -> str:
-        embedding = self._loaded.bundle.manifest.embedding
-        if prompt is not None:
-            return prompt
-        name = name or embedding.default_prompt_name
-        if name is None:
-            return ""
-        if name not in embedding.prompts:
-            known = ", ".join(embedding.prompts) or "none"
-            raise InputError(f"this model has no prompt {name!r}: it has {known}")
-        return embedding.prompts[name]
-
-    def _first_prompt(self, *names: str) -> str | None:
-        prompts = self._loaded.bundle.manifest.embedding.prompts
-        return next((name for name in names if name in prompts), None)
-
     def _self_test(self, count: int | None) -> float:
         golden = self._loaded.bundle.golden()
         # Where a variant reads less of a text than the model, the vectors differ by right.
         fitting = np.flatnonzero(self.reads_whole(golden.texts))[:count]
-        reference = golden.vectors[fitting, : self._dim]
         vectors = self.encode([golden.texts[row] for row in fitting], prompt="")
-        if not len(vectors):
-            raise SelfTestError(
-                f"no golden text is short enough for variant {self._loaded.variant.name!r}, so it "
-                "cannot be checked: choose another variant"
-            )
-        norms = np.linalg.norm(reference, axis=1)
-        cosines = np.sum(vectors * reference, axis=1) / np.where(norms == 0, 1, norms)
-        # A text without direction has none in the reference either.
-        cosines[(norms == 0) & ~vectors.any(axis=1)] = 1
-        mean, lowest = float(cosines.mean()), float(cosines.min())
-        gate = self._loaded.variant.gate
-        # The slack is for another CPU's rounding; a broken engine is far below it.
-        if not (np.isfinite(lowest) and lowest >= gate.cosine_min - SELF_TEST_SLACK):
-            raise SelfTestError(
-                f"variant {self._loaded.variant.name!r} gives wrong vectors here: cosine "
-                f"{lowest:.4f} with the exported ones, where {gate.cosine_min:.4f} was measured; "
-                "choose another variant or update the engine"
-            )
-        return mean
-
-
-SELF_TEST_SLACK = 0.01
+        return check_vectors(vectors, golden.vectors[fitting, : self._dim], self.variant)

@@ -38,6 +38,8 @@ def plan_encoder(
     variant: str | None,
     dim: int | None,
     index: IndexFacts | None,
+    *,
+    token_vectors: bool = False,
 ) -> Planned:
     """Plan for what the caller of `Encoder.load` has left open.
 
@@ -46,7 +48,8 @@ def plan_encoder(
         PlanError: nothing fits.
     """
     facts, device = BundleFacts.from_manifest(bundle.manifest), _device(profile, bundle)
-    variants = facts.variants
+    able = {one.name for one in bundle.manifest.variants if one.token_vectors or not token_vectors}
+    variants = tuple(one for one in facts.variants if one.name in able)
     if variant is not None:
         chosen = bundle.manifest.variant(variant).name
         variants = tuple(one for one in variants if one.name == chosen)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_mrl_export import export
+from edge_mrl_export import ExportOptions, export
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,6 +30,35 @@ def export_report(tmp_path_factory):
 def static_bundle(export_report):
     """The folder of that bundle. Not to be changed: see `bundle_copy`."""
     return export_report.path
+
+
+@pytest.fixture(scope="session")
+def token_model(tmp_path_factory):
+    """The folder of a small random transformer, for `token_bundle`."""
+    pytest.importorskip("sentence_transformers")
+    from tests.export.st_models import write_bert, write_modules
+
+    folder = tmp_path_factory.mktemp("token-model") / "small"
+    write_bert(folder)
+    return write_modules(folder, 5)
+
+
+@pytest.fixture(scope="session")
+def token_bundle(token_model, tmp_path_factory):
+    """That model as a bundle with token vectors, ONNX fp32, sizes 8, 16 and 48. Not to be
+    changed."""
+    folder = tmp_path_factory.mktemp("token-bundle")
+    texts = folder / "texts.txt"
+    texts.write_text(
+        "\n".join(
+            f"the heron number {n} waits. it stands in the reeds of pond {n * 7} until dusk."
+            for n in range(40)
+        )
+    )
+    options = ExportOptions(
+        formats=("onnx",), precisions=("fp32",), texts=texts, token_vectors=True
+    )
+    return export(str(token_model), folder / "bundle", options).path
 
 
 @pytest.fixture

@@ -35,7 +35,9 @@ def run_json(module, *arguments):
     return json.loads(run(module, *arguments, "--json"))
 
 
-def test_kept_pairs_each_query_with_the_reference(static_bundle, tmp_path):
+@pytest.fixture
+def judged(tmp_path):
+    """Four documents that are their own queries, three of them judged."""
     topics = ("bread and yeast", "herons in reeds", "trains on rails", "rain on windows")
     (tmp_path / "qrels").mkdir()
     for name in ("corpus", "queries"):
@@ -43,7 +45,11 @@ def test_kept_pairs_each_query_with_the_reference(static_bundle, tmp_path):
         (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
     rows = [f"{n}\t{n}\t1" for n in range(3)]
     (tmp_path / "qrels" / "test.tsv").write_text("\n".join(rows))
-    result = run_json("benchmarks.kept", static_bundle, tmp_path, "--reference", "table-int8-256")
+    return tmp_path
+
+
+def test_kept_pairs_each_query_with_the_reference(static_bundle, judged):
+    result = run_json("benchmarks.kept", static_bundle, judged, "--reference", "table-int8-256")
     by_name = {(row["variant"], row["dim"]): row for row in result["rows"]}
     assert by_name["table-int8-256", 64]["difference"] is None
     other = by_name["onnx-int8-portable", 256]
@@ -113,6 +119,17 @@ def test_late_reads_what_it_says():
     assert rows["96x1"]["bytes_read"] == 50 * (128 * 12 + 4)
     assert all(row["maxsim_ms"] > 0 for row in result["rows"])
     assert result["quality"] == []
+
+
+def test_late_asks_texts_of_a_bundle(token_bundle, judged):
+    settings = ("--rounds", 1, "--bundle", token_bundle, "--data", judged)
+    rows = {row["order"]: row for row in run_json("benchmarks.late", *settings)["quality"]}
+    sizes = [f"MaxSim at {size}" for size in ("48x8", "48x4", "48x1", "16x8", "8x8")]
+    assert list(rows) == ["vectors", *sizes]
+    # Each query is its document's own text, and the best of four is among ten.
+    assert all(row["ndcg@10"] > 50 and row["queries"] == 3 for row in rows.values())
+    cells = ("query_ms", "bytes_per_document", "documents_per_second")
+    assert all(row[cell] > 0 for row in rows.values() for cell in cells)
 
 
 @pytest.fixture(scope="module")

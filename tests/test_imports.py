@@ -4,14 +4,15 @@ import subprocess
 import sys
 
 ON_THE_WAY_TO_A_HIT = {
-    "": "backends bundle encoder encoder_parts errors index kernel meanwhile retrieval schema "
-    "slices tokenization version",
+    "": "backends bundle encoder encoder_tokens errors index kernel loaded_variant meanwhile "
+    "prompts retrieval schema self_test slices tokenization version",
     "backends": "engines protocol",
     "bundle": "engines manifest manifest_json reader",
     "index": "administration batch codes connection database dense facts following funnel hit "
     "index layout meta opening packing planes planned query_vectors querying records reread "
     "resident rotation row_cache row_mask scan_list schema_sql searcher segment_bytes "
-    "segment_store segments stages store stored_scores streamed text_encoder vector_pool vector_rows",
+    "segment_store segments stages store stored_scores streamed text_encoder vector_pool "
+    "vector_rows",
     "kernel": "blocks dispatch hadamard library native numpy_kernel packer protocol quantizer "
     "reference room score_lists stages",
     "retrieval": "ranking",

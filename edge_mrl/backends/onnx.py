@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_mrl.backends.engines import imported
+from edge_mrl.backends.protocol import WithTokens
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.errors import BackendError, BundleError
 from edge_mrl.slices import FloatArray
@@ -29,7 +30,8 @@ class OnnxBackend:
 
     The graph takes input_ids and attention_mask, (batch, sequence) int64, perhaps token_type_ids,
     perhaps prompt_tokens, (1,) int64, and `dim`, (1,) int64; it gives unit vectors (batch, dim). It
-    does not check `dim`: the encoder has."""
+    does not check `dim`: the encoder has. A graph that gives token vectors takes `tokens_wanted`,
+    (1,) int64, too: without it, it makes none."""
 
     def __init__(
         self, session: onnxruntime.InferenceSession, *, pad_id: int, batched: bool
@@ -83,20 +85,31 @@ class OnnxBackend:
         the batch (dynamic quantisation takes one scale per tensor) runs every text alone and never
         padded, so that they do not."""
         vectors = np.zeros((len(token_ids), dim), dtype=np.float32)
-        order = sorted(range(len(token_ids)), key=lambda row: len(token_ids[row]), reverse=True)
-        order = [row for row in order if len(token_ids[row])]
-        for batch in self._batches(order, token_ids):
-            vectors[batch] = self._run(
-                [token_ids[row] for row in batch],
-                dim,
-                prompt_tokens=prompt_tokens,
-                room=room if self._batched else 0,
-            )
+        for rows in self._batches(token_ids):
+            batch = [token_ids[row] for row in rows]
+            feeds = self._feeds(batch, dim, prompt_tokens, room if self._batched else 0)
+            (vectors[rows],) = self._run(feeds, ["sentence_embedding"])
         return vectors
 
-    def _batches(
-        self, order: Sequence[int], token_ids: Sequence[Sequence[int]]
-    ) -> Iterator[list[int]]:
+    def embed_with_tokens(
+        self, token_ids: Sequence[Sequence[int]], dim: int, *, prompt_tokens: int = 0
+    ) -> WithTokens:
+        """See `TokenBackend`; batches as in `embed`. One run gives both."""
+        vectors = np.zeros((len(token_ids), dim), dtype=np.float32)
+        tokens = [np.empty((0, dim), dtype=np.float32)] * len(token_ids)
+        for rows in self._batches(token_ids):
+            batch = [token_ids[row] for row in rows]
+            feeds = self._feeds(batch, dim, prompt_tokens, 0)
+            feeds["tokens_wanted"] = np.array([len(batch[0])], dtype=np.int64)
+            vectors[rows], found = self._run(feeds, ["sentence_embedding", "token_embeddings"])
+            for row, ids, units in zip(rows, batch, found, strict=True):
+                kept = units[prompt_tokens : len(ids)]
+                tokens[row] = kept[kept.any(axis=1)]
+        return WithTokens(vectors, tokens)
+
+    def _batches(self, token_ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+        order = sorted(range(len(token_ids)), key=lambda row: len(token_ids[row]), reverse=True)
+        order = [row for row in order if len(token_ids[row])]
         start = 0
         while start < len(order):
             longest = len(token_ids[order[start]])
@@ -104,9 +117,10 @@ class OnnxBackend:
             yield list(order[start : start + count])
             start += count
 
-    def _run(
-        self, batch: Sequence[Sequence[int]], dim: int, *, prompt_tokens: int, room: int
-    ) -> FloatArray:
+    def _feeds(
+        self, batch: Sequence[Sequence[int]], dim: int, prompt_tokens: int, room: int
+    ) -> dict[str, Any]:
+        """Inputs of one run; the longest text comes first."""
         shape = len(batch), max(len(batch[0]), room)
         ids = np.full(shape, self._pad_id, dtype=np.int64)
         mask = np.zeros(shape, dtype=np.int64)
@@ -127,10 +141,14 @@ class OnnxBackend:
             )
         if "prompt_tokens" in self._inputs:
             feeds["prompt_tokens"] = np.array([prompt_tokens], dtype=np.int64)
+        return feeds
+
+    def _run(self, feeds: dict[str, Any], outputs: Sequence[str]) -> list[FloatArray]:
         try:
-            (output,) = self._session.run(["sentence_embedding"], feeds)
+            found = self._session.run(list(outputs), feeds)
         except Exception as error:
+            texts, tokens = feeds["input_ids"].shape
             raise BackendError(
-                f"ONNX Runtime failed on a batch of {shape[0]} x {shape[1]} tokens: {error}"
+                f"ONNX Runtime failed on a batch of {texts} x {tokens} tokens: {error}"
             ) from error
-        return np.asarray(output, dtype=np.float32)
+        return [np.asarray(output, dtype=np.float32) for output in found]

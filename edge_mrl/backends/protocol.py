@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from edge_mrl.slices import FloatArray
+
+
+class WithTokens(NamedTuple):
+    """Texts as vectors and as token vectors.
+
+    Attributes:
+        vectors: (n, dim) float32, as `Backend.embed` gives them.
+        tokens: n arrays (tokens, dim) float32, rows of unit length; a token without a direction
+            has none.
+    """
+
+    vectors: FloatArray
+    tokens: list[FloatArray]
 
 
 class Backend(Protocol):
@@ -33,4 +46,15 @@ class Backend(Protocol):
             (n, dim) float32, rows of unit length; zero rows for texts without tokens where the
             model has no vector for them.
         """
+        ...
+
+
+class TokenBackend(Backend, Protocol):
+    """A backend of a variant that also gives token vectors."""
+
+    def embed_with_tokens(
+        self, token_ids: Sequence[Sequence[int]], dim: int, *, prompt_tokens: int = 0
+    ) -> WithTokens:
+        """As `embed`, with a vector for each token, special ones included, in the order of the
+        text; those of the prompt are left out where they are left out of pooling."""
         ...

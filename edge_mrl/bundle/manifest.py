@@ -88,7 +88,8 @@ class Variant(NamedTuple):
     packages that are known to run it rightly (none named: every engine of the format), `max_tokens`
     a shorter limit than the tokenizer's, where the file's shapes end there, `sequence_lengths` the
     rising lengths to one of which a text is padded (none: any length, or nobody says), `gate` is
-    what was measured at export."""
+    what was measured at export. `token_vectors` is the same for a vector of each token, None where
+    the variant gives none."""
 
     name: str
     format: VariantFormat
@@ -101,6 +102,7 @@ class Variant(NamedTuple):
     engines: tuple[str, ...] = ()
     max_tokens: int | None = None
     sequence_lengths: tuple[int, ...] = ()
+    token_vectors: GateResult | None = None
 
 
 class SliceQuality(NamedTuple):
@@ -185,6 +187,11 @@ class Manifest(NamedTuple):
                 return variant
         names = ", ".join(variant.name for variant in self.variants)
         raise BundleError(f"this bundle has no variant {name!r}: choose one of {names}")
+
+    @property
+    def has_token_vectors(self) -> bool:
+        """Whether a variant gives a vector for each token."""
+        return any(variant.token_vectors is not None for variant in self.variants)
 
     def max_tokens(self, variant: Variant) -> int | None:
         """Where a variant's texts are cut, special tokens counted; None: never."""

@@ -134,8 +134,16 @@ def _tokenizer(table: Table) -> TokenizerInfo:
     )
 
 
+def _gate(gate: Table) -> GateResult:
+    return GateResult(
+        cosine_mean=gate.number("cosine_mean", -1, 1.001),
+        cosine_min=gate.number("cosine_min", -1, 1.001),
+        threshold=gate.number("threshold", -1, 1),
+        missed=gate.optional_text("missed") or "",
+    )
+
+
 def _variant(table: Table) -> Variant:
-    gate = table.table("gate")
     return Variant(
         name=table.text("name", max_length=100),
         format=_choice(table, "format", get_args(VariantFormat)),
@@ -144,15 +152,13 @@ def _variant(table: Table) -> Variant:
         files=tuple(_path(table, path) for path in table.texts("files")),
         pad_invariant=table.flag("pad_invariant"),
         session_options=_texts_by_name(table.table("session_options")),
-        gate=GateResult(
-            cosine_mean=gate.number("cosine_mean", -1, 1.001),
-            cosine_min=gate.number("cosine_min", -1, 1.001),
-            threshold=gate.number("threshold", -1, 1),
-            missed=gate.optional_text("missed") or "",
-        ),
+        gate=_gate(table.table("gate")),
         engines=table.texts("engines") if "engines" in table else (),
         max_tokens=table.optional_integer("max_tokens", 1, 10**6),
         sequence_lengths=_lengths(table),
+        token_vectors=(
+            None if table.get("token_vectors") is None else _gate(table.table("token_vectors"))
+        ),
     )
 
 
@@ -252,6 +258,9 @@ def _check_relations(manifest: Manifest, root: Table) -> None:
     tables = [variant.name for variant in manifest.variants if variant.format == "table"]
     if tables and not manifest.embedding.include_prompt:
         root.fail(f"include_prompt is false, but variant {tables[0]!r} is a table, which pools all")
+    for variant in manifest.variants:
+        if variant.format == "tflite" and variant.token_vectors is not None:
+            root.fail(f"variant {variant.name!r} is TFLite, which gives no token vectors")
     listed = [entry.path for entry in manifest.files]
     if len(set(listed)) != len(listed):
         root.fail("a file is listed twice")

@@ -13,6 +13,7 @@ from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder
 from edge_mrl.cli.output import Progress, format_bytes, print_json
 from edge_mrl.cli.plan_notices import describe_plan
 from edge_mrl.cli.stats import layout_as_json
+from edge_mrl.cli.token_argument import add_token_argument, token_argument
 from edge_mrl.cli.vector_arguments import (
     add_vector_file_arguments,
     chosen_vector_file,
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(TOKENIZERS),
         help="index the words of the documents too, cut by this tokenizer, for BM25",
     )
+    add_token_argument(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an index that is there")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -93,7 +95,10 @@ def _from_corpus(
     if arguments.bundle is None:
         raise InputError("texts need a model to embed them: name its folder with --bundle")
     corpus = Corpus.check(arguments.input)
-    encoder = load_encoder(arguments, documents=corpus.count)
+    token_vectors = token_argument(arguments)
+    encoder = load_encoder(
+        arguments, documents=corpus.count, token_vectors=token_vectors is not None
+    )
     progress = Progress("indexing", corpus.count, "documents")
     with build_index(
         arguments.index,
@@ -101,6 +106,7 @@ def _from_corpus(
         corpus.records(),
         bundle=arguments.bundle,
         lexical=arguments.lexical,
+        token_vectors=token_vectors,
         memory_budget=arguments.memory_budget,
         on_progress=progress.update,
     ) as index:
@@ -147,8 +153,10 @@ class _Model:
 
 
 def _model_of_vectors(arguments: argparse.Namespace, file: VectorFile) -> _Model:
-    if arguments.profile or arguments.variant:
-        raise InputError("--profile and --variant go with --input: vectors need no encoder")
+    if arguments.profile or arguments.variant or arguments.token_vectors:
+        raise InputError(
+            "--profile, --variant and --token-vectors go with --input: vectors need no encoder"
+        )
     if arguments.bundle is not None:
         if arguments.identity or arguments.dims:
             raise InputError("give --bundle, or --identity and --dims: the bundle says both")

@@ -98,8 +98,10 @@ def _device(arguments: argparse.Namespace) -> DeviceProfile | None:
     return load_profile(arguments.profile, engines=installed_engines())
 
 
-def load_encoder(arguments: argparse.Namespace, *, documents: int) -> Encoder:
-    """The encoder for a new index of so many documents."""
+def load_encoder(
+    arguments: argparse.Namespace, *, documents: int, token_vectors: bool = False
+) -> Encoder:
+    """The encoder for a new index of so many documents, perhaps one that gives token vectors."""
     device = _device(arguments)
     return Encoder.load(
         arguments.bundle,
@@ -108,11 +110,17 @@ def load_encoder(arguments: argparse.Namespace, *, documents: int) -> Encoder:
         truncate_dim=arguments.dim,
         variant=arguments.variant,
         threads=_threads(arguments, device),
+        token_vectors=token_vectors,
     )
 
 
 def load_encoder_for(
-    index: Path, arguments: argparse.Namespace, *, added: int = 0, threads: int | None = None
+    index: Path,
+    arguments: argparse.Namespace,
+    *,
+    added: int = 0,
+    threads: int | None = None,
+    token_vectors: bool = False,
 ) -> Encoder:
     """The encoder for an index that exists, from the bundle that it remembers or the one that was
     named.
@@ -122,6 +130,8 @@ def load_encoder_for(
         arguments: from `add_encoder_arguments`.
         added: documents that are to be added, for the plan.
         threads: threads of the engine, where the arguments do not say; default as many as cores.
+        token_vectors: whether the encoder must give token vectors. It does anyway where the index
+            has them of its model, a variant of the bundle can, and no other is named.
 
     Raises:
         IndexFileError: there is no such index, or it does not know a bundle.
@@ -134,9 +144,12 @@ def load_encoder_for(
             raise IndexFileError(
                 f"{index} does not say where its model is: name the folder with --bundle"
             )
-        model = Bundle.open(place).manifest.model
+        manifest = Bundle.open(place).manifest
+        model = manifest.model
         opened.check_model(model.identity, model.name)
         device = _device(arguments)
+        if opened.token_vectors_by_model and arguments.variant is None:
+            token_vectors = token_vectors or manifest.has_token_vectors
         facts = None if device is None else IndexFacts.of(opened.stats())
     return Encoder.load(
         place,
@@ -146,4 +159,5 @@ def load_encoder_for(
         truncate_dim=stored.dim,
         variant=arguments.variant,
         threads=arguments.threads or threads or _threads(arguments, device),
+        token_vectors=token_vectors,
     )

@@ -73,6 +73,13 @@ def variant_table(bundle: Bundle) -> str:
         for variant in bundle.manifest.variants
         if variant.gate.missed
     ]
+    tokens = [
+        f"{variant.name} (cosine {variant.token_vectors.cosine_mean:.5f})"
+        for variant in bundle.manifest.variants
+        if variant.token_vectors is not None
+    ]
+    if tokens:
+        notes.append(f"token vectors: {', '.join(tokens)}")
     return "\n".join([table, *notes])
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_mrl.cli.output import format_bytes, print_json
-from edge_mrl.index import Index
+from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
+from edge_mrl.cli.output import Progress, format_bytes, print_json
+from edge_mrl.cli.token_argument import ALL, add_token_argument, token_argument
 from edge_mrl.index.lexical import TOKENIZERS
 
 
@@ -25,17 +26,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY",
         help="index metadata keys, so that filters on them are fast",
     )
+    add_token_argument(parser)
+    add_encoder_arguments(parser, optional_bundle=True)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
-    with Index.open(arguments.index) as index:
+    token_vectors = token_argument(arguments)
+    encoder = None
+    if token_vectors is not None:
+        encoder = load_encoder_for(arguments.index, arguments, token_vectors=True)
+    with open_index(arguments.index, encoder, arguments) as index:
         before = index.stats()
         if arguments.lexical is not None:
             index.create_lexical_index(arguments.lexical)
         for key in arguments.payload_index:
             index.create_payload_index(key)
+        if token_vectors is not None:
+            progress = Progress("making token vectors", before.documents, "documents")
+            index.create_token_index(
+                slice=None if token_vectors == ALL else token_vectors, on_progress=progress.update
+            )
+            progress.finish()
         index.optimize()
         after = index.stats()
     if arguments.json:

@@ -14,6 +14,11 @@ def print_json(document: Mapping[str, object]) -> None:
     print(json.dumps(document, ensure_ascii=False, indent=2))
 
 
+def print_json_line(document: Mapping[str, object]) -> None:
+    """Print one JSON object on a line of standard output."""
+    print(json.dumps(document, ensure_ascii=False))
+
+
 def format_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[int] = (0,)
 ) -> str:

@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--refine", metavar="DxB", help="the refine slice (default: none after --scan)"
     )
     parser.add_argument(
+        "--token-vectors",
+        metavar="DxB",
+        help="what to keep of each token vector (default: as they are)",
+    )
+    parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="the index file to make"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an index that is there")
@@ -43,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"{place} exists: give another path, --overwrite replaces it")
     scan = None if arguments.scan is None else Slice.parse(arguments.scan)
     refine = None if arguments.refine is None else Slice.parse(arguments.refine)
+    tokens = None if arguments.token_vectors is None else Slice.parse(arguments.token_vectors)
     with Index.open(arguments.index) as source:
         before = source.stats()
     progress = Progress("cutting", before.documents, "documents")
@@ -53,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         bits=arguments.bits,
         scan=scan,
         refine=refine,
+        token_slice=tokens,
         on_progress=progress.update,
     ) as index:
         progress.finish()

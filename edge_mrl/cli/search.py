@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
 from edge_mrl.cli.explain_table import format_explanation
 from edge_mrl.cli.json_argument import json_argument
-from edge_mrl.cli.output import print_json
+from edge_mrl.cli.output import Progress, print_json, print_json_line
+from edge_mrl.cli.query_file import QueryFile, holds_objects
 from edge_mrl.cli.vector_arguments import query_vector
 from edge_mrl.errors import InputError
 from edge_mrl.index import Hit, Index, QueryResult
-from edge_mrl.index.batch import check_k
+from edge_mrl.index.batch import batches, check_k
 from edge_mrl.retrieval import (
     Filter,
     Lexical,
@@ -26,11 +28,13 @@ from edge_mrl.retrieval import (
     parse_question,
 )
 from edge_mrl.retrieval.question_parser import parse_query_value
-from edge_mrl.retrieval.request import QueryValue
+from edge_mrl.retrieval.request import DENSE, QueryValue, Using
 from edge_mrl.slices import Slice
 
 _BRANCH = 100
 """Documents that each branch of a fusion hands on, or ten times the hits wanted."""
+_TOGETHER = 256
+"""Queries of a file whose vectors are held at once."""
 _STAGED = ("using", "funnel", "fusion", "score_threshold", "group_by", "offset", "similar_to")
 """Flags that an exact search has no use for."""
 
@@ -57,6 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a whole query with its stages and branches instead, as docs/retrieval.md says, or a "
         "file that holds one",
     )
+    parser.add_argument(
+        "--queries",
+        type=Path,
+        metavar="FILE",
+        help="many queries instead: a text a line, each asked with the other flags, or a whole "
+        "query as JSON a line; prints the hits of each as a line of JSON",
+    )
     parser.add_argument("-k", type=int, help="hits wanted (default 10)")
     parser.add_argument("--offset", type=int, default=0, help="hits to leave out, for paging")
     parser.add_argument("--exact", action="store_true", help="compare with every vector")
@@ -68,14 +79,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--using",
         metavar="DxB|lexical|tokens",
-        help="score with this slice alone, by BM25, or, with --similar-to, by token vectors "
-        "(default: the index's own stages)",
+        help="score with this slice alone, by BM25, or by token vectors (default: the index's own "
+        "stages)",
     )
     parser.add_argument(
         "--funnel",
         metavar="DxB:N,...",
-        help="stages before the last, each a slice and how many documents it hands on, as in "
-        "16x8:200,64x8:50",
+        help="stages before the last, each a slice (or dense, for the index's own stages) and how "
+        "many documents it hands on, as in 16x8:200,64x8:50",
     )
     parser.add_argument(
         "--fusion",
@@ -98,15 +109,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
+    given = [arguments.query, arguments.vector, arguments.sparse, arguments.json_query]
+    if sum(value is not None for value in (*given, arguments.queries)) != 1:
+        raise InputError(
+            "give what is searched for: words, --vector, --sparse, --query or --queries"
+        )
+    if arguments.queries is not None:
+        return _many(arguments)
     question = _question(arguments)
-    encoder = None
-    if question.embeds:
-        # More threads than one make a single short text slower.
-        encoder = load_encoder_for(arguments.index, arguments, threads=1)
-    with open_index(arguments.index, encoder, arguments) as index:
-        if isinstance(question.query, SimilarTo):
-            question = replace(question, query=_document(index, question.query))
-        result = index.ask(question)
+    with _opened(arguments, embeds=question.embeds) as index:
+        result = index.ask(_with_document(index, question))
     if arguments.json:
         print_json(result.as_json())
     else:
@@ -114,18 +126,71 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _opened(arguments: argparse.Namespace, *, embeds: bool) -> Index:
+    encoder = None
+    if embeds:
+        # More threads than one make a single short text slower.
+        encoder = load_encoder_for(arguments.index, arguments, threads=1)
+    return open_index(arguments.index, encoder, arguments)
+
+
+def _many(arguments: argparse.Namespace) -> int:
+    """Answers a file of queries, a line of JSON each, in their order."""
+    plain: Question | None = None
+    if holds_objects(arguments.queries):
+        _refuse_beside_query("--queries", arguments)
+        file = QueryFile.check(arguments.queries, None)
+    else:
+        base = _from_flags(arguments, "")
+        file = QueryFile.check(
+            arguments.queries, lambda text: replace(base, query=_of_words(text, arguments))
+        )
+        if base == Question("", limit=base.limit, filter=base.filter) and not arguments.similar_to:
+            plain = base
+    progress = Progress("searching", file.count, "queries")
+    with _opened(arguments, embeds=file.embeds) as index:
+        if plain is None:
+            answers = _asked_alone(index, file, explain=arguments.explain)
+        else:
+            answers = _asked_together(index, file, plain, arguments.threads or os.cpu_count() or 1)
+        for done, (line, found) in enumerate(answers, 1):
+            print_json_line({"line": line} | found.as_json())
+            progress.update(done)
+    progress.finish()
+    return 0
+
+
+def _asked_alone(
+    index: Index, file: QueryFile, *, explain: bool
+) -> Iterator[tuple[int, QueryResult]]:
+    for line, question in file.questions():
+        asked = replace(question, explain=True) if explain else question
+        yield line, index.ask(_with_document(index, asked))
+
+
+def _asked_together(
+    index: Index, file: QueryFile, plain: Question, threads: int
+) -> Iterator[tuple[int, QueryResult]]:
+    """Searches without stages of their own: several share a scan."""
+    for part in batches(file.questions(), _TOGETHER):
+        texts = [str(question.query) for _, question in part]
+        checked = plain.filter if isinstance(plain.filter, Filter) else None
+        found = index.search_many(texts, plain.limit, threads=threads, filter=checked)
+        for (line, _), hits in zip(part, found, strict=True):
+            yield line, QueryResult(hits)
+
+
 def _question(arguments: argparse.Namespace) -> Question:
     """What the flags ask, or what `--query` says."""
-    given = [arguments.query, arguments.vector, arguments.sparse, arguments.json_query]
-    if sum(value is not None for value in given) != 1:
-        raise InputError("give what is searched for: words, --vector, --sparse or --query")
     if arguments.json_query is not None:
-        _refuse_beside("--query", arguments, (*_STAGED, "filter", "exact"))
-        if arguments.k is not None:
-            raise InputError('--query and -k do not go together: write "limit" in the query')
+        _refuse_beside_query("--query", arguments)
         value = json_argument(arguments.json_query, "--query")
         question = parse_question(value, "--query")
         return replace(question, explain=question.explain or arguments.explain)
+    return _from_flags(arguments, _query(arguments))
+
+
+def _from_flags(arguments: argparse.Namespace, query: QueryValue) -> Question:
     if arguments.exact:
         _refuse_beside("--exact", arguments, (*_STAGED, "explain"))
     stages = _funnel(arguments.funnel)
@@ -136,7 +201,7 @@ def _question(arguments: argparse.Namespace) -> Question:
         dense = Prefetch(prefetch=prefetch, using="dense", limit=limit)
         prefetch = (dense, Prefetch(using="lexical", limit=limit))
     return Question(
-        query=_query(arguments),
+        query=query,
         prefetch=prefetch,
         using=arguments.using,
         fusion=arguments.fusion,
@@ -156,6 +221,13 @@ def _refuse_beside(flag: str, arguments: argparse.Namespace, others: Sequence[st
             raise InputError(f"{flag} and --{name.replace('_', '-')} do not go together")
 
 
+def _refuse_beside_query(flag: str, arguments: argparse.Namespace) -> None:
+    """A whole query says everything itself."""
+    _refuse_beside(flag, arguments, (*_STAGED, "filter", "exact"))
+    if arguments.k is not None:
+        raise InputError(f'{flag} and -k do not go together: write "limit" in the query')
+
+
 def _filter(text: str | None) -> Filter | None:
     return None if text is None else parse_filter(json_argument(text, "--filter"), "--filter")
 
@@ -167,21 +239,29 @@ def _query(arguments: argparse.Namespace) -> QueryValue:
         if arguments.vector is not None:
             return query_vector(arguments.vector)
         return parse_query_value(json_argument(arguments.sparse, "--sparse"), "--sparse")
-    text: str = arguments.query
+    return _of_words(arguments.query, arguments)
+
+
+def _of_words(text: str, arguments: argparse.Namespace) -> QueryValue:
+    """What a text asks beside the flags."""
     if arguments.similar_to:
         return SimilarTo(text)
     return Lexical(text) if arguments.using == "lexical" else text
 
 
-def _document(index: Index, asked: SimilarTo) -> SimilarTo:
+def _with_document(index: Index, question: Question) -> Question:
     """A command line has no way to tell the id 7 from "7": the document that is there is meant."""
+    asked = question.query
+    if not isinstance(asked, SimilarTo):
+        return question
     text = str(asked.id)
     number = text.removeprefix("-").isdecimal() and not index.get([text])
-    return SimilarTo(int(text)) if number else asked
+    return replace(question, query=SimilarTo(int(text))) if number else question
 
 
 def _funnel(text: str | None) -> Prefetch | None:
-    """Stages written as ``16x8:200,64x8:50``, each looking at what the one before it kept."""
+    """Stages written as ``16x8:200,64x8:50`` or ``dense:50``, each looking at what the one before
+    it kept."""
     stage: Prefetch | None = None
     for part in [] if text is None else text.split(","):
         slice_, _, limit = part.partition(":")
@@ -189,7 +269,8 @@ def _funnel(text: str | None) -> Prefetch | None:
             raise InputError(
                 f"--funnel: cannot read {part!r}: write a slice and a number, as in 16x8:200"
             )
-        stage = Prefetch(slice=Slice.parse(slice_), limit=int(limit), prefetch=stage or ())
+        using: Using = DENSE if slice_ == DENSE else Slice.parse(slice_)
+        stage = Prefetch(using=using, limit=int(limit), prefetch=stage or ())
     return stage
 
 

@@ -10,6 +10,7 @@ from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.query_vectors import query_vector
 from edge_mrl.index.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.index.token_encoding import encode_query, maker
 from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.request import (
     DENSE,
@@ -43,13 +44,29 @@ class Likeness:
 
 
 class Asker:
-    """Turns the values that nodes ask into what a stage compares with."""
+    """Turns the values that nodes ask into what a stage compares with.
 
-    def __init__(self, store: Store, meta: IndexMeta, encoder: TextEncoder | None) -> None:
+    Args:
+        store: the index's.
+        meta: the index.
+        encoder: embeds texts.
+        with_tokens: whether a stage asks a text's token vectors; the model then runs once for both.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        meta: IndexMeta,
+        encoder: TextEncoder | None,
+        *,
+        with_tokens: bool = False,
+    ) -> None:
         self._store = store
         self._meta = meta
         self._encoder = encoder
+        self._with_tokens = with_tokens
         self._embedded: dict[str, FloatArray] = {}
+        self._by_token: dict[str, MultiVector | None] = {}
         self._likenesses: dict[int | str, Likeness] = {}
 
     def using(self, given: Using | None, query: QueryValue | None) -> Using:
@@ -83,7 +100,8 @@ class Asker:
         if not isinstance(query, str):
             return query_vector(query, self._encoder, self._meta)
         if query not in self._embedded:
-            self._embedded[query] = query_vector(query, self._encoder, self._meta)
+            asked = self._embed_tokens(query) if self._with_tokens else query
+            self._embedded[query] = query_vector(asked, self._encoder, self._meta)
         return self._embedded[query]
 
     def lexical(self, query: QueryValue | None) -> Lexical:
@@ -122,6 +140,10 @@ class Asker:
         Raises:
             InputError: there are none.
         """
+        if isinstance(query, Lexical) and not query.syntax:
+            query = query.text
+        if isinstance(query, str):
+            return self._tokens_of(query)
         if isinstance(query, SimilarTo):
             row = self.likeness(query).row
             with self._store.read():
@@ -131,10 +153,35 @@ class Asker:
             return found
         if not isinstance(query, MultiVector):
             raise InputError(
-                "a tokens stage needs token vectors to ask: give it a MultiVector, or a document "
-                "that it is like"
+                "a tokens stage needs token vectors to ask: give it a text, a MultiVector, or a "
+                "document that it is like"
             )
         return query
+
+    def _tokens_of(self, text: str) -> MultiVector:
+        if text not in self._by_token:
+            self._embed_tokens(text)
+        found = self._by_token[text]
+        if found is None:
+            raise InputError(
+                "the query has no token that the model knows, so nothing is like it: ask with "
+                "other words"
+            )
+        return found
+
+    def _embed_tokens(self, text: str) -> FloatArray:
+        """Embed a text and its tokens; the tokens are kept for the stage that asks them."""
+        batch.check_text(text, "the query")
+        with self._store.read():
+            kept = tokens.required(self._store)
+        if not kept.by_model:
+            raise InputError(
+                f"the token vectors of {self._store.path} were made elsewhere, so a text cannot be "
+                "asked by them: give a MultiVector, or a document that it is like"
+            )
+        encoder = maker(self._encoder, kept, self._store.path)
+        vector, self._by_token[text] = encode_query(encoder, text, kept)
+        return vector
 
     def likeness(self, query: SimilarTo) -> Likeness:
         """A document that stands in for a query.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Literal
 
 from edge_mrl.index.index import Index
 from edge_mrl.index.records import Record
 from edge_mrl.index.staging import staged
 from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.slices import Slice
 
 
 def build_index(
@@ -18,6 +20,7 @@ def build_index(
     *,
     bundle: Path | None = None,
     lexical: str | None = None,
+    token_vectors: Slice | Literal["all"] | None = None,
     memory_budget: int | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Index:
@@ -30,6 +33,8 @@ def build_index(
         memory_budget: as in `Index.open`.
         bundle: the bundle's folder, remembered in the file so that a search finds it.
         lexical: a tokenizer, to index the words too; see `Index.create_lexical_index`.
+        token_vectors: what to keep of the vector of each token, which the encoder must give; "all"
+            dimensions are kept at 8 bits. None: no token vectors. See `Index.create_token_index`.
         on_progress: called with the number of documents stored so far.
 
     Returns:
@@ -38,12 +43,15 @@ def build_index(
     Raises:
         IndexFileError: the folder does not exist or cannot be written, or something else than an
             index stands at `place`.
-        InputError: a record cannot be stored; nothing stands at `place` that was not there before.
+        InputError: a record cannot be stored, or the encoder gives no token vectors; nothing stands
+            at `place` that was not there before.
     """
 
     def fill(index: Index) -> None:
         if lexical is not None:
             index.create_lexical_index(lexical)
+        if token_vectors is not None:
+            index.create_token_index(slice=None if token_vectors == "all" else token_vectors)
         index.add_stream(records, on_progress=on_progress)
         if bundle is not None:
             index.remember_bundle(bundle, place)

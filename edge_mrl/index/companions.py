@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from edge_mrl.index import lexical, payload_index, sparse, tokens
 from edge_mrl.index.facts import Facts
+from edge_mrl.slices import Slice
 
 _COMPANIONS = (payload_index, lexical, sparse, tokens)
 """Each has `add` and `remove`."""
@@ -24,17 +25,23 @@ def remove(facts: Facts, rows: Sequence[int]) -> None:
         companion.remove(facts, rows)
 
 
-def prepare_like(new: Facts, old: Facts) -> None:
-    """Make what another index keeps beside its documents, before they are copied from it. Call
-    inside `new.write()` and `old.read()`."""
+def prepare_like(new: Facts, old: Facts, token_slice: Slice | None = None) -> None:
+    """Make what another index keeps beside its documents, before they are copied from it; of its
+    token vectors perhaps a smaller slice. Call inside `new.write()` and `old.read()`.
+
+    Raises:
+        InputError: a slice is given, and the other index keeps no token vectors.
+        SliceError: it needs more than is kept of them.
+        UntrainedDimError: it is not of a trained size.
+    """
     for key in payload_index.keys(old):
         payload_index.create(new, key)
     tokenizer = lexical.tokenizer(old)
     if tokenizer is not None:
         lexical.create(new, tokenizer)
-    kept = tokens.layout(old)
+    kept = tokens.layout(old) if token_slice is None else tokens.required(old)
     if kept is not None:
-        tokens.create(new, kept)
+        tokens.create(new, kept if token_slice is None else kept.resliced(token_slice))
 
 
 def copy(new: Facts, old: Facts, rows: Mapping[int, int]) -> None:

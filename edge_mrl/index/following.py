@@ -3,9 +3,11 @@ token vectors. Loaded when it is first asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from edge_mrl.errors import InputError
 from edge_mrl.index.store import Store
+from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.slices import Slice
 
 
@@ -13,6 +15,7 @@ class Following:
     """The part of `Index` that makes and removes what follows the documents."""
 
     _store: Store
+    _encoder: TextEncoder | None
 
     def create_payload_index(self, key: str) -> None:
         """Index a metadata key, so that filters on it need not read every document.
@@ -84,34 +87,58 @@ class Following:
 
     def create_token_index(
         self,
-        dim: int,
+        dim: int | None = None,
         *,
         matryoshka_dims: Sequence[int] | None = None,
         slice: Slice | tuple[int, int] | None = None,
+        on_progress: Callable[[int], None] | None = None,
     ) -> None:
         """Keep token vectors beside the documents from now on, for late interaction.
 
-        They are given to `add` and `upsert`, and read only for the documents that a query hands to
-        a stage ``using="tokens"``; see docs/retrieval.md. Does nothing where the index keeps such
-        already.
+        Without `dim` they are made by the index's encoder, of the documents that are there now and
+        of all texts that `add` and `upsert` embed later; where that was interrupted, asking again
+        makes those that are missing. With `dim` they are given to `add` and `upsert`. They are read
+        only for the documents that a query hands to a stage ``using="tokens"``; see
+        docs/retrieval.md. Does nothing where the index keeps such already.
 
         Args:
-            dim: width of the token vectors, a trained size.
+            dim: width of token vectors that are brought, a trained size.
             matryoshka_dims: the sizes that they were trained for; default `dim` alone.
-            slice: what is kept of each; default `dim` at 8 bits.
+            slice: what is kept of each; default all dimensions at 8 bits.
+            on_progress: called with the number of documents looked at so far, where the encoder
+                makes them.
 
         Raises:
-            InputError: the sizes cannot be used, or the index keeps other token vectors.
+            InputError: the sizes cannot be used, the index keeps other token vectors, or there is
+                neither a width nor an encoder that gives token vectors.
             SliceError: the slice cannot be, or is wider than `dim`.
             UntrainedDimError: `dim` or the slice is not of a trained size.
             IndexFileError: the file cannot be written.
         """
-        from edge_mrl.index import tokens
+        from edge_mrl.index import token_encoding, token_filling, tokens
         from edge_mrl.index.token_layout import TokenLayout
 
-        wanted = TokenLayout.checked(dim, matryoshka_dims, slice)
+        if dim is not None:
+            wanted = TokenLayout.checked(dim, matryoshka_dims, slice)
+        elif matryoshka_dims is not None:
+            raise InputError("matryoshka_dims go with dim: an encoder says its own")
+        else:
+            wanted = token_encoding.layout_of(self._encoder, slice)
         with self._store.write():
             tokens.create(self._store, wanted)
+        if wanted.by_model:
+            encoder = token_encoding.maker(self._encoder, wanted, self._store.path)
+            token_filling.fill(self._store, encoder, wanted, on_progress)
+
+    @property
+    def token_vectors_by_model(self) -> bool:
+        """Whether the index's own model makes its token vectors, so that texts can be asked for by
+        them."""
+        from edge_mrl.index import tokens
+
+        with self._store.read():
+            kept = tokens.layout(self._store)
+        return kept is not None and kept.by_model
 
     def delete_token_index(self) -> None:
         """Remove all token vectors; does nothing where there are none."""

@@ -194,7 +194,8 @@ class Index(Administration, Following, Querying):
                 one.
             sparse: n sparse vectors that go with the documents; None where one has none.
             token_vectors: n arrays of shape (tokens, width) that go with the documents, None where
-                one has none; needs `create_token_index`.
+                one has none; needs `create_token_index`. Without them, an index whose model makes
+                token vectors makes them of the texts that it embeds.
 
         Returns:
             The n ids.
@@ -224,7 +225,7 @@ class Index(Administration, Following, Querying):
         self,
         records: Iterable[Record],
         *,
-        batch_size: int = 1000,
+        batch_size: int | None = None,
         upsert: bool = False,
         on_progress: Callable[[int], None] | None = None,
     ) -> int:
@@ -232,7 +233,8 @@ class Index(Administration, Following, Querying):
 
         Args:
             records: texts with ids and metadata; read as they are needed.
-            batch_size: records in one transaction, 1 or more.
+            batch_size: records in one transaction, 1 or more; default 1000, or 100 where the
+                index's model makes token vectors, which are held until then.
             upsert: replace documents whose id is taken, instead of refusing them.
             on_progress: called after each batch with how many were added so far.
 
@@ -244,6 +246,8 @@ class Index(Administration, Following, Querying):
             IndexFileError: as `add`.
         """
         done = 0
+        if batch_size is None:
+            batch_size = 100 if self.token_vectors_by_model else 1000
         for part in batch.batches(records, batch_size):
             self._put(Incoming.of(part), replace=upsert)
             done += len(part)
@@ -292,7 +296,7 @@ class Index(Administration, Following, Querying):
     def _put(self, incoming: Incoming, *, replace: bool) -> list[DocumentId]:
         from edge_mrl.index.ingest import prepare_batch, write_batch
 
-        prepared = prepare_batch(incoming, self._encoder, self._meta)
+        prepared = prepare_batch(incoming, self._encoder, self._meta, self._store)
         ids = write_batch(self._store, prepared, self._meta, replace=replace)
         self._searcher.measure_if_due()
         if self._follower is not None and self._follower.is_outgrown(self.count()):

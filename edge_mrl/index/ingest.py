@@ -14,6 +14,8 @@ from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.records import DocumentId, Incoming, NewDocument
 from edge_mrl.index.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.index.token_encoding import encode_documents, maker
+from edge_mrl.index.token_layout import TokenLayout
 from edge_mrl.index.token_records import pack_codes
 from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.sparse_vector import SparseVector
@@ -29,7 +31,8 @@ class Batch(NamedTuple):
         metadata: n JSON texts.
         codes: n vectors at the stored slice.
         sparse: sparse vectors, by the number of their document.
-        token_vectors: token vectors, by the number of their document.
+        token_codes: token vectors as the index keeps them, by the number of their document.
+        token_layout: how it keeps them; None where it keeps none.
     """
 
     ids: list[DocumentId | None]
@@ -37,15 +40,21 @@ class Batch(NamedTuple):
     metadata: list[str]
     codes: Codes
     sparse: dict[int, SparseVector]
-    token_vectors: dict[int, MultiVector]
+    token_codes: dict[int, bytes]
+    token_layout: TokenLayout | None
 
 
-def prepare_batch(incoming: Incoming, encoder: TextEncoder | None, meta: IndexMeta) -> Batch:
-    """Check everything and embed the texts; nothing is written.
+def prepare_batch(
+    incoming: Incoming, encoder: TextEncoder | None, meta: IndexMeta, store: Store
+) -> Batch:
+    """Check everything and embed the texts; nothing is written, and the file is not locked while
+    the model runs.
 
     Raises:
         InputError: something cannot be used; see `Index.add`.
     """
+    with store.read():
+        kept = tokens.layout(store)
     texts = _texts(incoming)
     count = len(texts)
     ids = [None] * count if incoming.ids is None else batch.as_list(incoming.ids, "ids")
@@ -59,11 +68,24 @@ def prepare_batch(incoming: Incoming, encoder: TextEncoder | None, meta: IndexMe
             raise InputError(f"{number} {what} for {count} documents: give one for each")
     metadata = [batch.metadata_json(item, number) for number, item in enumerate(objects)]
     checked = batch.check_ids(ids)
-    units = _units(incoming, texts, encoder, meta)
-    sparse_vectors = companion_vectors.sparse_vectors(incoming.sparse, count)
     token_vectors = companion_vectors.token_vectors(incoming.token_vectors, count)
+    if token_vectors and kept is None:
+        raise tokens.missing(store)
+    token_codes = {} if kept is None else _token_codes(token_vectors, kept)
+    if (
+        texts
+        and incoming.vectors is None
+        and incoming.token_vectors is None
+        and kept is not None
+        and kept.by_model
+    ):
+        rows, token_codes = encode_documents(maker(encoder, kept, store.path), texts, kept)
+        units = _of_texts(rows, count, meta)
+    else:
+        units = _units(incoming, texts, encoder, meta)
+    sparse_vectors = companion_vectors.sparse_vectors(incoming.sparse, count)
     codes = encode(units, meta.layout.stored)
-    return Batch(checked, texts, metadata, codes, sparse_vectors, token_vectors)
+    return Batch(checked, texts, metadata, codes, sparse_vectors, token_codes, kept)
 
 
 def _texts(incoming: Incoming) -> list[str]:
@@ -92,8 +114,13 @@ def _units(
         raise InputError(
             "this index was opened without an encoder: give vectors, or open it with one"
         )
+    return _of_texts(encoder.encode_document(texts), count, meta)
+
+
+def _of_texts(vectors: FloatArray, count: int, meta: IndexMeta) -> FloatArray:
+    """What an encoder gave for some texts, at the stored width."""
     # A text without a word that the model knows has no direction. It is kept: it scores 0.
-    units = batch.unit_rows(encoder.encode_document(texts), meta, "text")
+    units = batch.unit_rows(vectors, meta, "text")
     if units.shape[0] != count:
         raise InputError(
             f"the encoder gave {units.shape[0]} vectors for {count} texts: it is broken"
@@ -116,14 +143,17 @@ def write_batch(
         The ids.
 
     Raises:
-        InputError: an id is taken and may not be replaced, or token vectors do not fit the index;
-            nothing was written.
+        InputError: an id is taken and may not be replaced, or the index keeps token vectors in
+            another way meanwhile; nothing was written.
         IndexFileError: the file cannot be written.
     """
     if not prepared.ids:
         return []
     with store.write():
-        token_codes = _token_codes(store, prepared.token_vectors)
+        if prepared.token_codes and tokens.layout(store) != prepared.token_layout:
+            raise InputError(
+                f"{store.path} keeps token vectors in another way since a moment ago: add again"
+            )
         ids = _final_ids(store, prepared.ids)
         taken = store.present(ids)
         if taken and not replace:
@@ -137,16 +167,13 @@ def write_batch(
         ]
         store.insert(documents, prepared.codes, meta.layout.stored, row)
         sparse.write(store, {row + number: v for number, v in prepared.sparse.items()})
-        tokens.write(store, {row + number: codes for number, codes in token_codes.items()})
+        tokens.write(store, {row + number: codes for number, codes in prepared.token_codes.items()})
         segment_store.pack_tail(store, meta.layout)
     return ids
 
 
-def _token_codes(store: Store, given: Mapping[int, MultiVector]) -> dict[int, bytes]:
+def _token_codes(given: Mapping[int, MultiVector], kept: TokenLayout) -> dict[int, bytes]:
     """Token vectors as the index keeps them."""
-    if not given:
-        return {}
-    kept = tokens.required(store)
     return {
         number: pack_codes(kept.cut(vectors, companion_vectors.token_name(number)), kept.stored)
         for number, vectors in given.items()

@@ -69,7 +69,7 @@ class Queries:
     def ask(self, question: Question) -> QueryResult:
         """As `Index.ask`, but not an exact search."""
         query, limit, offset = question.query, question.limit, question.offset
-        asker = Asker(self._store, self._meta, self._encoder)
+        asker = Asker(self._store, self._meta, self._encoder, with_tokens=question.embeds_tokens)
         key = question.group_by
         steps = None if key is None else parse_key(key, "group_by")
         node = Node(question.root, None, Filter(), asker)

@@ -68,6 +68,7 @@ def reslice_index(
     bits: int | None = None,
     scan: Slice | None = None,
     refine: Slice | None = None,
+    token_slice: Slice | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Index:
     """Cut an index to fewer dimensions or bits, beside its place, and rename it.
@@ -85,6 +86,8 @@ def reslice_index(
         bits: of a stored coordinate, at most the source's; default the same.
         scan: default as `default_layout`.
         refine: default as `default_layout` where the scan slice is the default too, else none.
+        token_slice: what to keep of each token vector, at most what the source does; default the
+            same.
         on_progress: called with the number of documents copied so far.
 
     Returns:
@@ -94,7 +97,9 @@ def reslice_index(
         IndexFileError: the source is missing or damaged, or `place` cannot be written, is the
             source, or holds something else than an index.
         UntrainedDimError: `dim`, or that of another part, is not a trained size.
-        SliceError: the layout cannot be cut from the stored vectors.
+        SliceError: the layout cannot be cut from the stored vectors, or the token slice from the
+            token vectors.
+        InputError: there is a token slice and no token vectors.
     """
     opened = opening.open_or_make(source, None, None)
     try:
@@ -108,7 +113,7 @@ def reslice_index(
             with Index(made, None) as index:
                 # What a power cut takes back here has no name yet.
                 with index.bulk_load():
-                    _copy(opened, made, place, on_progress)
+                    _copy(opened, made, place, token_slice, on_progress)
                 index.optimize()
     finally:
         opened.store.close()
@@ -116,13 +121,17 @@ def reslice_index(
 
 
 def _copy(
-    source: Opened, target: Opened, place: Path, on_progress: Callable[[int], None] | None
+    source: Opened,
+    target: Opened,
+    place: Path,
+    token_slice: Slice | None,
+    on_progress: Callable[[int], None] | None,
 ) -> None:
     old, new = source.store, target.store
     done = last = 0
     with old.read():
         with new.write():
-            companions.prepare_like(new, old)
+            companions.prepare_like(new, old, token_slice)
         while found := old.documents_after(last, _ROWS):
             rows = list(found)
             last = rows[-1]

@@ -22,11 +22,13 @@ class TokenLayout(NamedTuple):
         dim: the width they were made at, a trained size.
         matryoshka_dims: the sizes they were trained for, rising.
         stored: what is kept of each.
+        by_model: whether the index's own model makes them of the texts; else they are brought.
     """
 
     dim: int
     matryoshka_dims: tuple[int, ...]
     stored: Slice
+    by_model: bool = False
 
     @classmethod
     def checked(
@@ -34,6 +36,8 @@ class TokenLayout(NamedTuple):
         dim: int,
         trained: Sequence[int] | None = None,
         stored: Slice | tuple[int, int] | None = None,
+        *,
+        by_model: bool = False,
     ) -> TokenLayout:
         """Make one from a caller's values; see `Index.create_token_index`.
 
@@ -59,7 +63,22 @@ class TokenLayout(NamedTuple):
                 f"the slice {kept} is wider than the token vectors, which have {dim} dimensions: "
                 "choose a smaller one"
             )
-        return cls(dim, sizes, kept)
+        return cls(dim, sizes, kept, by_model)
+
+    def resliced(self, wanted: Slice) -> TokenLayout:
+        """The layout of token vectors that are cut from those kept this way.
+
+        Raises:
+            UntrainedDimError: the slice is not of a trained size.
+            SliceError: it needs more than is kept.
+        """
+        if wanted.dim > self.stored.dim or wanted.bits > self.stored.bits:
+            raise SliceError(
+                f"{wanted} cannot be cut from token vectors kept as {self.stored}: choose at most "
+                f"{self.stored.dim} dimensions and {self.stored.bits} bits"
+            )
+        sizes = self.matryoshka_dims
+        return TokenLayout.checked(self.dim, sizes, wanted, by_model=self.by_model)
 
     def cut(self, vectors: MultiVector, what: str) -> FloatArray:
         """Token vectors at the stored width.
@@ -96,6 +115,7 @@ class TokenLayout(NamedTuple):
                 "dim": self.dim,
                 "matryoshka_dims": list(self.matryoshka_dims),
                 "stored": str(self.stored),
+                "by_model": self.by_model,
             }
         )
 
@@ -112,6 +132,7 @@ class TokenLayout(NamedTuple):
                 table.integer("dim", 1, MAX_DIM),
                 table.integers("matryoshka_dims", 1, MAX_DIM),
                 Slice.parse(table.text("stored")),
+                by_model="by_model" in table and table.flag("by_model"),
             )
         except (json.JSONDecodeError, RecursionError, InputError, SliceError) as error:
             raise IndexFileError(

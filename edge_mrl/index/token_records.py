@@ -7,9 +7,9 @@ import zlib
 
 import numpy as np
 
-from edge_mrl.index.codes import ByteArray, encode
+from edge_mrl.index.codes import ByteArray, Codes, decode, encode
 from edge_mrl.retrieval.multi_vector import MAX_TOKENS
-from edge_mrl.slices import FloatArray, Slice
+from edge_mrl.slices import FloatArray, Slice, prefix
 
 CRC_BYTES = 4
 
@@ -24,6 +24,22 @@ def pack_codes(units: FloatArray, slice_: Slice) -> bytes:
         slice_: what is kept.
     """
     return encode(units, slice_).packed.tobytes()
+
+
+def reslice_codes(codes: ByteArray, held: Slice, wanted: Slice) -> bytes:
+    """The codes of some tokens from those of a larger slice; a token that has no direction in it
+    is left out.
+
+    Args:
+        codes: (tokens, held.code_bytes) uint8.
+        held: what they are.
+        wanted: at most as many dimensions and bits.
+    """
+    if held == wanted:
+        return codes.tobytes()
+    ones = np.ones(len(codes), dtype=np.float32)
+    units = prefix(decode(Codes(codes, ones), held), wanted.dim)
+    return pack_codes(units[units.any(axis=1)], wanted)
 
 
 def pack_record(row: int, codes: bytes) -> bytes:

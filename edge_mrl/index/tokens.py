@@ -12,7 +12,7 @@ from edge_mrl.index.codes import ByteArray, Codes, decode
 from edge_mrl.index.facts import Facts
 from edge_mrl.index.schema_sql import WITH_TOKENS
 from edge_mrl.index.token_layout import TokenLayout
-from edge_mrl.index.token_records import CRC_BYTES, pack_record, unpack_record
+from edge_mrl.index.token_records import CRC_BYTES, pack_record, reslice_codes, unpack_record
 from edge_mrl.retrieval.multi_vector import MultiVector
 
 _FACT = "token_vectors"
@@ -37,10 +37,15 @@ def required(facts: Facts) -> TokenLayout:
     """
     found = layout(facts)
     if found is None:
-        raise InputError(
-            f"{facts.path} keeps no token vectors: make room for them with create_token_index"
-        )
+        raise missing(facts)
     return found
+
+
+def missing(facts: Facts) -> InputError:
+    """The error of an index that keeps no token vectors."""
+    return InputError(
+        f"{facts.path} keeps no token vectors: make room for them with create_token_index"
+    )
 
 
 def create(facts: Facts, wanted: TokenLayout) -> None:
@@ -88,6 +93,21 @@ def remove(facts: Facts, rows: Sequence[int]) -> None:
         )
 
 
+def present(facts: Facts, rows: Sequence[int]) -> set[int]:
+    """Those of some rows that have token vectors. Call inside `Facts.read()` or `write()`."""
+    found: set[int] = set()
+    for start in range(0, len(rows), _CHUNK):
+        part = rows[start : start + _CHUNK]
+        marks = ",".join("?" * len(part))
+        found.update(
+            row
+            for (row,) in facts.connection.execute(
+                f"SELECT row FROM token_vectors WHERE row IN ({marks})", tuple(part)
+            )
+        )
+    return found
+
+
 def read(facts: Facts, kept: TokenLayout, rows: Sequence[int]) -> Iterator[tuple[int, ByteArray]]:
     """The codes of those of some rows that have token vectors, one document at a time.
 
@@ -132,11 +152,16 @@ def vectors_of(facts: Facts, row: int) -> MultiVector | None:
 
 
 def copy(new: Facts, old: Facts, rows: Mapping[int, int]) -> None:
-    """Copy token vectors from old rows to new ones. Call inside `new.write()` and `old.read()`."""
-    kept = layout(old)
-    if kept is not None:
-        found = read(old, kept, sorted(rows))
-        write(new, {rows[row]: codes.tobytes() for row, codes in found})
+    """Copy token vectors from old rows to new ones, cut to what the new file keeps. Call inside
+    `new.write()` and `old.read()`."""
+    held = layout(old)
+    if held is None:
+        return
+    kept = required(new)
+    for row, codes in read(old, held, sorted(rows)):
+        body = reslice_codes(codes, held.stored, kept.stored)
+        if body:
+            write(new, {rows[row]: body})
 
 
 def record_bytes(codes: ByteArray) -> int:

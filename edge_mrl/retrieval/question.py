@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edge_mrl.errors import InputError
@@ -10,11 +10,13 @@ from edge_mrl.retrieval.keys import check_key
 from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.request import (
     DENSE,
+    TOKENS,
     Fusion,
     Lexical,
     Prefetch,
     QueryValue,
     SimilarTo,
+    Using,
     UsingLike,
     check_count,
     read_fusion,
@@ -90,16 +92,29 @@ class Question:
     @property
     def embeds(self) -> bool:
         """Whether a text must be embedded, which takes a model."""
-        return _embeds(self.root, None)
+        return any(_embeds(using, asked) for using, asked in _scored(self.root, None))
+
+    @property
+    def embeds_tokens(self) -> bool:
+        """Whether token vectors of a text must be made, which takes a model that gives them."""
+        return any(
+            using == TOKENS and _embeds(using, asked) for using, asked in _scored(self.root, None)
+        )
 
 
-def _embeds(node: Prefetch, above: QueryValue | None) -> bool:
+def _scored(
+    node: Prefetch, above: QueryValue | None
+) -> Iterator[tuple[Using | None, QueryValue | None]]:
+    """What each stage and leaf scores with, and what it asks."""
     asked = above if node.query is None else node.query
-    if any(_embeds(branch, asked) for branch in node.branches):
-        return True
-    if node.fusion is not None:
-        return False
-    dense = isinstance(node.using, Slice) or node.using == DENSE
-    return (isinstance(asked, str) and (dense or node.using is None)) or (
-        isinstance(asked, Lexical) and dense
+    for branch in node.branches:
+        yield from _scored(branch, asked)
+    if node.fusion is None:
+        yield node.using, asked
+
+
+def _embeds(using: Using | None, asked: QueryValue | None) -> bool:
+    by_model = isinstance(using, Slice) or using in (DENSE, TOKENS)
+    return (isinstance(asked, str) and (by_model or using is None)) or (
+        isinstance(asked, Lexical) and by_model
     )

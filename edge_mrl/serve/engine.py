@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_mrl.bundle import Bundle
 from edge_mrl.encoder import Encoder
 from edge_mrl.errors import EdgeMrlError, IndexFileError, InputError, SliceError
+from edge_mrl.index import Index
 from edge_mrl.serve.followed import FollowedIndex
 from edge_mrl.serve.http_error import HttpError
 from edge_mrl.serve.requests import ServedModel, parse_embeddings, parse_search
@@ -61,6 +63,7 @@ class Engine:
                 truncate_dim=settings.dim,
                 variant=settings.variant,
                 threads=settings.threads,
+                token_vectors=_wants_tokens(settings),
             )
             model = ServedModel(
                 settings.model_name or encoder.model_name,
@@ -103,6 +106,17 @@ class Engine:
         asked = parse_search(body)
         with _explained("query"):
             return result_body(self._index.current().ask(asked))
+
+
+def _wants_tokens(settings: EngineSettings) -> bool:
+    """Whether a variant is to be chosen that gives token vectors, since the index has them."""
+    if settings.bundle is None or settings.variant is not None:
+        return False
+    if settings.index is None or not settings.index.exists():
+        return False
+    with Index.open(settings.index) as index:
+        wanted = index.token_vectors_by_model
+    return wanted and Bundle.open(settings.bundle).manifest.has_token_vectors
 
 
 @contextmanager

@@ -51,6 +51,57 @@ class Measures:
     padding_difference: float
 
 
+@dataclass(frozen=True, slots=True)
+class TokenGate:
+    """What token vectors must reach at every trained size: `cosine` the mean over all tokens,
+    `lowest` the worst token."""
+
+    cosine: float
+    lowest: float
+    reason: str
+
+
+TOKEN_GATES: Mapping[Precision, TokenGate] = {
+    "fp32": TokenGate(0.99999, 0.9999, "float32 differs by rounding only"),
+    "fp16": TokenGate(0.9999, 0.999, "half precision measures 0.999999"),
+    "int8-portable": TokenGate(0.996, 0.97, "8-bit weights measure 0.9988, the worst token 0.996"),
+    "int8-fast": TokenGate(0.98, 0.9, "dynamic int8 measures 0.990, the worst token 0.962"),
+    "int4": TokenGate(0.94, 0.8, "4-bit weights measure 0.971, the worst token 0.914"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenMeasures:
+    """Token vectors of one variant against the model's own: `cosine` the mean over tokens by size,
+    `cosine_min` the worst token, `difference` the largest difference of a coordinate between a text
+    alone and in a batch."""
+
+    cosine: dict[int, float]
+    cosine_min: float
+    difference: float
+
+
+def missed_tokens(found: TokenMeasures, gate: TokenGate) -> tuple[str, ...]:
+    """The gates that a variant's token vectors miss, each with its numbers."""
+    failures = []
+    worst = min(found.cosine, key=lambda dim: found.cosine[dim])
+    if not found.cosine[worst] >= gate.cosine:
+        failures.append(
+            f"mean cosine {found.cosine[worst]:.5f} of token vectors at {worst} dimensions, where "
+            f"{gate.cosine:g} is needed"
+        )
+    if not found.cosine_min >= gate.lowest:
+        failures.append(
+            f"cosine {found.cosine_min:.5f} of a token vector, where {gate.lowest:g} is needed"
+        )
+    if not found.difference <= MAX_DIFFERENCE:
+        failures.append(
+            f"token vectors change by {found.difference:.1e} with their batch, where "
+            f"{MAX_DIFFERENCE:g} is allowed"
+        )
+    return tuple(failures)
+
+
 def missed(found: Measures, min_cosine: float, gate: RankGate) -> tuple[str, ...]:
     """The gates that a variant misses, each with its numbers; empty where it passes all."""
     return tuple(_missed(found, min_cosine, gate))

@@ -56,7 +56,8 @@ class BuiltVariant:
 
     `files` are relative to that folder. `min_cosine` is the gate: the mean cosine with the
     reference that this technique must reach at every trained size, and `reason` why that number.
-    `engines`, `max_tokens` and `sequence_lengths` are as in `edge_mrl.bundle.manifest.Variant`.
+    `engines`, `max_tokens` and `sequence_lengths` are as in `edge_mrl.bundle.manifest.Variant`;
+    `token_vectors` says whether it also gives a vector for each token.
     """
 
     name: str
@@ -71,14 +72,17 @@ class BuiltVariant:
     engines: tuple[str, ...] = ()
     max_tokens: int | None = None
     sequence_lengths: tuple[int, ...] = ()
+    token_vectors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class VariantRequest:
-    """One format and precision that the user asked for."""
+    """One format and precision that the user asked for, and whether token vectors are wanted; a
+    format that cannot give them is built without."""
 
     format: VariantFormat
     precision: Precision
+    token_vectors: bool = False
 
 
 class Source(Protocol):
@@ -99,6 +103,15 @@ class Source(Protocol):
     def reference(self, texts: Sequence[str]) -> FloatArray:
         """The model's own vectors in fp32, from the library it was made for: (n, dim) float32, unit
         length."""
+        ...
+
+    def reference_tokens(self, texts: Sequence[str]) -> list[FloatArray]:
+        """The same for each token that the model reads of a text, one array a text: (tokens, dim)
+        float32, unit length; tokens without a direction are left out.
+
+        Raises:
+            ExportError: the model's modules fit no single token.
+        """
         ...
 
     def reference_name(self) -> str:

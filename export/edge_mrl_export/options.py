@@ -20,7 +20,8 @@ class ExportOptions:
     `trust_remote_code` lets code that a model brings run. `layers` keeps the first so many layers
     of a model trained in both directions. `eval` is a folder of judged data in BEIR's layout on
     which the slices are measured instead of on texts that nobody judged. `allow` keeps a variant
-    that misses a gate, and marks it. `opset` is the ONNX operator set.
+    that misses a gate, and marks it. `opset` is the ONNX operator set. `token_vectors` keeps a
+    vector for each token, for late interaction, in the formats that can give one.
     """
 
     formats: tuple[VariantFormat, ...] | None = None
@@ -37,3 +38,4 @@ class ExportOptions:
     eval: Path | None = None
     allow: bool = False
     opset: int | None = None
+    token_vectors: bool = False

@@ -25,6 +25,7 @@ from edge_mrl.bundle.manifest import (
 from edge_mrl.errors import ExportError
 from edge_mrl.version import __version__
 from edge_mrl_export.front_loading import FrontLoading, measure_front_loading
+from edge_mrl_export.gates import TOKEN_GATES
 from edge_mrl_export.golden_texts import GOLDEN_TEXTS
 from edge_mrl_export.html_report import REPORT_FILE, html_report
 from edge_mrl_export.layers import first_layers
@@ -36,12 +37,16 @@ from edge_mrl_export.sample import Sample, default_sample, evenly, sample_from_f
 from edge_mrl_export.sources import locate, open_folder, open_source
 from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.verify import Checkup, verify_variant
+from edge_mrl_export.verify_tokens import TokenCheckup
 from edge_mrl_export.writer import list_files, staged, write_manifest
 
 TOKENIZER_FILE = "tokenizer.json"
 GOLDEN_FILE = "golden.json"
 CHECKUP_TEXTS = 100
 FRONT_LOADING_TEXTS = 200
+TOKEN_TEXTS = 20
+"""Beside the golden texts; some thousand tokens."""
+
 TOOLS = ("numpy", "tokenizers")
 """Packages that every export uses; a source names its own."""
 
@@ -94,7 +99,8 @@ def export(
         for request in requests:
             on_step(f"building {request.format} {request.precision}")
             built.extend(model.build(request, folder))
-        reports = _verify(folder, description, built, checkup, options, on_step)
+        tokens = _token_checkup(model, checkup) if options.token_vectors else None
+        reports = _verify(folder, description, built, checkup, tokens, options, on_step)
         kept = [variant for variant, report in zip(built, reports, strict=True) if report.kept]
         if not kept:
             missed = "; ".join(f"{report.name}: {report.why_refused()}" for report in reports)
@@ -163,14 +169,41 @@ def _requests(model: Source, options: ExportOptions, on_step: Step) -> tuple[Var
     if note is not None and options.formats is None:
         on_step(note)
     if options.formats is None and options.precisions is None:
-        return defaults
+        return _with_tokens(defaults, options, on_step)
     formats = options.formats or tuple(dict.fromkeys(request.format for request in defaults))
     precisions = options.precisions or tuple(
         dict.fromkeys(request.precision for request in defaults)
     )
-    return tuple(
+    chosen = tuple(
         VariantRequest(format_, precision) for format_, precision in product(formats, precisions)
     )
+    return _with_tokens(chosen, options, on_step)
+
+
+def _with_tokens(
+    requests: Sequence[VariantRequest], options: ExportOptions, on_step: Step
+) -> tuple[VariantRequest, ...]:
+    """The same, with token vectors where they are wanted and the format can give them."""
+    if not options.token_vectors:
+        return tuple(requests)
+    without = [request for request in requests if request.format == "tflite"]
+    if len(without) == len(requests):
+        raise ExportError(
+            "a TFLite file gives no token vectors: ask for --formats onnx too, or leave out "
+            "--token-vectors"
+        )
+    if without:
+        on_step("TFLite variants are written without token vectors")
+    return tuple(
+        VariantRequest(request.format, request.precision, token_vectors=request not in without)
+        for request in requests
+    )
+
+
+def _token_checkup(model: Source, checkup: Checkup) -> TokenCheckup:
+    others = evenly(checkup.texts[checkup.golden :], TOKEN_TEXTS)
+    texts = (*checkup.texts[: checkup.golden], *others)
+    return TokenCheckup(texts, tuple(model.reference_tokens(texts)))
 
 
 def _checkup(model: Source, sample: Sample) -> Checkup:
@@ -207,6 +240,7 @@ def _verify(
     description: ModelDescription,
     built: Sequence[BuiltVariant],
     checkup: Checkup,
+    tokens: TokenCheckup | None,
     options: ExportOptions,
     on_step: Step,
 ) -> tuple[VariantReport, ...]:
@@ -215,7 +249,7 @@ def _verify(
     reports = []
     for variant in built:
         on_step(f"verifying {variant.name} through the device runtime")
-        reports.append(verify_variant(folder, variant, checkup, allow=options.allow))
+        reports.append(verify_variant(folder, variant, checkup, tokens, allow=options.allow))
     return tuple(reports)
 
 
@@ -276,7 +310,18 @@ def _variant(built: BuiltVariant, report: VariantReport | None) -> Variant:
         engines=built.engines,
         max_tokens=built.max_tokens,
         sequence_lengths=built.sequence_lengths,
+        token_vectors=_token_gate(built, report),
     )
+
+
+def _token_gate(built: BuiltVariant, report: VariantReport | None) -> GateResult | None:
+    if not built.token_vectors:
+        return None
+    threshold = TOKEN_GATES[built.precision].cosine
+    if report is None or report.tokens is None:
+        return GateResult(-1.0, -1.0, threshold)
+    mean = min(report.tokens.cosine.values())
+    return GateResult(round(mean, 6), round(report.tokens.cosine_min, 6), threshold)
 
 
 def _tools(packages: Sequence[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_mrl.bundle.manifest import Manifest
 from edge_mrl_export.front_loading import FrontLoading
-from edge_mrl_export.gates import RankGate
+from edge_mrl_export.gates import RankGate, TokenMeasures
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class VariantReport:
     difference of a coordinate between a text alone and in a batch, `padding_difference` between a
     text alone and padded to the longest. `gate` is what the mean cosine must reach, `rank_gate`
     what ranks and the worst text must; `missed` says which gates it did not reach, in numbers.
-    `kept` is true for a variant that passed, or that the user allowed all the same."""
+    `kept` is true for a variant that passed, or that the user allowed all the same. `tokens` is
+    what was measured of its token vectors, if it gives such."""
 
     name: str
     format: str
@@ -36,6 +37,7 @@ class VariantReport:
     rank_gate: RankGate
     missed: tuple[str, ...]
     kept: bool
+    tokens: TokenMeasures | None = None
 
     @property
     def passed(self) -> bool:

@@ -65,29 +65,35 @@ def build_static_variants(
             "onnx and tflite at int8-portable"
         )
     if request.format == "onnx":
-        return (_onnx(table, dims, folder),)
+        return (_onnx(table, dims, folder, request.token_vectors),)
     if request.format == "tflite":
         return (_tflite(table, dims, folder),)
     return tuple(
-        _table(table[:, :dim], [size for size in dims if size <= dim], folder)
+        _table(
+            table[:, :dim], [size for size in dims if size <= dim], folder, request.token_vectors
+        )
         for dim in reversed(dims)
     )
 
 
-def _table(table: npt.NDArray[np.floating], dims: Sequence[int], folder: Path) -> BuiltVariant:
+def _table(
+    table: npt.NDArray[np.floating], dims: Sequence[int], folder: Path, token_vectors: bool
+) -> BuiltVariant:
     codes, scales = quantize_rows(table)
     (folder / "table").mkdir(exist_ok=True)
     files = (f"table/int8-{dims[-1]}.rows.npy", f"table/int8-{dims[-1]}.scales.npy")
     for file, array in zip(files, (codes, scales.astype("<f4")), strict=True):
         np.save(folder / file, np.ascontiguousarray(array), allow_pickle=False)
-    return _built(f"table-int8-{dims[-1]}", "table", dims, files)
+    return _built(f"table-int8-{dims[-1]}", "table", dims, files, token_vectors=token_vectors)
 
 
-def _onnx(table: npt.NDArray[np.floating], dims: Sequence[int], folder: Path) -> BuiltVariant:
+def _onnx(
+    table: npt.NDArray[np.floating], dims: Sequence[int], folder: Path, token_vectors: bool
+) -> BuiltVariant:
     (folder / "onnx").mkdir(exist_ok=True)
     file = "onnx/int8-portable.onnx"
-    (folder / file).write_bytes(static_graph(*quantize_rows(table)))
-    return _built("onnx-int8-portable", "onnx", dims, (file,))
+    (folder / file).write_bytes(static_graph(*quantize_rows(table), token_vectors=token_vectors))
+    return _built("onnx-int8-portable", "onnx", dims, (file,), token_vectors=token_vectors)
 
 
 def _tflite(table: npt.NDArray[np.floating], dims: Sequence[int], folder: Path) -> BuiltVariant:
@@ -105,6 +111,8 @@ def _built(
     dims: Sequence[int],
     files: tuple[str, ...],
     engines: tuple[str, ...] = (),
+    *,
+    token_vectors: bool = False,
 ) -> BuiltVariant:
     return BuiltVariant(
         name=name,
@@ -117,4 +125,5 @@ def _built(
         min_cosine=MIN_COSINE,
         reason=REASON,
         engines=engines,
+        token_vectors=token_vectors,
     )

@@ -12,10 +12,11 @@ import numpy as np
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.encoder import Encoder
 from edge_mrl.slices import FloatArray, prefix
-from edge_mrl_export.gates import RANK_GATES, Measures, missed
+from edge_mrl_export.gates import RANK_GATES, TOKEN_GATES, Measures, missed, missed_tokens
 from edge_mrl_export.model import BuiltVariant
 from edge_mrl_export.neighbours import neighbours, overlap
 from edge_mrl_export.report import VariantReport
+from edge_mrl_export.verify_tokens import TokenCheckup, measure_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,19 @@ padding matters."""
 
 
 def verify_variant(
-    folder: Path, variant: BuiltVariant, checkup: Checkup, *, allow: bool = False
+    folder: Path,
+    variant: BuiltVariant,
+    checkup: Checkup,
+    tokens: TokenCheckup | None = None,
+    *,
+    allow: bool = False,
 ) -> VariantReport:
     """Compare one variant of a bundle folder with the reference, at every size it gives.
 
     Every text is run at the largest size; the golden texts are run at every size, alone, in a
-    batch and with other padding, so that the cut inside a graph is tried too. The gates are those
-    of `edge_mrl_export.gates`; with `allow`, a variant that misses one is kept all the same.
+    batch and with other padding, so that the cut inside a graph is tried too. Where the variant
+    gives token vectors, those of `tokens` are compared likewise. The gates are those of
+    `edge_mrl_export.gates`; with `allow`, a variant that misses one is kept all the same.
     """
     full = _encoder(folder, variant, max(variant.dims))
     everything = full.encode(checkup.texts, prompt="")
@@ -67,6 +74,10 @@ def verify_variant(
     gate = RANK_GATES[variant.precision]
     found = Measures(cosine, lowest, shared, by_batch, by_padding)
     failures = missed(found, variant.min_cosine, gate)
+    measured = None
+    if tokens is not None and variant.token_vectors:
+        measured = measure_tokens(folder, variant.name, tokens)
+        failures += missed_tokens(measured, TOKEN_GATES[variant.precision])
     return VariantReport(
         name=variant.name,
         format=variant.format,
@@ -82,6 +93,7 @@ def verify_variant(
         rank_gate=gate,
         missed=failures,
         kept=allow or not failures,
+        tokens=measured,
     )
 
 

@@ -150,11 +150,11 @@ def test_an_allowed_variant_is_written_and_marked(tmp_path, spoiled_table, capsy
 def test_no_variant_left_is_a_failure_that_says_how_far_off(tmp_path, monkeypatch):
     real = pipeline_module.verify_variant
 
-    def strict(folder, variant, checkup, *, allow):
+    def strict(folder, variant, checkup, tokens, *, allow):
         stricter = {name: getattr(variant, name) for name in BuiltVariant.__slots__} | {
             "min_cosine": 1.1
         }
-        return real(folder, BuiltVariant(**stricter), checkup, allow=allow)
+        return real(folder, BuiltVariant(**stricter), checkup, tokens, allow=allow)
 
     monkeypatch.setattr(pipeline_module, "verify_variant", strict)
     with pytest.raises(ExportError, match=r"no variant passed.*1\.1 is needed"):

@@ -168,6 +168,46 @@ def test_a_resliced_index_has_them_too(filled, tmp_path):
         same(small.query(MultiVector(query), limit=40).hits, reference(query, left))
 
 
+@pytest.mark.parametrize("kept", [(24, 4), (12, 8), (12, 4), (8, 1)])
+def test_a_resliced_index_has_them_cut(vector_index, tmp_path, kept):
+    """As if what 8 bits make of them had been brought to an index of the smaller slice."""
+    large, whole = vector_index(32), vector_index(32, name="w.db")
+    large.create_token_index(DIM, matryoshka_dims=[8, 12, DIM])
+    whole.create_token_index(DIM, matryoshka_dims=[8, 12, DIM], slice=kept)
+    tokens = [token_vectors(seed, 5) for seed in range(20)]
+    # A token that has no direction in what is kept is left out, and then perhaps the document.
+    tokens[3][:, :12] = 0
+    tokens[4][0, :12] = 0
+    large.add(vectors=np.ones((20, 32)), token_vectors=tokens)
+    rounded = [eight_bits(rows, DIM) for rows in tokens]
+    some = [rows[rows[:, : kept[0]].any(axis=1)] for rows in rounded]
+    whole.add(vectors=np.ones((20, 32)), token_vectors=[r if len(r) else None for r in some])
+    query = MultiVector(token_vectors(99, 5))
+    with reslice_index(tmp_path / "v.db", tmp_path / "s.db", 16, token_slice=Slice(*kept)) as small:
+        assert small.token_slice == Slice(*kept)
+        found = {hit.id: hit.score for hit in small.query(query, limit=50).hits}
+    expected = {hit.id: hit.score for hit in whole.query(query, limit=50).hits}
+    assert len(found) == (20 if kept[0] == DIM else 19)
+    assert found == pytest.approx(expected, abs=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("kept", "error", "message"),
+    [
+        ((24, 16), SliceError, "24x16 cannot be cut from token vectors kept as 24x8"),
+        ((12, 8), UntrainedDimError, "trained sizes 24"),
+    ],
+)
+def test_what_cannot_be_cut_leaves_no_file(filled, tmp_path, kept, error, message):
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(error, match=message):
+        reslice_index(tmp_path / "v.db", tmp_path / "s.db", 16, token_slice=Slice(*kept))
+    filled[0].delete_token_index()
+    with pytest.raises(InputError, match="keeps no token vectors"):
+        reslice_index(tmp_path / "v.db", tmp_path / "s.db", 16, token_slice=Slice(24, 8))
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_a_deleted_token_index_is_gone(filled):
     index, _, _ = filled
     index.delete_token_index()
@@ -222,10 +262,13 @@ def test_what_does_not_fit_the_index(vector_index):
             index.add(vectors=np.ones((2, 32)), token_vectors=wrong)
     assert len(index) == 0
     index.add(vectors=np.ones((2, 32)), token_vectors=[np.ones((1, 12)), np.ones((1, DIM))])
-    for asked in ("text", SparseVector([1], [1.0]), np.ones(32)):
+    for asked in (SparseVector([1], [1.0]), np.ones(32)):
         with pytest.raises(
-            InputError, match="a tokens stage needs token vectors to ask: give it a MultiVector"
+            InputError, match="a tokens stage needs token vectors to ask: give it a text, a Multi"
         ):
+            index.query(asked, using="tokens")
+    for asked in ("text", Lexical("text")):
+        with pytest.raises(InputError, match="made elsewhere, so a text cannot be asked by them"):
             index.query(asked, using="tokens")
     with pytest.raises(InputError, match="a dense stage needs a text or a vector"):
         index.query(MultiVector(np.ones((1, DIM))), using="dense")

@@ -15,6 +15,7 @@ from edge_mrl.cli.inspect import describe, quality_tables
 from edge_mrl.cli.output import format_bytes, format_table, print_json
 from edge_mrl_export.commands.check import as_json as front_loading_as_json
 from edge_mrl_export.commands.source_arguments import SOURCE_HELP, add_hub_arguments
+from edge_mrl_export.gates import TokenMeasures
 from edge_mrl_export.graphs.head import NEWEST_OPSET, OPSET
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.pipeline import export
@@ -57,6 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--opset",
         type=int,
         help=f"ONNX operator set, {OPSET} (default) to {NEWEST_OPSET}",
+    )
+    parser.add_argument(
+        "--token-vectors",
+        action="store_true",
+        help="also give a vector for each token, for late interaction (MaxSim); not in TFLite",
     )
     parser.add_argument("--licence", help="the model's licence, where its files do not say")
     parser.add_argument(
@@ -105,6 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
         eval=arguments.eval,
         allow=arguments.allow,
         opset=arguments.opset,
+        token_vectors=arguments.token_vectors,
     )
     report = export(arguments.source, arguments.output, options, on_step=StepPrinter())
     if arguments.json:
@@ -165,6 +172,12 @@ def report_table(report: ExportReport) -> str:
         format_table(header, rows, left=(0, 6)),
         f"compared with {report.reference}, through the device runtime",
         *(
+            f"token vectors of {one.name}: cosine {min(one.tokens.cosine.values()):.5f}, worst "
+            f"token {one.tokens.cosine_min:.5f}"
+            for one in report.variants
+            if one.tokens is not None
+        ),
+        *(
             f"{one.name} is {one.verdict}: {one.why_refused()}"
             for one in report.variants
             if not one.passed
@@ -203,7 +216,16 @@ def _variant_as_json(variant: VariantReport) -> dict[str, object]:
         "reason": variant.reason,
         "gate_golden_cosine": variant.rank_gate.golden_cosine,
         "gate_overlap@10": variant.rank_gate.overlap_at_10,
+        "token_vectors": None if variant.tokens is None else _tokens_as_json(variant.tokens),
         "missed": list(variant.missed),
         "passed": variant.passed,
         "verdict": variant.verdict,
+    }
+
+
+def _tokens_as_json(found: TokenMeasures) -> dict[str, object]:
+    return {
+        "cosine": {str(dim): value for dim, value in found.cosine.items()},
+        "cosine_min": found.cosine_min,
+        "batch_difference": found.difference,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ class GraphBuilder:
         self._prefix = prefix
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
+        self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
     def node(
         self, op: str, inputs: Sequence[str], output: str | None = None, **attributes: object
@@ -33,10 +35,12 @@ class GraphBuilder:
         return result
 
     def constant(self, value: npt.ArrayLike, dtype: npt.DTypeLike) -> str:
-        """Add a constant tensor and return its name."""
-        name = f"{self._prefix}/constant_{len(self.initializers)}"
+        """Add a constant tensor, once for equal ones, and return its name."""
         array = np.ascontiguousarray(np.asarray(value, dtype=dtype))
         # ascontiguousarray makes a scalar a vector of one.
         array = array.reshape(np.shape(value))
-        self.initializers.append(onnx.numpy_helper.from_array(array, name))
-        return name
+        key = array.dtype.str, array.shape, sha256(array.data).digest()
+        if key not in self._known:
+            self._known[key] = f"{self._prefix}/constant_{len(self.initializers)}"
+            self.initializers.append(onnx.numpy_helper.from_array(array, self._known[key]))
+        return self._known[key]

@@ -30,10 +30,10 @@ def append_tail_module(graph: GraphBuilder, module: TailModule, value: str) -> s
     Args:
         graph: where to append.
         module: what to append.
-        value: name of the module's input, float32 [batch, width].
+        value: name of the module's input, float32 [batch, width] or [batch, tokens, width].
 
     Returns:
-        The name of its output, float32 [batch, new width].
+        The name of its output, float32 of that shape with the new width.
 
     Raises:
         ExportError: the weights are missing or do not fit the config.
@@ -47,7 +47,7 @@ def append_tail_module(graph: GraphBuilder, module: TailModule, value: str) -> s
 
 def append_normalize(graph: GraphBuilder, value: str, output: str | None = None) -> str:
     """Append a scaling of each row to unit length; a row of zeros stays zero."""
-    axes = graph.constant([1], np.int64)
+    axes = graph.constant([-1], np.int64)
     norm = graph.node("ReduceL2", [value, axes], keepdims=1)
     norm = graph.node("Max", [norm, graph.constant(_LEAST_NORM, np.float32)])
     return graph.node("Div", [value, norm], output)

@@ -27,6 +27,7 @@ from edge_mrl_export.sources.modules_json import (
 from edge_mrl_export.sources.refusing import refusing
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer
 
 _BATCH = 16
@@ -76,6 +77,38 @@ class Oracle:
                 list(texts), batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True
             )
             return normalize(np.asarray(vectors, dtype=np.float32))
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[FloatArray]:
+        """A vector for each token of each text, special tokens included: sentence-transformers'
+        token embeddings, each passed through the model's modules after pooling as a text's vector
+        would be. Arrays (tokens, dim) float32, unit length.
+
+        Raises:
+            ExportError: sentence-transformers cannot run the model.
+        """
+        import torch
+
+        tail = _tail(self._model)
+        found = []
+        with (
+            refusing(f"sentence-transformers cannot run the model in {self._folder} on tokens"),
+            torch.no_grad(),
+        ):
+            for text in texts:
+                # One at a time: padding on the left would be among the tokens of a batch.
+                (tokens,) = self._model.encode(
+                    [text], output_value="token_embeddings", show_progress_bar=False
+                )
+                rows = tail({"sentence_embedding": tokens})["sentence_embedding"]
+                found.append(normalize(rows.numpy()))
+        return found
+
+
+def _tail(model: SentenceTransformer) -> torch.nn.Module:
+    """The modules after pooling, which take a text's vector."""
+    import torch
+
+    return torch.nn.Sequential(*list(model.children())[2:])
 
 
 def _load(folder: Path, trust_remote_code: bool) -> SentenceTransformer:

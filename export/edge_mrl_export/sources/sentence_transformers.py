@@ -96,6 +96,7 @@ class SentenceTransformersSource:
         check_layers(self._layout.transformer.folder, self._weights)
         self._tokenizer = read_tokenizer(self._layout.transformer)
         self._lengths = choose_lengths(sequence_lengths, self._tokenizer.max_tokens)
+        self._encoders: dict[bool, onnx.ModelProto] = {}
 
     def describe(self) -> ModelDescription:
         """Everything that does not depend on a variant; reads all weights once, to hash them."""
@@ -136,6 +137,13 @@ class SentenceTransformersSource:
         """The vectors of sentence-transformers, without a prompt: (n, dim) float32, unit length."""
         return self._oracle.embed(texts)
 
+    def reference_tokens(self, texts: Sequence[str]) -> list[FloatArray]:
+        """See `Source.reference_tokens`."""
+        from edge_mrl_export.graphs.tokens import check_token_vectors
+
+        check_token_vectors(self._layout)
+        return self._oracle.embed_tokens(texts)
+
     def reference_name(self) -> str:
         """The library and its version."""
         return f"sentence-transformers {importlib.metadata.version('sentence-transformers')}"
@@ -150,7 +158,7 @@ class SentenceTransformersSource:
         """
         check_size(self._weights)
         if request.format == "onnx" and request.precision in ONNX_TECHNIQUES:
-            return (self._build_onnx(request.precision, folder),)
+            return (self._build_onnx(request, folder),)
         if request.format == "tflite" and request.precision in TFLITE_TECHNIQUES:
             return (self._lite.build(request.precision, folder),)
         raise ExportError(
@@ -159,14 +167,15 @@ class SentenceTransformersSource:
             f"with one of {', '.join(TFLITE_TECHNIQUES)}"
         )
 
-    def _build_onnx(self, precision: Precision, folder: Path) -> BuiltVariant:
+    def _build_onnx(self, request: VariantRequest, folder: Path) -> BuiltVariant:
         from edge_mrl_export.graphs.head import finish
 
+        precision = request.precision
         technique = ONNX_TECHNIQUES[precision]
         file = f"{_FOLDER}/{precision}.onnx"
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(finish(self._convert(precision)))
+        path.write_bytes(finish(self._convert(request)))
         return BuiltVariant(
             name=f"onnx-{precision}",
             format="onnx",
@@ -177,6 +186,7 @@ class SentenceTransformersSource:
             session_options=dict(technique.session_options),
             min_cosine=technique.min_cosine,
             reason=technique.reason,
+            token_vectors=request.token_vectors,
         )
 
     @cached_property
@@ -195,18 +205,20 @@ class SentenceTransformersSource:
 
         return Oracle(self._folder, self._layout, trust_remote_code=self._trusted)
 
-    @cached_property
-    def _encoder(self) -> onnx.ModelProto:
+    def _encoder(self, *, token_vectors: bool) -> onnx.ModelProto:
         """The fp32 graph, from which every variant is made."""
         from edge_mrl_export.graphs.backbone import export_backbone
         from edge_mrl_export.graphs.encoder import build_encoder
 
-        backbone = export_backbone(
-            self._layout.transformer.folder, opset=self._opset, trust_remote_code=self._trusted
-        )
-        return build_encoder(backbone, self._layout)
+        if token_vectors not in self._encoders:
+            backbone = export_backbone(
+                self._layout.transformer.folder, opset=self._opset, trust_remote_code=self._trusted
+            )
+            built = build_encoder(backbone, self._layout, token_vectors=token_vectors)
+            self._encoders[token_vectors] = built
+        return self._encoders[token_vectors]
 
-    def _convert(self, precision: Precision) -> onnx.ModelProto:
+    def _convert(self, request: VariantRequest) -> onnx.ModelProto:
         from edge_mrl_export.precision.fast import int8_fast
         from edge_mrl_export.precision.four_bits import int4
         from edge_mrl_export.precision.half import fp16
@@ -218,7 +230,8 @@ class SentenceTransformersSource:
             "fp16": fp16,
             "int4": int4,
         }
-        return passes[precision](self._encoder) if precision in passes else self._encoder
+        model = self._encoder(token_vectors=request.token_vectors)
+        return passes[request.precision](model) if request.precision in passes else model
 
     def _architecture(self) -> str:
         path = self._layout.transformer.folder / "config.json"

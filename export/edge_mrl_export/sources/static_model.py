@@ -69,14 +69,21 @@ class StaticModel:
 
     def reference(self, texts: Sequence[str]) -> FloatArray:
         """See `Source.reference`. A text without tokens gives zeros."""
-        tokenizer = Tokenizer.from_str(self.tokenizer.json.decode())
-        if self.tokenizer.max_tokens is not None:
-            tokenizer.enable_truncation(self.tokenizer.max_tokens)
-        return mean_of_rows(self.table, tokenizer, texts)
+        return mean_of_rows(self.table, self._loaded_tokenizer(), texts)
+
+    def reference_tokens(self, texts: Sequence[str]) -> list[FloatArray]:
+        """See `Source.reference_tokens`: a token's vector is its row."""
+        return rows_of_tokens(self.table, self._loaded_tokenizer(), texts)
 
     def build(self, request: VariantRequest, folder: Path) -> tuple[BuiltVariant, ...]:
         """See `Source.build`."""
         return build_static_variants(self.table, self.dims, request, folder)
+
+    def _loaded_tokenizer(self) -> Tokenizer:
+        tokenizer = Tokenizer.from_str(self.tokenizer.json.decode())
+        if self.tokenizer.max_tokens is not None:
+            tokenizer.enable_truncation(self.tokenizer.max_tokens)
+        return tokenizer
 
     def _identity(self) -> str:
         total = hashlib.sha256(self.table.astype("<f4").tobytes())
@@ -143,3 +150,16 @@ def mean_of_rows(
         if ids:
             means[position] = table[ids].astype(np.float64).mean(axis=0)
     return normalize(means.astype(np.float32))
+
+
+def rows_of_tokens(
+    table: npt.NDArray[np.floating], tokenizer: Tokenizer, texts: Sequence[str]
+) -> list[FloatArray]:
+    """The row of each token of each text: arrays (tokens, dim) float32, unit length; rows of zeros
+    are left out."""
+    found = []
+    for text in texts:
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        units = normalize(table[ids].astype(np.float32))
+        found.append(units[units.any(axis=1)])
+    return found

@@ -24,7 +24,7 @@ from edge_mrl.errors import ExportError
 from edge_mrl.slices import FloatArray, check_trained, normalize
 from edge_mrl_export.extras import installed, require
 from edge_mrl_export.model import BuiltVariant, ModelDescription, TokenizerSource, VariantRequest
-from edge_mrl_export.sources.static_model import mean_of_rows
+from edge_mrl_export.sources.static_model import mean_of_rows, rows_of_tokens
 from edge_mrl_export.static_table import build_static_variants
 from edge_mrl_export.tokenizer_file import stored_form
 
@@ -130,6 +130,11 @@ class WordLlamaSource:
             vectors = library(self.table, tokenizer).embed(list(texts))
             return normalize(np.nan_to_num(vectors))
         return mean_of_rows(self.table, tokenizer, texts)
+
+    def reference_tokens(self, texts: Sequence[str]) -> list[FloatArray]:
+        """See `Source.reference_tokens`: a token's vector is its row."""
+        tokenizer = Tokenizer.from_str(self.tokenizer_json.decode())
+        return rows_of_tokens(self.table, tokenizer, texts)
 
     def build(self, request: VariantRequest, folder: Path) -> tuple[BuiltVariant, ...]:
         """See `Source.build`."""

@@ -4,23 +4,23 @@ import threading
 
 import pytest
 
-from edge_mrl import encoder_parts
+from edge_mrl import loaded_variant
 from edge_mrl.bundle import Bundle
-from edge_mrl.encoder_parts import load_parts
 from edge_mrl.errors import BundleError
+from edge_mrl.loaded_variant import LoadedVariant
 
 
 @pytest.fixture
 def started(monkeypatch):
     """The variants that an engine was started for."""
     seen = []
-    start = encoder_parts.open_backend
+    start = loaded_variant.open_backend
 
     def recorded(variant, files, **settings):
         seen.append(variant.name)
         return start(variant, files, **settings)
 
-    monkeypatch.setattr(encoder_parts, "open_backend", recorded)
+    monkeypatch.setattr(loaded_variant, "open_backend", recorded)
     return seen
 
 
@@ -37,10 +37,10 @@ def test_an_engine_never_gets_a_damaged_file(bundle_copy, started):
         whole = file.read_bytes()
         damage(file)
         with pytest.raises(BundleError, match=rf"{file.name} is damaged"):
-            load_parts(bundle, variant, 1, 64)
+            LoadedVariant.open(bundle, variant, 1)
         file.write_bytes(whole)
     assert not started
-    load_parts(bundle, variant, 1, 64)
+    LoadedVariant.open(bundle, variant, 1)
     assert started == [variant.name]
 
 
@@ -49,7 +49,7 @@ def test_a_damaged_tokenizer_is_refused_and_leaves_no_thread(bundle_copy):
     damage(bundle_copy / bundle.manifest.tokenizer.path)
     before = threading.active_count()
     with pytest.raises(BundleError, match=r"tokenizer.json is damaged"):
-        load_parts(bundle, bundle.manifest.variants[0], 1, 64)
+        LoadedVariant.open(bundle, bundle.manifest.variants[0], 1)
     assert threading.active_count() == before
 
 
@@ -57,9 +57,9 @@ def test_a_file_that_the_engine_refuses_leaves_no_thread(bundle_copy, monkeypatc
     def refuse(variant, files, **settings):
         raise BundleError(f"no engine takes {files[0].name}")
 
-    monkeypatch.setattr(encoder_parts, "open_backend", refuse)
+    monkeypatch.setattr(loaded_variant, "open_backend", refuse)
     bundle = Bundle.open(bundle_copy)
     before = threading.active_count()
     with pytest.raises(BundleError, match="no engine takes"):
-        load_parts(bundle, bundle.manifest.variants[0], 1, 64)
+        LoadedVariant.open(bundle, bundle.manifest.variants[0], 1)
     assert threading.active_count() == before
