@@ -10,11 +10,11 @@ import numpy as np
 
 from benchmarks.contender import LADDER, Contender, K, shared_out
 from edge_mrl import Index, kernel
-from edge_mrl.index.codes import encode
-from edge_mrl.index.layout import IndexLayout
-from edge_mrl.index.segments import MAX_ROWS, aligned, build
-from edge_mrl.index.stages import stage_list
-from edge_mrl.index.vector_rows import Vectors, record_bytes
+from edge_mrl.index.format.codes import encode
+from edge_mrl.index.format.layout import IndexLayout
+from edge_mrl.index.format.segments import MAX_ROWS, aligned, build
+from edge_mrl.index.format.stages import stage_list
+from edge_mrl.index.format.vector_rows import Vectors, record_bytes
 from edge_mrl.kernel import StageList
 from edge_mrl.slices import FloatArray, Slice
 

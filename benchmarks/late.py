@@ -36,8 +36,8 @@ import numpy as np  # noqa: E402
 from benchmarks.machine import describe  # noqa: E402
 from edge_mrl import Encoder, Index, Prefetch  # noqa: E402
 from edge_mrl.index import Record, reslice_index  # noqa: E402
-from edge_mrl.index.codes import encode  # noqa: E402
-from edge_mrl.index.maxsim import maxsim  # noqa: E402
+from edge_mrl.index.format.codes import encode  # noqa: E402
+from edge_mrl.index.searching.maxsim import maxsim  # noqa: E402
 from edge_mrl.retrieval import MultiVector  # noqa: E402
 from edge_mrl.slices import Slice, normalize  # noqa: E402
 

@@ -27,8 +27,8 @@ from benchmarks.machine import describe
 from benchmarks.vectors import Sample, embed, enlarged
 from edge_mrl import Index
 from edge_mrl.cli.output import format_table
-from edge_mrl.index.layout import IndexLayout
-from edge_mrl.index.vector_rows import record_bytes
+from edge_mrl.index.format.layout import IndexLayout
+from edge_mrl.index.format.vector_rows import record_bytes
 from edge_mrl.slices import FloatArray, Slice
 
 COLD_QUERIES = 30

@@ -33,7 +33,7 @@ from edge_mrl.backends import installed_engines
 from edge_mrl.bench.compare import facts_of, task_for, work
 from edge_mrl.bench.work import QUERIES, WARMING, Filled
 from edge_mrl.bundle import Bundle
-from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.planning import BundleFacts, DeviceProfile, IndexFacts, Plan, load_profile, plan
 from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.slices import Slice

@@ -49,7 +49,7 @@ from benchmarks.machine import describe  # noqa: E402
 from benchmarks.rivals import rivals  # noqa: E402
 from benchmarks.vectors import Sample, embed, enlarged  # noqa: E402
 from edge_mrl import kernel  # noqa: E402
-from edge_mrl.index.layout import IndexLayout  # noqa: E402
+from edge_mrl.index.format.layout import IndexLayout  # noqa: E402
 from edge_mrl.slices import Slice  # noqa: E402
 
 Steps = tuple[Slice, Slice | None]

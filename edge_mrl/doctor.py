@@ -22,10 +22,10 @@ import numpy as np
 from edge_mrl.backends import BACKENDS, BackendEntry
 from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest import VariantFormat
-from edge_mrl.index.connection import OLDEST_SQLITE
-from edge_mrl.planning.this_machine import available_memory, read_machine
-from edge_mrl.planning.wheels import why_no_wheel
+from edge_mrl.index.storage.connection import OLDEST_SQLITE
 from edge_mrl.planning.words import mebibytes
+from edge_mrl.profiles.this_machine import available_memory, read_machine
+from edge_mrl.profiles.wheels import why_no_wheel
 from edge_mrl.version import __version__
 
 TRIAL_SECONDS = 120

@@ -19,9 +19,9 @@ from edge_mrl.calibration.sheet import Measured, profile_text
 from edge_mrl.cli.main import main
 from edge_mrl.errors import CalibrationError
 from edge_mrl.planning import load_profile
-from edge_mrl.planning.encoder_times import EncoderTimes
-from edge_mrl.planning.profile import parse_profile
-from edge_mrl.planning.profile_files import _lookup
+from edge_mrl.profiles.encoder_times import EncoderTimes
+from edge_mrl.profiles.files import _lookup
+from edge_mrl.profiles.profile import parse_profile
 
 
 def test_a_line_of_proc_stat_is_read_by_its_columns():

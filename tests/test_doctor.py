@@ -11,7 +11,7 @@ import pytest
 from edge_mrl import doctor, kernel
 from edge_mrl.cli.main import main
 from edge_mrl.planning import list_profiles
-from edge_mrl.planning.wheels import why_no_wheel
+from edge_mrl.profiles.wheels import why_no_wheel
 
 BROKEN = {
     "dies of an illegal instruction": (
@@ -82,7 +82,7 @@ def test_more_threads_than_cores_are_found(monkeypatch):
 @pytest.mark.parametrize(
     ("engine", "machine", "libc", "python", "said"),
     [
-        # Read off the package index: see edge_mrl/planning/wheels.py.
+        # Read off the package index: see edge_mrl/profiles/wheels.py.
         ("onnxruntime", "aarch64", "glibc 2.36", "3.13", None),
         ("onnxruntime", "armv7l", "glibc 2.36", "3.11", "no wheel of onnxruntime for armv7l"),
         ("ai-edge-litert", "aarch64", "musl 1.2", "3.11", "without glibc"),

@@ -70,7 +70,7 @@ def test_the_first_hit_loads_little_on_top(tmp_path):
     fill = f"index = {made}; index.add(ids=list(range(8)), vectors={vectors}); index.close()"
     search = f"assert Index.open('made.db').search({vectors}[3], 2)[0].id == 3"
     filled = own(loaded_by(f"{statement}{fill}", tmp_path))
-    assert {"edge_mrl.index.ingest", "edge_mrl.index.companions"} <= filled
+    assert {"edge_mrl.index.writing.ingest", "edge_mrl.index.companions.in_step"} <= filled
     assert own(loaded_by(f"{statement}{search}", tmp_path)) == modules(ON_THE_WAY_TO_A_HIT)
 
 

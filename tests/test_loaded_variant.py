@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from edge_mrl import loaded_variant
 from edge_mrl.bundle import Bundle
+from edge_mrl.encoder import loaded_variant
+from edge_mrl.encoder.loaded_variant import LoadedVariant
 from edge_mrl.errors import BundleError
-from edge_mrl.loaded_variant import LoadedVariant
 
 
 @pytest.fixture

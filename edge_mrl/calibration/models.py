@@ -10,7 +10,7 @@ from edge_mrl.backends import available
 from edge_mrl.bundle import Bundle
 from edge_mrl.calibration.load import Repeats
 from edge_mrl.encoder import Encoder
-from edge_mrl.planning.encoder_times import EncoderTimes
+from edge_mrl.profiles.encoder_times import EncoderTimes
 
 LENGTHS = (8, 16, 32, 64, 128, 256)
 SECONDS = 1.5

@@ -21,11 +21,11 @@ from edge_mrl.calibration.load import (
 from edge_mrl.calibration.sheet import Measured, profile_text
 from edge_mrl.errors import CalibrationError, ProfileError
 from edge_mrl.planning import load_profile
-from edge_mrl.planning.encoder_times import EncoderTimes
-from edge_mrl.planning.profile_files import calibrated_name
-from edge_mrl.planning.recognition import recognise
-from edge_mrl.planning.this_machine import available_memory, read_machine
-from edge_mrl.planning.user_folder import user_profile_folder
+from edge_mrl.profiles.encoder_times import EncoderTimes
+from edge_mrl.profiles.files import calibrated_name
+from edge_mrl.profiles.recognition import recognise
+from edge_mrl.profiles.this_machine import available_memory, read_machine
+from edge_mrl.profiles.user_folder import user_profile_folder
 from edge_mrl.version import __version__
 
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_mrl.planning.encoder_times import EncoderTimes
-from edge_mrl.planning.sheets import SCHEMA_VERSION
+from edge_mrl.profiles.encoder_times import EncoderTimes
+from edge_mrl.profiles.sheets import SCHEMA_VERSION
 
 
 @dataclass(frozen=True, slots=True)

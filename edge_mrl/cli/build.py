@@ -22,7 +22,7 @@ from edge_mrl.cli.vector_arguments import (
 from edge_mrl.corpus import Corpus
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index, IndexStats, build_index, build_with, default_layout
-from edge_mrl.index.lexical import TOKENIZERS
+from edge_mrl.index.companions.lexical import TOKENIZERS
 from edge_mrl.planning import Plan
 from edge_mrl.vector_files import VectorFile, add_vector_file
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 
 from edge_mrl.errors import InputError
-from edge_mrl.index.lexical import TOKENIZERS
+from edge_mrl.index.companions.lexical import TOKENIZERS
 from edge_mrl.planning.companion_cost import Companions
 from edge_mrl.slices import Slice
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
 from edge_mrl.cli.output import Progress, format_bytes, print_json
 from edge_mrl.cli.token_argument import ALL, add_token_argument, token_argument
-from edge_mrl.index.lexical import TOKENIZERS
+from edge_mrl.index.companions.lexical import TOKENIZERS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,8 +13,8 @@ from edge_mrl.planning.facts import BundleFacts, IndexFacts
 from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.plan import Plan
 from edge_mrl.planning.planner import plan
-from edge_mrl.planning.profile import DeviceProfile
 from edge_mrl.planning.words import mebibytes, milliseconds, number, percent
+from edge_mrl.profiles.profile import DeviceProfile
 
 PLAN_HEADER = (
     "device",

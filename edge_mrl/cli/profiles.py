@@ -10,8 +10,8 @@ from pathlib import Path
 from edge_mrl.backends import installed_engines
 from edge_mrl.cli.output import format_bytes, format_table, print_json
 from edge_mrl.planning import DeviceProfile, list_profiles, load_profile
-from edge_mrl.planning.profile_files import shipped_profile_folder
-from edge_mrl.planning.user_folder import user_profile_folder
+from edge_mrl.profiles.files import shipped_profile_folder
+from edge_mrl.profiles.user_folder import user_profile_folder
 
 SHEET_WIDTH = 100
 """Characters of a line of sources."""

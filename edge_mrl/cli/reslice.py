@@ -9,7 +9,7 @@ from edge_mrl.cli.output import Progress, format_bytes, print_json
 from edge_mrl.cli.stats import layout_as_json
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index, reslice_index
-from edge_mrl.index.layout import STORED_BITS
+from edge_mrl.index.format.layout import STORED_BITS
 from edge_mrl.slices import Slice
 
 

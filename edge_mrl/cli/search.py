@@ -17,7 +17,7 @@ from edge_mrl.cli.query_file import QueryFile, holds_objects
 from edge_mrl.cli.vector_arguments import query_vector
 from edge_mrl.errors import InputError
 from edge_mrl.index import Hit, Index, QueryResult
-from edge_mrl.index.batch import batches, check_k
+from edge_mrl.index.writing.batch import batches, check_k
 from edge_mrl.retrieval import (
     Filter,
     Lexical,

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_mrl.index import opening
-from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.planned import Follower
-from edge_mrl.index.schema_sql import SCHEMA_VERSION
-from edge_mrl.index.searcher import Searcher
-from edge_mrl.index.store import Store
+from edge_mrl.index.searching.searcher import Searcher
+from edge_mrl.index.storage.meta import IndexMeta
+from edge_mrl.index.storage.schema_sql import SCHEMA_VERSION
+from edge_mrl.index.storage.store import Store
 
 if TYPE_CHECKING:
     from edge_mrl.index.stats import IndexStats
@@ -30,7 +30,7 @@ class Administration:
     def bundle(self) -> Path | None:
         """The bundle's folder as `remember_bundle` left it, also after both were moved together;
         None where it was not called."""
-        from edge_mrl.index import bundle_place
+        from edge_mrl.index.storage import bundle_place
 
         with self._store.read():
             return bundle_place.recall(self._store)
@@ -47,7 +47,7 @@ class Administration:
         Raises:
             IndexFileError: the file cannot be written.
         """
-        from edge_mrl.index import bundle_place
+        from edge_mrl.index.storage import bundle_place
 
         with self._store.write():
             bundle_place.remember(self._store, Path(bundle), Path(place or self._store.path))
@@ -68,7 +68,8 @@ class Administration:
         Raises:
             IndexFileError: the file cannot be written, or a stored vector is damaged.
         """
-        from edge_mrl.index import lexical, segment_store, sparse
+        from edge_mrl.index.companions import lexical, sparse
+        from edge_mrl.index.storage import segment_store
 
         with self._store.write():
             self._store.migrate(SCHEMA_VERSION)

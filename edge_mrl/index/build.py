@@ -8,7 +8,7 @@ from typing import Literal
 
 from edge_mrl.index.index import Index
 from edge_mrl.index.records import Record
-from edge_mrl.index.staging import staged
+from edge_mrl.index.storage.staging import staged
 from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.slices import Slice
 

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy.typing as npt
 
 from edge_mrl.errors import EdgeMrlError
-from edge_mrl.index import batch, opening
+from edge_mrl.index import opening
 from edge_mrl.index.administration import Administration
-from edge_mrl.index.following import Following
-from edge_mrl.index.layout import IndexLayout, default_layout
-from edge_mrl.index.meta import IndexMeta
+from edge_mrl.index.companions.following import Following
+from edge_mrl.index.format.layout import IndexLayout, default_layout
 from edge_mrl.index.opening import Opened
 from edge_mrl.index.planned import Follower, follower_for
-from edge_mrl.index.querying import Querying
+from edge_mrl.index.querying.search import Querying
 from edge_mrl.index.records import Document, DocumentId, Incoming, Record
-from edge_mrl.index.searcher import Searcher
+from edge_mrl.index.searching.searcher import Searcher
+from edge_mrl.index.storage.meta import IndexMeta
 from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.index.writing import batch
 
 if TYPE_CHECKING:
     from edge_mrl.retrieval.multi_vector import MultiVector
@@ -294,7 +295,7 @@ class Index(Administration, Following, Querying):
         return [found[id_] for id_ in wanted if id_ in found]
 
     def _put(self, incoming: Incoming, *, replace: bool) -> list[DocumentId]:
-        from edge_mrl.index.ingest import prepare_batch, write_batch
+        from edge_mrl.index.writing.ingest import prepare_batch, write_batch
 
         prepared = prepare_batch(incoming, self._encoder, self._meta, self._store)
         ids = write_batch(self._store, prepared, self._meta, replace=replace)

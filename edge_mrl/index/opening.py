@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_mrl.errors import EdgeMrlError, IndexFileError, IndexMismatchError, SliceError
-from edge_mrl.index.layout import IndexLayout, default_layout
-from edge_mrl.index.meta import IndexMeta
-from edge_mrl.index.schema_sql import SCHEMA_VERSION
-from edge_mrl.index.store import Store
+from edge_mrl.index.format.layout import IndexLayout, default_layout
+from edge_mrl.index.storage.meta import IndexMeta
+from edge_mrl.index.storage.schema_sql import SCHEMA_VERSION
+from edge_mrl.index.storage.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
 
 

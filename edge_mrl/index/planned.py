@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from edge_mrl.errors import InputError
 
 if TYPE_CHECKING:
-    from edge_mrl.index.layout import IndexLayout
+    from edge_mrl.index.format.layout import IndexLayout
     from edge_mrl.index.stats import IndexStats
 
 

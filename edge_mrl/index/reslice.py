@@ -10,13 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_mrl.errors import IndexFileError, SliceError
-from edge_mrl.index import bundle_place, companions, opening, segment_store
-from edge_mrl.index.codes import encode
+from edge_mrl.index import opening
+from edge_mrl.index.companions import in_step as companions
+from edge_mrl.index.format.codes import encode
+from edge_mrl.index.format.layout import IndexLayout, default_layout
 from edge_mrl.index.index import Index
-from edge_mrl.index.layout import IndexLayout, default_layout
-from edge_mrl.index.meta import IndexMeta
 from edge_mrl.index.opening import Opened
-from edge_mrl.index.staging import staged
+from edge_mrl.index.storage import bundle_place, segment_store
+from edge_mrl.index.storage.meta import IndexMeta
+from edge_mrl.index.storage.staging import staged
 from edge_mrl.slices import Slice
 
 _ROWS = 4096

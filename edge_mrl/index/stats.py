@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_mrl import kernel
-from edge_mrl.index import tokens
-from edge_mrl.index.funnel import MEASURED_K, Measurement, shortlists_for
-from edge_mrl.index.layout import IndexLayout
-from edge_mrl.index.meta import IndexMeta
-from edge_mrl.index.searcher import Searcher
-from edge_mrl.index.store import Store
+from edge_mrl.index.companions import tokens
+from edge_mrl.index.format.layout import IndexLayout
+from edge_mrl.index.searching.funnel import MEASURED_K, Measurement, shortlists_for
+from edge_mrl.index.searching.searcher import Searcher
+from edge_mrl.index.storage.meta import IndexMeta
+from edge_mrl.index.storage.store import Store
 from edge_mrl.slices import Slice
 
 

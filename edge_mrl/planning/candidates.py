@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.planning import encoder_cost, search_cost
 from edge_mrl.planning.companion_cost import NO_COMPANIONS, Companions, whole_file
 from edge_mrl.planning.cost import Cost
 from edge_mrl.planning.expected_lists import expected_lists
 from edge_mrl.planning.facts import BundleFacts, IndexFacts, VariantFacts
-from edge_mrl.planning.profile import Budgets, DeviceProfile
 from edge_mrl.planning.search_cost import Home
+from edge_mrl.profiles.profile import Budgets, DeviceProfile
 from edge_mrl.slices import Slice
 
 _STORED_LEAST_BITS = 8

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.planning.facts import IndexFacts
 from edge_mrl.planning.file_cost import index_file, varying_row
 from edge_mrl.slices import Slice

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 
 from edge_mrl.bundle.manifest import Precision, VariantFormat
-from edge_mrl.planning.encoder_times import EncoderTimes
 from edge_mrl.planning.facts import BundleFacts, VariantFacts
-from edge_mrl.planning.profile import DeviceProfile
+from edge_mrl.profiles.encoder_times import EncoderTimes
+from edge_mrl.profiles.profile import DeviceProfile
 
 MIB = 2**20
 

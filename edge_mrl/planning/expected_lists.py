@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from edge_mrl.index.funnel import LEAST_DOCUMENTS, shortlists_for
-from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.format.layout import IndexLayout
+from edge_mrl.index.searching.funnel import LEAST_DOCUMENTS, shortlists_for
 from edge_mrl.planning.facts import BundleFacts, IndexFacts
 from edge_mrl.slices import Slice
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from edge_mrl.bundle.engines import engines_for
 from edge_mrl.bundle.manifest import Manifest, Precision, Quality, SliceQuality, VariantFormat
-from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.slices import Slice
 
 

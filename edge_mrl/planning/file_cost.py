@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.slices import Slice
 
 VECTOR_ROW_BYTES = 15

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from edge_mrl.errors import PlanError
-from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.planning.candidates import QUALITY_STEP
 from edge_mrl.planning.facts import BundleFacts, IndexFacts, StatsOfIndex
 from edge_mrl.planning.plan import Plan
 from edge_mrl.planning.planner import plan
-from edge_mrl.planning.profile import DeviceProfile
 from edge_mrl.planning.words import number
+from edge_mrl.profiles.profile import DeviceProfile
 
 _STEPS = (10, 15, 20, 30, 50, 70)
 _LEAST = 1000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.planning.candidates import Candidate, Request
 from edge_mrl.planning.encoder_cost import QUERY_TOKENS
 from edge_mrl.planning.words import mebibytes, milliseconds, number, percent

@@ -15,10 +15,10 @@ from edge_mrl.planning.facts import BundleFacts, IndexFacts
 from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.overruns import worst_budget
 from edge_mrl.planning.plan import Plan
-from edge_mrl.planning.profile import DeviceProfile
 from edge_mrl.planning.reasons import best_missed, reasons, row_cache_reason
 from edge_mrl.planning.refusal import refusal
 from edge_mrl.planning.search_cost import code_memory
+from edge_mrl.profiles.profile import DeviceProfile
 
 LEAST_RECALL = 0.5
 MOST_RECALL = 0.999

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.planning.expected_lists import TOP_K
 from edge_mrl.planning.file_cost import vector_row
-from edge_mrl.planning.profile import DeviceFacts
+from edge_mrl.profiles.profile import DeviceFacts
 from edge_mrl.slices import Slice
 
 MIB = 2**20

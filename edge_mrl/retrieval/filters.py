@@ -1,5 +1,5 @@
 """Conditions on a document's metadata, in Qdrant's words. Pure values; `filter_parser` reads them
-from dicts and checks them, `edge_mrl.index.filter_sql` turns them into SQL.
+from dicts and checks them, `edge_mrl.index.filters.sql` turns them into SQL.
 
 A key names a place in the metadata: ``author.name`` is a key in a key, ``authors[].name`` the key
 of each element of a list, and ``"a.b"`` in double quotes one key that holds a dot. A condition

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Sequence
 
-from edge_mrl.index.query_result import QueryResult
+from edge_mrl.index.querying.result import QueryResult
 from edge_mrl.serve.requests import Encoding, ServedModel
 from edge_mrl.slices import FloatArray
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 from edge_mrl.errors import VectorFileError
 from edge_mrl.index import Index
-from edge_mrl.index.batch import check_ids, check_text, metadata_json
+from edge_mrl.index.writing.batch import check_ids, check_text, metadata_json
 from edge_mrl.slices import FloatArray
 from edge_mrl.vector_files.batch import DocumentId, VectorFile
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from edge_mrl import kernel
-from edge_mrl.planning.this_machine import read_machine
+from edge_mrl.profiles.this_machine import read_machine
 from emulation.on_board.searching import HITS
 
 PRETENDING = """

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.bundle.manifest import Labels, Quality, SliceQuality
-from edge_mrl.index.codes import decode, encode
+from edge_mrl.index.format.codes import decode, encode
 from edge_mrl.slices import FloatArray, Slice, prefix
 
 MEASURED_BITS = (1, 2, 4, 8, 32)

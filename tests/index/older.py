@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_mrl.index.codes import Codes, derive
+from edge_mrl.index.format.codes import Codes, derive
 from edge_mrl.slices import Slice
 
 _FOLLOWERS = (

@@ -134,7 +134,7 @@ def test_what_was_stored_is_not_refused_when_the_measurement_fails(
 
     index = vector_index(32)
     with monkeypatch.context() as patch:
-        patch.setattr("edge_mrl.index.measuring.measure", failing)
+        patch.setattr("edge_mrl.index.searching.measuring.measure", failing)
         assert len(index.add(vectors=clustered(2500, 32))) == 2500
         assert index.stats().measurement is None
         with pytest.raises(IndexFileError, match="the disk fails"):

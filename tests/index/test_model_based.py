@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from edge_mrl.errors import InputError
-from edge_mrl.index import Index, IndexLayout, segments
+from edge_mrl.index import Index, IndexLayout
+from edge_mrl.index.format import segments
 from edge_mrl.slices import Slice
 from tests.index.older import make_older
 

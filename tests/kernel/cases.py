@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_mrl.index import rotation
+from edge_mrl.index.format import rotation
 from edge_mrl.kernel import (
     BlockList,
     CodeBlock,

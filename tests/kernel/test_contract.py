@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_mrl.index import rotation
+from edge_mrl.index.format import rotation
 from edge_mrl.kernel import (
     BlockList,
     CodeBlock,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from edge_mrl.bundle.engines import ENGINES
 from edge_mrl.bundle.manifest import VariantFormat
-from edge_mrl.planning.profile import Budgets, DeviceFacts, DeviceProfile
+from edge_mrl.profiles.profile import Budgets, DeviceFacts, DeviceProfile
 
 MIB = 2**20
 

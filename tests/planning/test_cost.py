@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from edge_mrl.bundle.manifest import Precision
-from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.planning import BundleFacts, encoder_cost, expected_lists, file_cost, search_cost
 from edge_mrl.planning.facts import VariantFacts
 from edge_mrl.slices import Slice

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_mrl.errors import PlanError
-from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.planning import BundleFacts, DeviceProfile, PlanChange, PlanFollower, plan
 from edge_mrl.planning.follow import horizon
 from edge_mrl.slices import Slice

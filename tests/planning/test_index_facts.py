@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.planning import BundleFacts, IndexFacts, plan
 from edge_mrl.slices import Slice
 from tests.planning.bundles import static_manifest

@@ -9,8 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from edge_mrl.errors import PlanError
-from edge_mrl.index.funnel import LEAST_DOCUMENTS
-from edge_mrl.index.layout import IndexLayout
+from edge_mrl.index.format.layout import IndexLayout
+from edge_mrl.index.searching.funnel import LEAST_DOCUMENTS
 from edge_mrl.planning import BundleFacts, DeviceProfile, IndexFacts, Plan, plan
 from edge_mrl.planning.candidates import QUALITY_STEP
 from edge_mrl.planning.search_cost import ROW_CACHE

@@ -15,7 +15,7 @@ from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest import Manifest, Variant
 from edge_mrl.encoder import Encoder
 from edge_mrl.errors import InputError
-from edge_mrl.index.codes import decode, encode
+from edge_mrl.index.format.codes import decode, encode
 from edge_mrl.slices import FloatArray, Slice, check_trained, prefix
 from edge_mrl_export.evaluation.data import PairData, RetrievalData, read_data
 from edge_mrl_export.evaluation.measures import Measured, rank_documents, retrieval, similarity

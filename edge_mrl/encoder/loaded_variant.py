@@ -1,0 +1,163 @@
+"""One variant of a bundle with its tokenizer and engine: texts in, unit vectors out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+
+from edge_mrl.backends import Backend, import_engine, open_backend
+from edge_mrl.backends.protocol import TokenBackend, WithTokens
+from edge_mrl.bundle.manifest import EmbeddingInfo, Variant
+from edge_mrl.bundle.reader import Bundle
+from edge_mrl.encoder.prompts import InputType, prompt_name, prompt_words
+from edge_mrl.errors import InputError
+from edge_mrl.meanwhile import Meanwhile
+from edge_mrl.slices import FloatArray, check_trained, prefix
+from edge_mrl.tokenization import TextTokenizer
+
+BATCH_TEXTS = 256
+
+
+class LoadedVariant(NamedTuple):
+    """A variant that runs. Make one with `open`."""
+
+    bundle: Bundle
+    variant: Variant
+    tokenizer: TextTokenizer
+    max_tokens: int | None
+    backend: Backend
+
+    @classmethod
+    def open(
+        cls, bundle: Bundle, variant: Variant, threads: int, max_tokens: int | None = None
+    ) -> LoadedVariant:
+        """Load a variant's files, each checked first: they are hashed while the engine is imported,
+        and the engine starts while the tokenizer is read.
+
+        Args:
+            bundle: the bundle.
+            variant: one of its variants.
+            threads: threads of the engine.
+            max_tokens: where texts are cut; default where the variant cuts them.
+
+        Raises:
+            BundleError: a file is damaged or missing, or its engine does not accept it.
+            BackendMissingError: the engine is not installed.
+        """
+        longest = max_tokens or bundle.manifest.max_tokens(variant)
+        info = bundle.manifest.tokenizer._replace(max_tokens=longest)
+        # Two things at a time, one inside the interpreter's lock and one outside it.
+        with Meanwhile(lambda: [bundle.checked(file) for file in variant.files]) as checking:
+            import_engine(variant)
+            files = checking.result()
+        with Meanwhile(lambda: TextTokenizer(bundle.checked(info.path), info)) as reading:
+            backend = open_backend(variant, files, pad_id=info.pad_id, threads=threads)
+            return cls(bundle, variant, reading.result(), longest, backend)
+
+    @property
+    def embedding(self) -> EmbeddingInfo:
+        """What a vector of the model is."""
+        return self.bundle.manifest.embedding
+
+    @property
+    def token_dims(self) -> tuple[int, ...]:
+        """Sizes of the token vectors, rising; empty where the variant gives none."""
+        return () if self.variant.token_vectors is None else self.variant.dims
+
+    def prompt_for(self, kind: InputType | None) -> str:
+        """See `Encoder.prompt_for`."""
+        return prompt_words(self.embedding, prompt_name(self.embedding, kind), None)
+
+    def embed(self, texts: Sequence[str], dim: int, words: str) -> FloatArray:
+        """Embed texts with a prompt before each: (n, dim) float32; see `Encoder.encode`."""
+        vectors = np.empty((len(texts), dim), dtype=np.float32)
+        for rows, ids, left_out in self._tokenized(texts, words):
+            vectors[rows] = self.backend.embed(ids, dim, prompt_tokens=left_out)
+        return vectors
+
+    def embed_with_tokens(
+        self, texts: Sequence[str], dim: int, token_dim: int, words: str
+    ) -> WithTokens:
+        """As `embed`, with token vectors of a size of their own; see `Encoder.encode_tokens`.
+
+        Raises:
+            InputError: the variant gives no token vectors, or an item is not text.
+            UntrainedDimError: `token_dim` is not a size that the variant gives.
+        """
+        if not self.token_dims:
+            raise _no_tokens(self.bundle, self.variant.name)
+        check_trained(token_dim, self.token_dims)
+        # The manifest has said that the backend is of that kind.
+        backend = cast(TokenBackend, self.backend)
+        # An engine cuts all it gives at one size.
+        wide = max(dim, token_dim)
+        vectors = np.empty((len(texts), dim), dtype=np.float32)
+        tokens: list[FloatArray] = []
+        for rows, ids, left_out in self._tokenized(texts, words):
+            found = backend.embed_with_tokens(ids, wide, prompt_tokens=left_out)
+            vectors[rows] = _cut(found.vectors, dim)
+            tokens += [_cut(units, token_dim) for units in found.tokens]
+        return WithTokens(vectors, tokens)
+
+    def embed_padded(self, texts: Sequence[str], dim: int, room: int) -> FloatArray:
+        """As `embed` without a prompt, each text padded; see `Encoder.encode_padded`."""
+        longest = self.max_tokens
+        tokens = self.tokenizer.encode(texts)
+        return self.backend.embed(tokens, dim, room=room if longest is None else min(room, longest))
+
+    def count_tokens(self, texts: Sequence[str], words: str) -> list[int]:
+        """How many tokens are read of each text; see `Encoder.count_tokens`."""
+        return [len(ids) for _, part, _ in self._tokenized(texts, words) for ids in part]
+
+    def reads_whole(self, texts: Sequence[str]) -> list[bool]:
+        """See `Encoder.reads_whole`."""
+        limit = self.max_tokens
+        if limit is None or limit == self.bundle.manifest.tokenizer.max_tokens:
+            return [True] * len(texts)
+        return [len(ids) < limit for ids in self.tokenizer.encode(texts)]
+
+    def _tokenized(
+        self, texts: Sequence[str], words: str
+    ) -> Iterator[tuple[slice, list[list[int]], int]]:
+        """Some texts at a time: their places, their token ids, and how many tokens of the prompt
+        are left out of pooling."""
+        left_out = 0
+        if words and not self.embedding.include_prompt:
+            left_out = self.tokenizer.prompt_tokens(words)
+        for start in range(0, len(texts), BATCH_TEXTS):
+            part = texts[start : start + BATCH_TEXTS]
+            if words:
+                # What is no text is for the tokenizer to refuse.
+                part = [words + text if isinstance(text, str) else text for text in part]
+            ids = self.tokenizer.encode(part)
+            yield slice(start, start + len(ids)), ids, left_out
+
+
+def with_token_vectors(bundle: Bundle, name: str | None) -> tuple[Variant, ...]:
+    """The variants of a bundle that give token vectors.
+
+    Args:
+        bundle: the bundle.
+        name: the variant that is to be run, if one is named.
+
+    Raises:
+        InputError: there is none, or the named one gives none.
+    """
+    found = tuple(one for one in bundle.manifest.variants if one.token_vectors is not None)
+    if not found or name not in (None, *(one.name for one in found)):
+        raise _no_tokens(bundle, name)
+    return found
+
+
+def _no_tokens(bundle: Bundle, name: str | None) -> InputError:
+    what = str(bundle.path) if name is None else f"variant {name!r} of {bundle.path}"
+    having = [one.name for one in bundle.manifest.variants if one.token_vectors is not None]
+    advice = f"choose {' or '.join(having)}" if having else "export the model with --token-vectors"
+    return InputError(f"{what} gives no token vectors: {advice}")
+
+
+def _cut(units: FloatArray, dim: int) -> FloatArray:
+    """Unit rows at a size; as they are where they have it."""
+    return units if units.shape[1] == dim else prefix(units, dim)

@@ -1,0 +1,91 @@
+"""A vector for each token: the part of `Encoder` that late interaction asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import overload
+
+from edge_mrl.backends.protocol import WithTokens
+from edge_mrl.encoder.loaded_variant import LoadedVariant
+from edge_mrl.encoder.prompts import prompt_words
+from edge_mrl.slices import FloatArray
+
+
+class TokenVectors:
+    """The part of `Encoder` that gives token vectors."""
+
+    def __init__(self, loaded: LoadedVariant, dim: int) -> None:
+        self._loaded = loaded
+        self._dim = dim
+
+    @property
+    def token_dims(self) -> tuple[int, ...]:
+        """Sizes of token vectors that the variant gives, rising; none where its bundle was exported
+        without them."""
+        return self._loaded.token_dims
+
+    @overload
+    def encode_tokens(  # type: ignore[overload-overlap]
+        self,
+        texts: str,
+        *,
+        dim: int | None = None,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+    ) -> FloatArray: ...
+    @overload
+    def encode_tokens(
+        self,
+        texts: Sequence[str],
+        *,
+        dim: int | None = None,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+    ) -> list[FloatArray]: ...
+    def encode_tokens(
+        self,
+        texts: str | Sequence[str],
+        *,
+        dim: int | None = None,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+    ) -> FloatArray | list[FloatArray]:
+        """A vector for each token of each text, for late interaction (MaxSim).
+
+        All tokens that the model reads have one, in their order, special tokens such as ``[CLS]``
+        included; those of a prompt only where the model pools over them too. What has no direction
+        is left out: a row of zeros of a static table.
+
+        Args:
+            texts: one text or several; their token vectors are all in memory at once.
+            dim: one of `token_dims`; default the size of the encoder.
+            prompt_name: as in `encode`.
+            prompt: as in `encode`.
+
+        Returns:
+            An array (tokens, dim) float32 for each text, rows of unit length; the array itself for
+            a single text. A text without a token (the empty text, for a static model) gives
+            (0, dim).
+
+        Raises:
+            InputError: the variant gives no token vectors, an item is not text, or the prompt is
+                unknown.
+            UntrainedDimError: `dim` is not a size that the variant gives.
+        """
+        words = prompt_words(self._loaded.embedding, prompt_name, prompt)
+        size = self._dim if dim is None else dim
+        items = [texts] if isinstance(texts, str) else texts
+        found = self._loaded.embed_with_tokens(items, size, size, words).tokens
+        return found[0] if isinstance(texts, str) else found
+
+    def encode_query_with_tokens(self, texts: Sequence[str], dim: int) -> WithTokens:
+        """What `encode_query` gives, and token vectors of `dim` coordinates, in one run of the
+        model; see `encode_tokens`."""
+        words = self._loaded.prompt_for("query")
+        return self._loaded.embed_with_tokens(texts, self._dim, dim, words)
+
+    def encode_document_with_tokens(self, texts: Sequence[str], dim: int) -> WithTokens:
+        """What `encode_document` gives, and token vectors of `dim` coordinates, in one run of the
+        model; see `encode_tokens`."""
+        words = self._loaded.prompt_for("document")
+        return self._loaded.embed_with_tokens(texts, self._dim, dim, words)

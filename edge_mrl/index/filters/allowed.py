@@ -1,0 +1,203 @@
+"""Which rows a filter keeps: read with SQL, kept for the next query. A row never changes, so what
+was kept needs only the rows that came since, less those that went."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.index.companions import payload_index
+from edge_mrl.index.filters import sql as filter_sql
+from edge_mrl.index.filters.sql import Sql
+from edge_mrl.index.storage.store import Store
+from edge_mrl.retrieval.filters import Condition, FieldCondition, Filter
+
+IntArray = npt.NDArray[np.int64]
+
+_CACHED_BYTES = 16 << 20
+"""Row numbers kept: 2 million."""
+
+_FEW = 4096
+"""So few rows are looked at one by one rather than by reading all documents, or an index."""
+
+_SPARSE = 256
+"""Rows are sorted where they are fewer than one in so many of the file's."""
+
+_AT_ONCE = 500
+"""Values bound in one statement, beside those of the filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The rows that a search may return.
+
+    Attributes:
+        rows: row numbers, rising.
+        name: the same for the same filter; names what may be kept for the next query.
+    """
+
+    rows: IntArray
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How far a file had come.
+
+    Attributes:
+        stamp: from `Store.change_stamp`.
+        epoch: another one where deletions were forgotten.
+        last_row: the last document.
+        last_deletion: the last one that is written down.
+    """
+
+    stamp: tuple[int, int]
+    epoch: int
+    last_row: int
+    last_deletion: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a filter kept of a file in some state."""
+
+    rows: IntArray
+    state: _State
+
+
+class RowFilter:
+    """Finds the rows that a filter keeps."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._state = _State((-1, -1), -1, 0, 0)
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._indexed: Mapping[str, int] = {}
+
+    def allowed(self, filter_: Filter) -> Allowed | None:
+        """What the filter keeps; None where that is all. Call inside `store.read()`."""
+        if filter_ == Filter():
+            return None
+        rows = self.rows(filter_)
+        return None if rows.size == self._store.count() else Allowed(rows, repr(filter_))
+
+    def rows(self, filter_: Filter) -> IntArray:
+        """Row numbers of the documents that the filter keeps, rising. Call inside `store.read()`.
+
+        Raises:
+            IndexFileError: the metadata in the file is damaged.
+        """
+        self._sync()
+        # The written form, because 1 and True are equal to Python.
+        name = repr(filter_)
+        kept = self._kept.get(name)
+        if kept is None or kept.state is not self._state:
+            rows = self._filter(filter_) if kept is None else self._followed(filter_, kept)
+            kept = self._kept[name] = _Kept(rows, self._state)
+        self._kept.move_to_end(name)
+        while len(self._kept) > 1 and self.nbytes > _CACHED_BYTES:
+            self._kept.popitem(last=False)
+        return kept.rows
+
+    def _sync(self) -> None:
+        """Note how far the file has come, if it has changed."""
+        stamp = self._store.change_stamp()
+        if stamp == self._state.stamp:
+            return
+        last_row, last_deletion = self._store.connection.execute(
+            "SELECT (SELECT max(row) FROM documents), (SELECT max(number) FROM deletions)"
+        ).fetchone()
+        epoch = self._store.whole_number("epoch")
+        if epoch != self._state.epoch:
+            self._kept.clear()
+        self._state = _State(stamp, epoch, last_row or 0, last_deletion or 0)
+        self._indexed = payload_index.keys(self._store)
+
+    def _followed(self, filter_: Filter, kept: _Kept) -> IntArray:
+        """What the filter keeps now, from what it kept before."""
+        if self._state.last_row - kept.state.last_row > _FEW:
+            return self._filter(filter_)
+        since = Sql("SELECT row FROM deletions WHERE number > ?", (kept.state.last_deletion,))
+        left = np.setdiff1d(kept.rows, self._select(since), assume_unique=True)
+        new = Sql("SELECT row FROM documents WHERE row > ? AND (", (kept.state.last_row,))
+        found = self._select(new + filter_sql.where(filter_) + Sql(")"))
+        return np.concatenate([left, found])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held for the next query."""
+        return sum(kept.rows.nbytes for kept in self._kept.values())
+
+    def _filter(self, filter_: Filter) -> IntArray:
+        """Indexed conditions of `must` are read from their indexes and cut with one another; what
+        is left of the filter is one expression, over the few rows that remain or over all."""
+        by_index = [c for c in filter_.must if self._has_index(c)]
+        rest = Filter(
+            tuple(c for c in filter_.must if not self._has_index(c)),
+            filter_.should,
+            filter_.must_not,
+            filter_.min_should,
+        )
+        found = None
+        if by_index:
+            found = reduce(_intersection, [self._from_index(c) for c in by_index])
+        elif filter_.should and all(self._has_index(c) for c in filter_.should):
+            found = reduce(np.union1d, [self._from_index(c) for c in filter_.should])
+            rest = Filter(rest.must, (), rest.must_not, rest.min_should)
+        if rest == Filter():
+            return self._store.rows() if found is None else found
+        expression = filter_sql.where(rest)
+        if found is None or found.size > _FEW:
+            chosen = self._select(Sql("SELECT row FROM documents WHERE ") + expression)
+            return chosen if found is None else _intersection(found, chosen)
+        return self._among(expression, found.tolist())
+
+    def _has_index(self, condition: Condition) -> bool:
+        return (
+            filter_sql.can_use_index(condition)
+            and isinstance(condition, FieldCondition)
+            and condition.key in self._indexed
+        )
+
+    def _from_index(self, condition: Condition) -> IntArray:
+        assert isinstance(condition, FieldCondition)
+        return self._select(filter_sql.indexed_rows(condition, self._indexed[condition.key]))
+
+    def _among(self, expression: Sql, rows: Sequence[int]) -> IntArray:
+        parts = [np.empty(0, dtype=np.int64)]
+        for start in range(0, len(rows), _AT_ONCE):
+            chunk = tuple(rows[start : start + _AT_ONCE])
+            marks = ",".join("?" * len(chunk))
+            among = Sql(f"SELECT row FROM documents WHERE row IN ({marks}) AND (", chunk)
+            parts.append(self._select(among + expression + Sql(")")))
+        return np.concatenate(parts)
+
+    def _select(self, statement: Sql) -> IntArray:
+        """Row numbers that a statement selects, rising, each once."""
+        # One text instead of a Python number for each row: 50 000 rows in 10 ms instead of 35.
+        (listed,) = self._store.connection.execute(
+            f"SELECT group_concat(row, ' ') FROM ({statement.text})", statement.values
+        ).fetchone()
+        if listed is None:
+            return np.empty(0, dtype=np.int64)
+        return _rising(np.fromstring(listed, dtype=np.int64, sep=" "))
+
+
+def _rising(rows: IntArray) -> IntArray:
+    """Row numbers in rising order, each once."""
+    span = int(rows.max()) + 1
+    if rows.min() < 0 or span > _SPARSE * rows.size:
+        return np.unique(rows)
+    # A mark for each row of the file: 50 000 of 100 000 rows in 0.1 ms, sorted in 2 to 6.
+    marked = np.zeros(span, dtype=np.bool_)
+    marked[rows] = True
+    return np.flatnonzero(marked)
+
+
+def _intersection(a: IntArray, b: IntArray) -> IntArray:
+    return np.intersect1d(a, b, assume_unique=True)

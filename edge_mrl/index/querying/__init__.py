@@ -1,0 +1,1 @@
+"""Asking an index: a search, a query of stages, and what comes back."""

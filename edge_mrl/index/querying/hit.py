@@ -1,0 +1,45 @@
+"""One answer of a search."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from edge_mrl.index.records import DocumentId
+from edge_mrl.index.storage.store import Store
+from edge_mrl.retrieval.ranking import Ranking
+
+
+class Hit(NamedTuple):
+    """A document that answers a query.
+
+    Attributes:
+        id: the document's id, an int or a str as it was given.
+        score: cosine of the query and the document at the stored slice, -1 to 1.
+        text: the document's text.
+        metadata: its JSON object.
+    """
+
+    id: DocumentId
+    score: float
+    text: str
+    metadata: dict[str, object]
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values for a JSON document."""
+        return {
+            "id": self.id,
+            "score": self.score,
+            "text": self.text,
+            "metadata": self.metadata,
+        }
+
+
+def hits_of(store: Store, found: Ranking) -> list[Hit]:
+    """The documents of a ranking. Call inside `store.read()`."""
+    rows = found.rows.tolist()
+    documents = store.documents_by_row(rows)
+    hits = []
+    for row, score in zip(rows, found.scores.tolist(), strict=True):
+        id_, text, metadata = documents[row]
+        hits.append(Hit(id_, score, text, metadata))
+    return hits

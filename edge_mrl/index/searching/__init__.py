@@ -1,0 +1,1 @@
+"""Finding rows: the funnel over vectors, words, sparse and token vectors."""

@@ -1,0 +1,257 @@
+"""How many candidates the scan must hand on. Pure arithmetic.
+
+The scan orders rows by coarse codes, and may hand a first list on to finer codes in memory; the
+best of these, the shortlist, are read again at the stored precision. How long the lists must be
+depends on the model and the texts, so it is measured on the index's own vectors: documents stand in
+as queries, and the depth at which the codes have all but 1 % of their true neighbours is what is
+needed (with two lists, all but half of that in each). A hundred queries do not tell that depth
+exactly, so a list is the upper end of its confidence interval, and the recall is stated with one.
+
+Both intervals are percentile bootstraps (B. Efron and R. Tibshirani, "An Introduction to the
+Bootstrap", 1993, chapter 13) that draw whole queries: neighbours of one query are found or missed
+together, so an interval that counts them one by one, as Wilson's would, is too narrow.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.errors import IndexFileError
+from edge_mrl.index.format.layout import IndexLayout
+from edge_mrl.kernel import top_positions
+from edge_mrl.schema import Table
+from edge_mrl.slices import FloatArray
+
+IntArray = npt.NDArray[np.int64]
+
+WANTED_RECALL = 0.99
+"""Share of the exact top 10 that a search shall find."""
+
+MEASURED_K = 10
+
+LEAST_DOCUMENTS = 2000
+"""A smaller index is not measured: the unmeasured shortlist reads half of it anyway."""
+
+UNMEASURED_SHORTLIST = 1000
+"""Until the first measurement: five times what 1 bit at 256 dimensions needed among 100 000 texts
+(192)."""
+
+UNMEASURED_REFINED_LIST = 150
+"""The same where finer codes order the candidates first: what 2 bits at 256 dimensions needed there
+was 40. A small index that is never measured would otherwise reread half of itself."""
+
+UNMEASURED_FIRST_LIST = 4000
+"""Until the first measurement, where finer codes follow: twice what 1 bit at 128 dimensions needed
+there (2128)."""
+
+CONFIDENCE = 0.95
+"""Of the interval of the recall, and one-sided of the shortlist. Among 99 272 texts (wordllama,
+64x4) the shortlists of three samples found 0.987 to 0.990 of the top 10 of 600 held-out texts
+without this margin and 0.991 to 0.993 with it, at 1.4 to 1.6 times the length."""
+
+_RESAMPLES = 1000
+"""Enough for the 2.5th percentile to rest on 25 values; 30 ms."""
+
+GROWTH_EXPONENT = 0.25
+REFINED_GROWTH_EXPONENT = 0.1
+"""A list is taken to grow with this power of the documents beyond those measured. From 6250 to
+100 000 texts (wordllama) that of a scan grew with the power 0.14 to 0.25 (256x1, 128x2, 64x4,
+128x1), that of finer codes with 0.04 (256x2) and 0.00 (256x4), so this errs towards more."""
+
+_LARGEST = 2**40
+
+
+class Measurement(NamedTuple):
+    """The shortlist that an index's own vectors asked for.
+
+    Attributes:
+        shortlist: candidates that give `WANTED_RECALL` of the top 10 with `CONFIDENCE`.
+        recall: the share found at that length on the sample, at least `WANTED_RECALL`.
+        documents: how many documents the index held.
+        sampled: how many of them were searched.
+        queries: how many of them stood in as queries.
+        recall_low: lower end of the interval of `recall`, for queries that are like the documents
+            and an index of the sample's size; None in files that were written without it.
+        recall_high: its upper end.
+        first_list: candidates that the scan must hand on to finer codes; None without those.
+    """
+
+    shortlist: int
+    recall: float
+    documents: int
+    sampled: int
+    queries: int
+    recall_low: float | None = None
+    recall_high: float | None = None
+    first_list: int | None = None
+
+    def to_json(self) -> str:
+        """The JSON text that is stored."""
+        return json.dumps(self._asdict())
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> Measurement:
+        """Read it back.
+
+        Raises:
+            IndexFileError: it is not what `to_json` writes.
+        """
+        try:
+            table = Table(json.loads(text), where, IndexFileError)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise IndexFileError(
+                f"{where} is damaged ({error}): optimise the index or build it again"
+            ) from error
+        return cls(
+            shortlist=table.integer("shortlist", 1, _LARGEST),
+            recall=table.number("recall", 0, 1),
+            documents=table.integer("documents", 1, _LARGEST),
+            sampled=table.integer("sampled", 1, _LARGEST),
+            queries=table.integer("queries", 1, _LARGEST),
+            recall_low=table.optional_number("recall_low", 0, 1),
+            recall_high=table.optional_number("recall_high", 0, 1),
+            first_list=table.optional_integer("first_list", 1, _LARGEST),
+        )
+
+
+class Trial(NamedTuple):
+    """One document as a query.
+
+    Attributes:
+        own: its own position, which is left out.
+        exact: (n,) float32 cosines at the stored precision.
+        coded: (n,) int64 scores of the scan, then of finer codes where there are any.
+    """
+
+    own: int
+    exact: FloatArray
+    coded: tuple[IntArray, ...]
+
+
+def depths(trial: Trial, k: int = MEASURED_K) -> IntArray:
+    """How long each list must be to hold each of the true top k.
+
+    Among equal scores the worst place is taken.
+
+    Returns:
+        (lists, min(k, n - 1)) int64, each 1 or more.
+    """
+    exact = trial.exact.copy()
+    exact[trial.own] = -np.inf
+    nearest = top_positions(exact, min(k, exact.size - 1))
+    counts = []
+    for scores in trial.coded:
+        # The document itself is not a rival, so it is not counted.
+        own = scores[trial.own]
+        counts.append(
+            [np.count_nonzero(scores >= score) - int(own >= score) for score in scores[nearest]]
+        )
+    return np.array(counts, dtype=np.int64)
+
+
+def measure_shortlist(
+    trials: Iterable[Trial], documents: int, wanted: float = WANTED_RECALL
+) -> Measurement:
+    """Lists that hold the wanted share of the true neighbours, with `CONFIDENCE`.
+
+    Args:
+        trials: one or more, each over the same n >= 2 rows and with the same lists.
+        documents: how many documents the whole index holds.
+        wanted: share, above 0 and at most 1.
+    """
+    found: list[IntArray] = []
+    sampled = 0
+    for trial in trials:
+        found.append(depths(trial))
+        sampled = trial.exact.size
+    tables = np.array(found).swapaxes(0, 1)
+    lists, queries = tables.shape[:2]
+    # What may be missed is shared out among the lists.
+    each_wanted = 1 - (1 - wanted) / lists
+    # Seeded, so that the same index gives the same figures.
+    drawn = np.random.default_rng(queries).integers(0, queries, (_RESAMPLES, queries))
+    lengths = [_upper_end(table, drawn, each_wanted) for table in tables]
+    held = np.all(tables <= np.array(lengths)[:, None, None], axis=0)
+    each = held.mean(axis=1)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(each[drawn].mean(axis=1), (tail, 1 - tail))
+    return Measurement(
+        shortlist=lengths[-1],
+        recall=float(each.mean()),
+        documents=documents,
+        sampled=sampled,
+        queries=queries,
+        recall_low=float(low),
+        recall_high=float(high),
+        first_list=lengths[0] if lists > 1 else None,
+    )
+
+
+def _upper_end(table: IntArray, drawn: IntArray, wanted: float) -> int:
+    """The upper end of the interval of a list's length.
+
+    Args:
+        table: (queries, k) depths.
+        drawn: (resamples, queries) numbers of queries.
+        wanted: share of the neighbours.
+    """
+    needed = [needed_depth(table[chosen], wanted) for chosen in drawn]
+    upper = int(np.quantile(needed, CONFIDENCE, method="higher"))
+    # The sample itself is never missed, however the draws fall.
+    return max(upper, needed_depth(table, wanted))
+
+
+def needed_depth(found: IntArray, wanted: float) -> int:
+    """The shortest list that holds the wanted share of neighbours.
+
+    Args:
+        found: depths of any shape, at least one.
+        wanted: share, above 0 and at most 1.
+    """
+    place = max(0, math.ceil(wanted * found.size) - 1)
+    return int(np.partition(found.ravel(), place)[place])
+
+
+def shortlists_for(
+    measurement: Measurement | None, layout: IndexLayout, documents: int, k: int
+) -> tuple[int, ...]:
+    """How many candidates each list holds.
+
+    Args:
+        measurement: None before the first.
+        layout: the slices; its `resident` ones have a list each.
+        documents: how many documents the index holds now, 1 or more.
+        k: hits wanted; a list for more than 10 grows in proportion.
+
+    Returns:
+        Falling lengths, each from min(k, documents) to `documents`; the last one is how many rows
+        are read again at the stored precision.
+    """
+    first = last = None
+    growth = 1.0
+    if measurement is not None:
+        first, last = measurement.first_list, measurement.shortlist
+        growth = max(1.0, documents / measurement.sampled)
+    many = max(1.0, k / MEASURED_K)
+
+    def length(measured: int | None, unmeasured: int, exponent: float) -> int:
+        base = unmeasured if measured is None else measured * growth**exponent
+        return min(documents, max(k, math.ceil(base * many)))
+
+    if layout.refine is None:
+        return (length(last, UNMEASURED_SHORTLIST, GROWTH_EXPONENT),)
+    scanned = length(first, UNMEASURED_FIRST_LIST, GROWTH_EXPONENT)
+    refined = length(last, UNMEASURED_REFINED_LIST, REFINED_GROWTH_EXPONENT)
+    return max(scanned, refined), refined
+
+
+def is_due(measurement: Measurement | None, documents: int, *, least: int) -> bool:
+    """Whether to measure again: the index has doubled, or has reached `least` without a
+    measurement."""
+    return documents >= (least if measurement is None else 2 * measurement.documents)

@@ -1,0 +1,167 @@
+"""What of an index is held in memory: the packed codes of all rows, kept in step with the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl import kernel
+from edge_mrl.index.format import segments
+from edge_mrl.index.format.layout import IndexLayout
+from edge_mrl.index.format.segments import Segment
+from edge_mrl.index.format.stages import stage_list
+from edge_mrl.index.storage import segment_store
+from edge_mrl.index.storage.segment_store import SegmentHead
+from edge_mrl.index.storage.store import LARGEST_ROW, Store
+from edge_mrl.slices import FloatArray
+
+IntArray = npt.NDArray[np.int64]
+
+_NEVER = (-1, -1)
+"""No file has this change stamp."""
+
+
+class Repair(NamedTuple):
+    """A segment that had to be made again and is not in the file yet."""
+
+    head: SegmentHead
+    made: list[Segment]
+
+
+class Resident:
+    """The codes in memory: the file's segments, and a tail of rows that are in none yet.
+
+    Attributes:
+        stamp: the file's change stamp at the last `sync`.
+        repairs: segments that had to be made again.
+    """
+
+    def __init__(self, layout: IndexLayout) -> None:
+        self._layout = layout
+        self.stamp = _NEVER
+        self.repairs: list[Repair] = []
+        self._forget(epoch=-1)
+
+    def _forget(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._loaded: dict[SegmentHead, list[Segment]] = {}
+        self._tail: Segment | None = None
+        self._dead = np.empty(0, dtype=np.int64)
+        self._last_deletion = 0
+        self._hold([])
+
+    def _hold(self, held: list[Segment]) -> None:
+        """What a scan needs to know of the segments, looked up once for many scans."""
+        self._segments = held
+        blocks = [segment.block for segment in held]
+        self._stages = stage_list(self._layout, held)
+        self._starts = np.cumsum([0, *(block.rows for block in blocks)])
+        starts = zip(held, self._starts.tolist(), strict=False)
+        shifts = {None if s.numbers is not None else s.first_row - start for s, start in starts}
+        # What turns positions into row numbers, where no row is missing.
+        self._shift = shifts.pop() if len(shifts) == 1 else None
+        self._alive = sum(
+            b.rows if b.alive is None else int(np.count_nonzero(b.alive)) for b in blocks
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held for codes, gains and row numbers."""
+        return sum(segment.nbytes for segment in self._segments)
+
+    @property
+    def alive(self) -> int:
+        """Rows that a scan can return."""
+        return self._alive
+
+    def sync(self, store: Store) -> None:
+        """Load what has changed in the file. Call inside `store.read()`.
+
+        Raises:
+            IndexFileError: a stored vector that is needed is damaged; names the document.
+        """
+        stamp = store.change_stamp()
+        if stamp == self.stamp:
+            return
+        epoch = store.whole_number("epoch")
+        if epoch != self._epoch:
+            self._forget(epoch)
+        fresh = self._read_deletions(store)
+        heads = segment_store.heads(store, self._layout)
+        self._loaded = {head: self._kept_or_loaded(store, head, fresh) for head in heads}
+        self._extend_tail(store, max((head.last_row for head in heads), default=0), fresh)
+        tail = [] if self._tail is None else [self._tail]
+        self._hold([segment for made in self._loaded.values() for segment in made] + tail)
+        self.stamp = stamp
+
+    def _read_deletions(self, store: Store) -> IntArray:
+        found = store.connection.execute(
+            "SELECT number, row FROM deletions WHERE number > ? ORDER BY number",
+            (self._last_deletion,),
+        ).fetchall()
+        fresh = np.array([row for _, row in found], dtype=np.int64)
+        if found:
+            self._last_deletion = found[-1][0]
+            self._dead = np.concatenate([self._dead, fresh])
+        return fresh
+
+    def _kept_or_loaded(self, store: Store, head: SegmentHead, fresh: IntArray) -> list[Segment]:
+        if head in self._loaded:
+            return [segments.without(segment, fresh) for segment in self._loaded[head]]
+        segment = segment_store.load(store, head, self._layout)
+        if segment is not None:
+            return [segments.without(segment, self._dead)]
+        made = segment_store.derive(store, head.first_row, head.last_row, self._layout)
+        self.repairs.append(Repair(head, made))
+        return made
+
+    def _extend_tail(self, store: Store, packed: int, fresh: IntArray) -> None:
+        tail = self._tail
+        if tail is not None and tail.first_row != packed + 1:
+            tail = None
+        after = packed if tail is None else tail.last_row
+        new = store.vectors_after(after, LARGEST_ROW, segments.MAX_ROWS, self._layout.stored)
+        if tail is not None:
+            tail = segments.without(tail, fresh)
+        while new.rows.size:
+            last = int(new.rows[-1])
+            made = segments.build(packed + 1, last, new, self._layout)
+            tail = made if tail is None else segments.joined(tail, made, self._layout)
+            new = store.vectors_after(last, LARGEST_ROW, segments.MAX_ROWS, self._layout.stored)
+        self._tail = tail
+
+    def segments(self) -> Sequence[Segment]:
+        """All segments, in the order of their rows."""
+        return self._segments
+
+    def nearest(self, vector: FloatArray, keeps: Sequence[int], threads: int = 1) -> IntArray:
+        """Row numbers of the best rows by their codes, best first.
+
+        Args:
+            vector: (stored dim,) float32.
+            keeps: how many the scan hands on, and how many of these remain after refining, where
+                the layout does that.
+            threads: how many share a long scan.
+        """
+        return self._rows(kernel.search(vector, self._stages, keeps, threads).positions)
+
+    def nearest_many(
+        self, vectors: FloatArray, keeps: Sequence[int], threads: int
+    ) -> list[IntArray]:
+        """`nearest` for each of (m, stored dim) float32 vectors, shared by some threads."""
+        found = kernel.search_many(vectors, self._stages, keeps, threads)
+        return [self._rows(one.positions) for one in found]
+
+    def _rows(self, found: IntArray) -> IntArray:
+        rows: IntArray = np.empty_like(found)
+        if self._shift is not None:
+            np.add(found, self._shift, out=rows)
+            return rows
+        owner = np.searchsorted(self._starts, found, side="right") - 1
+        for number in set(owner.tolist()):
+            mine = owner == number
+            rows[mine] = self._segments[number].row_numbers(found[mine] - self._starts[number])
+        return rows

@@ -1,0 +1,179 @@
+"""The funnel at work: scan the codes in memory, reread the shortlist at the stored precision, keep
+the best."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.errors import IndexFileError
+from edge_mrl.index.format.layout import IndexLayout
+from edge_mrl.index.format.vector_rows import Vectors
+from edge_mrl.index.searching.funnel import LEAST_DOCUMENTS, Measurement, is_due, shortlists_for
+from edge_mrl.index.searching.reread import reread
+from edge_mrl.index.searching.resident import Resident
+from edge_mrl.index.searching.row_cache import RowCache, cached_row_bytes
+from edge_mrl.index.searching.stored_scores import stored_cosines
+from edge_mrl.index.searching.streamed import Streamed, fitting
+from edge_mrl.index.storage import segment_store
+from edge_mrl.index.storage.store import Store
+from edge_mrl.retrieval.ranking import Ranking
+from edge_mrl.slices import FloatArray
+
+IntArray = npt.NDArray[np.int64]
+
+CACHE_BYTES = 4 << 20
+"""Of stored rows, where no plan says otherwise; held only where all of the index fit: 15 000
+documents of 256 dimensions. Of 100 000 documents as many rows, taken as they come, would spare a
+search a quarter of its reads."""
+
+
+class Searcher:
+    """Searches one store; holds the scan codes in memory, as far as the budget allows.
+
+    Attributes:
+        cache_bytes: what stored rows may take that are held in memory, within the budget.
+    """
+
+    def __init__(self, store: Store, layout: IndexLayout, memory_budget: int | None = None) -> None:
+        self._store = store
+        self._layout = layout
+        self._budget = memory_budget
+        self.cache_bytes = CACHE_BYTES
+        self._resident: Resident | Streamed = Resident(layout)
+        self._measured: tuple[tuple[int, int], Measurement | None] | None = None
+        self._lists: dict[int, tuple[int, ...]] = {}
+        self._cache: RowCache | None = None
+
+    def _sync(self) -> None:
+        if self._store.change_stamp() == self._resident.stamp:
+            return
+        self._resident = fitting(self._resident, self._store, self._layout, self._budget)
+        self._resident.sync(self._store)
+        self._lists.clear()
+        self._fit_cache()
+
+    def _fit_cache(self) -> None:
+        """Hold stored rows, if all of them fit into what the codes leave of the budget."""
+        room = self.cache_bytes
+        if isinstance(self._resident, Streamed):
+            room = 0
+        elif self._budget is not None:
+            room = min(room, max(0, self._budget - self._resident.nbytes))
+        rows = room // cached_row_bytes(self._layout.stored)
+        if not 0 < self._resident.alive <= rows:
+            self._cache = None
+        elif self._cache is None or self._cache.capacity > rows:
+            self._cache = RowCache(rows, self._layout.stored, self._read)
+
+    def _read(self, rows: IntArray) -> Vectors:
+        return self._store.vectors(rows.tolist(), self._layout.stored)
+
+    def vectors(self, rows: IntArray) -> Vectors:
+        """Stored vectors, from memory where they are held. Call inside `store.read()`.
+
+        Args:
+            rows: row numbers, rising.
+
+        Raises:
+            IndexFileError: one of them is missing or damaged; names the document.
+        """
+        return self._read(rows) if self._cache is None else self._cache.vectors(rows)
+
+    def funnel(self, vector: FloatArray, k: int, threads: int = 1) -> Ranking:
+        """The best k of the shortlist. Call inside `store.read()`.
+
+        Args:
+            vector: (stored dim,) float32 of unit length.
+            k: 1 or more.
+            threads: how many share a long scan in memory.
+        """
+        keeps = self.shortlists(k)
+        if not self._resident.alive:
+            return Ranking.empty()
+        if threads > 1:
+            threads = min(threads, os.cpu_count() or 1)
+        return self._reread(vector, self._resident.nearest(vector, keeps, threads), k)
+
+    def funnel_many(self, vectors: FloatArray, k: int, threads: int) -> list[Ranking]:
+        """`funnel` for each of (m, stored dim) vectors; `threads` share the scans in memory."""
+        keeps = self.shortlists(k)
+        if not self._resident.alive:
+            return [Ranking.empty() for _ in vectors]
+        if isinstance(self._resident, Streamed):
+            return [self.funnel(vector, k) for vector in vectors]
+        threads = min(threads, os.cpu_count() or 1)
+        found = self._resident.nearest_many(vectors, keeps, threads)
+        return [self._reread(vector, rows, k) for vector, rows in zip(vectors, found, strict=True)]
+
+    def _reread(self, vector: FloatArray, rows: IntArray, k: int) -> Ranking:
+        stored = self._layout.stored
+        return reread(self.vectors, stored, rows, k, lambda found: stored_cosines(found, vector))
+
+    def codes(self) -> Resident | Streamed:
+        """The codes, in step with the file. Call inside `store.read()`."""
+        self._sync()
+        return self._resident
+
+    def shortlists(self, k: int) -> tuple[int, ...]:
+        """How many candidates each stage in memory hands on for k hits. Call inside
+        `store.read()`."""
+        self._sync()
+        if k not in self._lists:
+            measured = self._measurement_at(self._resident.stamp)
+            self._lists[k] = shortlists_for(measured, self._layout, self._resident.alive, k)
+        return self._lists[k]
+
+    def measurement(self) -> Measurement | None:
+        """The measured shortlist in the file. Call inside `store.read()`."""
+        return self._measurement_at(self._store.change_stamp())
+
+    def _measurement_at(self, stamp: tuple[int, int]) -> Measurement | None:
+        """It is read again only after the file has changed."""
+        if self._measured is None or self._measured[0] != stamp:
+            text = self._store.fact("shortlist")
+            where = f"{self._store.path}: the measured shortlist"
+            self._measured = (stamp, None if text is None else Measurement.from_json(text, where))
+        return self._measured[1]
+
+    def measure(self, *, wait: bool = True) -> None:
+        """Measure the shortlist and write it; `wait` for another writer, or fail at once."""
+        from edge_mrl.index.searching.measuring import measure
+
+        with self._store.read():
+            measured = measure(self._store, self._layout)
+        if measured is not None:
+            with self._store.write(wait=wait):
+                self._store.set_fact("shortlist", measured.to_json())
+
+    def measure_if_due(self) -> None:
+        """Measure where the index has grown so far that the last measurement says little. What was
+        added is stored already, so a file that fails now only delays it."""
+        with suppress(IndexFileError):
+            with self._store.read():
+                due = is_due(self.measurement(), self._store.count(), least=LEAST_DOCUMENTS)
+            if due:
+                self.measure(wait=False)
+
+    def resident_bytes(self) -> int:
+        """Bytes of codes held in memory between searches. Call inside `store.read()`."""
+        self._sync()
+        return self._resident.nbytes
+
+    def keep_repairs(self) -> None:
+        """Write segments that had to be made again. They are derived, so a busy or full disk only
+        delays it."""
+        repairs, self._resident.repairs = self._resident.repairs, []
+        if not repairs or not self._store.writable:
+            return
+        try:
+            with self._store.write(wait=False):
+                current = segment_store.heads(self._store, self._layout)
+                for repair in repairs:
+                    if repair.head in current:
+                        segment_store.replace(self._store, repair.head, repair.made, self._layout)
+        except IndexFileError:
+            self._resident.repairs = repairs

@@ -1,0 +1,1 @@
+"""The SQLite file: opening, schema, documents, segments."""

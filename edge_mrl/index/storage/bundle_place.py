@@ -1,0 +1,30 @@
+"""Where an index's model lies: a note in the file, so that a search needs no second path."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edge_mrl.index.storage.store import Store
+
+
+def remember(store: Store, bundle: Path, place: Path) -> None:
+    """Write down the bundle's folder, as it is and as seen from the index. Inside `store.write()`.
+
+    Args:
+        store: an open index.
+        bundle: the folder.
+        place: where the index file stands, or will stand.
+    """
+    folder = bundle.absolute()
+    store.set_fact("bundle", str(folder))
+    store.set_fact("bundle_near", os.path.relpath(folder, place.absolute().parent))
+
+
+def recall(store: Store) -> Path | None:
+    """The bundle's folder; None where nothing was written down. Call inside `store.read()`."""
+    near, far = store.fact("bundle_near"), store.fact("bundle")
+    if near is not None and (store.path.parent / near).is_dir():
+        # First, so that an index and a bundle that were moved together still find each other.
+        return store.path.parent / near
+    return None if far is None else Path(far)

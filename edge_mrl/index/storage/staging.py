@@ -1,0 +1,61 @@
+"""A new index file stands whole at its place, or not at all: it is made beside it and renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge_mrl.errors import IndexFileError
+from edge_mrl.index.storage.schema_sql import APPLICATION_ID
+
+
+@contextmanager
+def staged(place: Path) -> Iterator[Path]:
+    """Give a path beside `place`; what stands there at the end takes the place, replacing an index.
+
+    The body makes an index at that path and closes it. If it fails, nothing is left of it.
+
+    Raises:
+        IndexFileError: the folder does not exist, or something else than an index stands at
+            `place`.
+    """
+    if not place.parent.is_dir():
+        raise IndexFileError(
+            f"there is no folder {place.parent} to put the index in: make it first"
+        )
+    if place.exists() and not _is_index(place):
+        raise IndexFileError(f"{place} is not an index, so it is not replaced: give another path")
+    staging = place.with_name(f".{place.name}.partial-{os.getpid()}")
+    try:
+        _remove(staging)
+        yield staging
+        # A log of the old file must not be taken for one of the new file.
+        _remove(place, ("-wal", "-shm"))
+        staging.replace(place)
+        _flush_folder(place.parent)
+    finally:
+        _remove(staging)
+
+
+def _is_index(place: Path) -> bool:
+    """By SQLite's first bytes and its application id, so that a damaged index counts as one."""
+    if not place.is_file():
+        return False
+    with place.open("rb") as stream:
+        header = stream.read(72)
+    return header.startswith(b"SQLite format 3\0") and header[68:] == APPLICATION_ID.to_bytes(4)
+
+
+def _remove(place: Path, suffixes: tuple[str, ...] = ("", "-wal", "-shm")) -> None:
+    for suffix in suffixes:
+        place.with_name(place.name + suffix).unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

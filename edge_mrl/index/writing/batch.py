@@ -1,0 +1,206 @@
+"""Checks what a caller hands in: texts, ids, metadata, vectors. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_mrl.errors import InputError
+from edge_mrl.index.records import DocumentId
+from edge_mrl.index.storage.meta import IndexMeta
+from edge_mrl.slices import FloatArray, prefix
+
+_ID_LIMIT = 2**63
+
+T = TypeVar("T")
+
+
+def as_list(values: Sequence[T], what: str) -> list[T]:
+    """A list of the values; a bare text is refused, because its letters would be taken one by one.
+
+    Raises:
+        InputError: it is a text or not a sequence.
+    """
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
+        raise InputError(
+            f"{what} must be a list, not {type(values).__name__}: put a single one in brackets"
+        )
+    return list(values)
+
+
+def check_k(k: object) -> int:
+    """How many hits are wanted.
+
+    Raises:
+        InputError: it is not a whole number of 1 or more.
+    """
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise InputError(f"k must be a whole number of 1 or more, not {k!r}")
+    return k
+
+
+def check_threads(threads: object) -> int:
+    """How many threads share the work.
+
+    Raises:
+        InputError: it is not a whole number of 1 or more.
+    """
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise InputError(f"threads must be a whole number of 1 or more, not {threads!r}")
+    return threads
+
+
+def check_budget(budget: object, name: str) -> int | None:
+    """Bytes of memory, or None where the caller leaves it open.
+
+    Raises:
+        InputError: it is not a whole number of 0 or more.
+    """
+    if budget is None or (isinstance(budget, int) and budget >= 0):
+        return budget
+    raise InputError(f"{name} must be a whole number of bytes, not {budget!r}")
+
+
+def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of at most `size` values, read as they are needed.
+
+    Raises:
+        InputError: the size is below 1.
+    """
+    if size < 1:
+        raise InputError(f"a batch of {size} records cannot be: give 1 or more")
+    source = iter(values)
+    while part := list(islice(source, size)):
+        yield part
+
+
+def check_text(text: object, what: str) -> str:
+    """A text that can be stored.
+
+    Raises:
+        InputError: it is not a str, or holds half of a surrogate pair, which no file can keep.
+    """
+    if not isinstance(text, str):
+        raise InputError(f"{what} must be a str, not {type(text).__name__}")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{what} holds a lone surrogate at character {error.start}: "
+            "remove it or decode the text properly"
+        ) from error
+    return text
+
+
+def check_id(id_: object) -> DocumentId:
+    """An id that can be stored.
+
+    Raises:
+        InputError: it is neither a text nor a whole number of 64 bits.
+    """
+    if isinstance(id_, str):
+        return check_text(id_, f"the id {id_!r}")
+    if isinstance(id_, int) and not isinstance(id_, bool):
+        if -_ID_LIMIT <= id_ < _ID_LIMIT:
+            return id_
+        raise InputError(f"the id {id_} does not fit into 64 bits: use a smaller number or a text")
+    raise InputError(f"an id must be an int or a str, not {type(id_).__name__}")
+
+
+def check_ids(ids: Sequence[DocumentId | None]) -> list[DocumentId | None]:
+    """Ids of one batch; None stands for the next number.
+
+    Raises:
+        InputError: one cannot be an id, or stands twice.
+    """
+    seen: set[DocumentId] = set()
+    for id_ in ids:
+        if id_ is None:
+            continue
+        if check_id(id_) in seen:
+            raise InputError(
+                f"the id {id_!r} stands twice in one batch: give each document its own"
+            )
+        seen.add(id_)
+    return list(ids)
+
+
+def metadata_json(metadata: object, number: int) -> str:
+    """One document's metadata as JSON text.
+
+    Raises:
+        InputError: it is not a mapping with text keys, or JSON cannot hold it.
+    """
+    if metadata is None:
+        return "{}"
+    if not isinstance(metadata, Mapping) or not all(isinstance(key, str) for key in metadata):
+        raise InputError(f"the metadata of document {number} must be a dict with str keys")
+    try:
+        return json.dumps(dict(metadata), allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"the metadata of document {number} cannot be stored as JSON: {error}"
+        ) from error
+
+
+def unit_rows(
+    vectors: npt.ArrayLike | Sequence[npt.ArrayLike], meta: IndexMeta, what: str
+) -> FloatArray:
+    """Vectors cut to the stored width, of unit length. A row of zeros stays zero.
+
+    Args:
+        vectors: (n, d) numbers; d is the index's width or a trained size that is not narrower than
+            the stored slice.
+        meta: the index.
+        what: names a row in messages, e.g. ``"vector"`` or ``"text"``.
+
+    Returns:
+        (n, stored dim) float32.
+
+    Raises:
+        InputError: another shape, or a row that is not finite; names the row.
+    """
+    try:
+        raw = np.asarray(vectors)
+    except ValueError as error:
+        raise InputError("vectors must be a table of numbers whose rows have one length") from error
+    if raw.ndim != 2 or raw.dtype.kind not in "fiu":
+        raise InputError(
+            f"vectors must be numbers of shape (n, {meta.dim}), "
+            f"not {raw.dtype} of shape {raw.shape}"
+        )
+    stored = meta.layout.stored.dim
+    widths = [size for size in meta.matryoshka_dims if size >= stored]
+    if raw.shape[1] not in widths:
+        raise InputError(
+            f"vectors of {raw.shape[1]} dimensions do not fit this index: "
+            f"give {' or '.join(map(str, widths))} dimensions"
+        )
+    with np.errstate(over="ignore"):
+        floats = raw.astype(np.float32, copy=False)
+    finite = np.isfinite(floats)
+    if not finite.all():
+        bad = np.flatnonzero(~finite.all(axis=1))
+        raise InputError(
+            f"{what} {bad[0]} (counted from 0) has a vector that is not finite: leave it out"
+        )
+    return prefix(floats, stored)
+
+
+def refuse_zeros(units: FloatArray) -> FloatArray:
+    """The same rows, if each has a direction.
+
+    Raises:
+        InputError: a row is all zero; names it.
+    """
+    empty = np.flatnonzero(~units.any(axis=1))
+    if empty.size:
+        raise InputError(
+            f"vector {empty[0]} (counted from 0) is all zeros and has no direction: leave it out"
+        )
+    return units

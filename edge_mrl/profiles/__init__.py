@@ -1,0 +1,1 @@
+"""Device profiles: what a board has and what it may spend."""
