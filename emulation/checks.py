@@ -23,7 +23,11 @@ EVERYWHERE = ("test_encoder.py",)
 ONCE = ("test_kernel.py", "test_index.py", "test_commands.py")
 """Checks that no engine matters to, run with the first installation."""
 
-RUNTIME_TESTS = ("kernel/test_contract.py", "kernel/test_dispatch.py", "index/test_processes.py")
+RUNTIME_TESTS = (
+    "kernel/test_contract.py",
+    "kernel/test_dispatch.py",
+    "index/storage/test_processes.py",
+)
 """Of the project's tests those of the parts that differ by processor and system."""
 
 

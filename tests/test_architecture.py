@@ -16,8 +16,8 @@ PURE = [
     "slices.py",
     "schema.py",
     "errors.py",
-    "prompts.py",
-    "self_test.py",
+    "encoder/prompts.py",
+    "encoder/self_test.py",
     "bundle/manifest.py",
     "bundle/manifest_json.py",
     "bundle/engines.py",
@@ -148,29 +148,19 @@ def test_pure_files_do_no_io(file):
         ("profiles", {"errors", "schema", "bundle", "profiles"}),
         ("planning", {"errors", "slices", "schema", "bundle", "index", "profiles", "planning"}),
         (
-            "encoder.py",
+            "encoder",
             {
                 "errors",
                 "slices",
                 "bundle",
                 "backends",
-                "planning",
+                "encoder",
                 "index",
-                "loaded_variant",
-                "prompts",
-                "self_test",
-                "encoder_plan",
-                "encoder_tokens",
+                "meanwhile",
+                "planning",
+                "tokenization",
             },
         ),
-        ("encoder_tokens.py", {"slices", "backends", "loaded_variant", "prompts"}),
-        (
-            "loaded_variant.py",
-            {"errors", "slices", "bundle", "backends", "meanwhile", "prompts", "tokenization"},
-        ),
-        ("prompts.py", {"errors", "bundle"}),
-        ("self_test.py", {"errors", "slices", "bundle"}),
-        ("encoder_plan.py", {"bundle", "backends", "planning"}),
         ("json_lines.py", {"errors"}),
         ("corpus.py", {"errors", "index", "json_lines"}),
         ("vector_files", {"errors", "slices", "schema", "json_lines", "index", "vector_files"}),
@@ -210,13 +200,29 @@ def test_imports_follow_the_data(folder, allowed):
         )
 
 
+def test_the_index_is_built_in_floors():
+    """A folder of the index imports those before it and itself, and of its single files the
+    vocabulary."""
+    floors = ["format", "storage", "companions", "filters", "writing", "searching", "querying"]
+    vocabulary = {"records", "text_encoder", "opening"}
+    for number, folder in enumerate(floors):
+        for file in sorted((RUNTIME / "index" / folder).glob("*.py")):
+            names = {name for name in imports(file) if name.startswith("edge_mrl.index.")}
+            taken = {name.split(".")[2] for name in names}
+            assert taken <= {*floors[: number + 1], *vocabulary}, f"{file.relative_to(ROOT)}"
+
+
 def test_planning_takes_only_the_layout_and_the_lists_from_the_index():
     taken = {
         name
         for _, name in package_imports(RUNTIME / "planning")
         if name.startswith("edge_mrl.index")
     }
-    assert {name.split(".")[2] for name in taken} <= {"layout", "funnel", "planes"}
+    assert {".".join(name.split(".")[2:4]) for name in taken} <= {
+        "format.layout",
+        "format.planes",
+        "searching.funnel",
+    }
 
 
 def test_only_the_command_line_prints():

@@ -4,15 +4,21 @@ import subprocess
 import sys
 
 ON_THE_WAY_TO_A_HIT = {
-    "": "backends bundle encoder encoder_tokens errors index kernel loaded_variant meanwhile "
-    "prompts retrieval schema self_test slices tokenization version",
+    "": "backends bundle encoder errors index kernel meanwhile retrieval schema slices "
+    "tokenization version",
     "backends": "engines protocol",
     "bundle": "engines manifest manifest_json reader",
-    "index": "administration batch codes connection database dense facts following funnel hit "
-    "index layout meta opening packing planes planned query_vectors querying records reread "
-    "resident rotation row_cache row_mask scan_list schema_sql searcher segment_bytes "
-    "segment_store segments stages store stored_scores streamed text_encoder vector_pool "
-    "vector_rows",
+    "encoder": "encoder loaded_variant prompts self_test tokens",
+    "index": "administration companions filters format index opening planned querying records "
+    "searching storage text_encoder writing",
+    "index.companions": "following",
+    "index.filters": "row_mask",
+    "index.format": "codes layout planes rotation segment_bytes segments stages vector_rows",
+    "index.querying": "hit search vectors",
+    "index.searching": "dense funnel reread resident row_cache scan_list searcher stored_scores "
+    "streamed vector_pool",
+    "index.storage": "connection database facts meta packing schema_sql segment_store store",
+    "index.writing": "batch",
     "kernel": "blocks dispatch hadamard library native numpy_kernel packer protocol quantizer "
     "reference room score_lists stages",
     "retrieval": "ranking",

@@ -280,8 +280,10 @@ class Index(Administration, Following, Querying):
             IndexFileError: the file cannot be written.
         """
         wanted = list(dict.fromkeys(batch.check_id(id_) for id_ in batch.as_list(ids, "ids")))
+        from edge_mrl.index.writing import documents
+
         with self._store.write():
-            return self._store.delete(wanted)
+            return documents.delete(self._store, wanted)
 
     def get(self, ids: Sequence[DocumentId]) -> list[Document]:
         """Documents by id, in the order of the ids; ids that are not there are left out.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_mrl.errors import IndexFileError, SliceError
 from edge_mrl.index import opening
-from edge_mrl.index.companions import in_step as companions
+from edge_mrl.index.companions import in_step
 from edge_mrl.index.format.codes import encode
 from edge_mrl.index.format.layout import IndexLayout, default_layout
 from edge_mrl.index.index import Index
@@ -19,6 +19,7 @@ from edge_mrl.index.opening import Opened
 from edge_mrl.index.storage import bundle_place, segment_store
 from edge_mrl.index.storage.meta import IndexMeta
 from edge_mrl.index.storage.staging import staged
+from edge_mrl.index.writing import documents
 from edge_mrl.slices import Slice
 
 _ROWS = 4096
@@ -133,7 +134,7 @@ def _copy(
     done = last = 0
     with old.read():
         with new.write():
-            companions.prepare_like(new, old, token_slice)
+            in_step.prepare_like(new, old, token_slice)
         while found := old.documents_after(last, _ROWS):
             rows = list(found)
             last = rows[-1]
@@ -141,10 +142,10 @@ def _copy(
             stored = target.meta.layout.stored
             with new.write():
                 first = new.next_row()
-                new.insert(list(found.values()), encode(vectors.units, stored), stored, first)
-                companions.copy(
-                    new, old, dict(zip(rows, range(first, new.next_row()), strict=True))
+                documents.insert(
+                    new, list(found.values()), encode(vectors.units, stored), stored, first
                 )
+                in_step.copy(new, old, dict(zip(rows, range(first, new.next_row()), strict=True)))
                 segment_store.pack_tail(new, target.meta.layout)
             done += len(rows)
             if on_progress is not None:

@@ -1,9 +1,12 @@
 """The commands as a user runs them, in one process, on a real bundle."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
+import edge_mrl
 from edge_mrl.cli.main import main
 from edge_mrl.cli.registry import COMMANDS
 from edge_mrl.index import default_layout
@@ -68,6 +71,12 @@ def test_every_command_has_help(capsys, command):
         main([command, "--help"])
     assert ended.value.code == 0
     assert f"edge-mrl {command}" in capsys.readouterr().out
+
+
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "edge_mrl", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"edge-mrl {edge_mrl.__version__}\n"
 
 
 def test_no_command_prints_the_help(capsys):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.index.companions import payload_index
-from edge_mrl.index.filters import sql as filter_sql
+from edge_mrl.index.filters import sql
 from edge_mrl.index.filters.sql import Sql
 from edge_mrl.index.storage.store import Store
 from edge_mrl.retrieval.filters import Condition, FieldCondition, Filter
@@ -125,7 +125,7 @@ class RowFilter:
         since = Sql("SELECT row FROM deletions WHERE number > ?", (kept.state.last_deletion,))
         left = np.setdiff1d(kept.rows, self._select(since), assume_unique=True)
         new = Sql("SELECT row FROM documents WHERE row > ? AND (", (kept.state.last_row,))
-        found = self._select(new + filter_sql.where(filter_) + Sql(")"))
+        found = self._select(new + sql.where(filter_) + Sql(")"))
         return np.concatenate([left, found])
 
     @property
@@ -151,7 +151,7 @@ class RowFilter:
             rest = Filter(rest.must, (), rest.must_not, rest.min_should)
         if rest == Filter():
             return self._store.rows() if found is None else found
-        expression = filter_sql.where(rest)
+        expression = sql.where(rest)
         if found is None or found.size > _FEW:
             chosen = self._select(Sql("SELECT row FROM documents WHERE ") + expression)
             return chosen if found is None else _intersection(found, chosen)
@@ -159,14 +159,14 @@ class RowFilter:
 
     def _has_index(self, condition: Condition) -> bool:
         return (
-            filter_sql.can_use_index(condition)
+            sql.can_use_index(condition)
             and isinstance(condition, FieldCondition)
             and condition.key in self._indexed
         )
 
     def _from_index(self, condition: Condition) -> IntArray:
         assert isinstance(condition, FieldCondition)
-        return self._select(filter_sql.indexed_rows(condition, self._indexed[condition.key]))
+        return self._select(sql.indexed_rows(condition, self._indexed[condition.key]))
 
     def _among(self, expression: Sql, rows: Sequence[int]) -> IntArray:
         parts = [np.empty(0, dtype=np.int64)]

@@ -12,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import IndexFileError
-from edge_mrl.index.format.codes import Codes
-from edge_mrl.index.format.vector_rows import Vectors, pack_records, unpack_records
+from edge_mrl.index.format.vector_rows import Vectors, unpack_records
 from edge_mrl.index.records import Document, DocumentId, NewDocument
 from edge_mrl.index.storage.facts import Facts
-from edge_mrl.index.storage.schema_sql import DOCUMENT_ID, METADATA, WITH_SHORT_ROWS
+from edge_mrl.index.storage.schema_sql import DOCUMENT_ID, METADATA
 from edge_mrl.slices import Slice
 
 IntArray = npt.NDArray[np.int64]
@@ -28,8 +27,6 @@ LARGEST_ROW = 2**62
 """No index gets here; a larger row number in a file is damage."""
 
 _FIELDS = f"{DOCUMENT_ID}, text, {METADATA}"
-
-_SHORT_INSERT = "INSERT INTO documents VALUES (?1, nullif(?2, ?1), ?3, nullif(?4, '{}'))"
 
 _CHUNK = 500
 """Values bound in one statement; SQLite's own limit was 999 for long."""
@@ -74,50 +71,18 @@ class Store(Facts):
         ).fetchone()
         return 1 if found is None else int(found[0]) + 1
 
-    def insert(
-        self, documents: Sequence[NewDocument], codes: Codes, stored: Slice, first_row: int
-    ) -> None:
-        """Write documents and their vectors, coded at the stored slice, as rows first_row,
-        first_row + 1, ..."""
-        from edge_mrl.index.companions import in_step as companions
-
-        self.set_fact("documents", str(self.count() + len(documents)))
-        short = self.version >= WITH_SHORT_ROWS
-        self.connection.executemany(
-            _SHORT_INSERT if short else "INSERT INTO documents VALUES (?, ?, ?, ?)",
-            ((row, d.id, d.text, d.metadata) for row, d in enumerate(documents, first_row)),
-        )
-        records = pack_records(codes, stored, first_row, scaled=not short)
-        self.connection.executemany(
-            "INSERT INTO vectors VALUES (?, ?)", enumerate(records, first_row)
-        )
-        companions.add(self, range(first_row, first_row + len(documents)))
-
-    def delete(self, ids: Sequence[DocumentId]) -> int:
-        """Remove documents; ids that are not there are passed over. Returns how many were
-        removed."""
-        rows = self._of_ids("row", ids)
-        if rows:
-            from edge_mrl.index.companions import in_step as companions
-
-            companions.remove(self, [row for (row,) in rows])
-            self.set_fact("documents", str(self.count() - len(rows)))
-        for statement in (
-            "DELETE FROM documents WHERE row = ?",
-            "DELETE FROM vectors WHERE row = ?",
-            "INSERT INTO deletions (row) VALUES (?)",
-        ):
-            self.connection.executemany(statement, rows)
-        return len(rows)
-
     def present(self, ids: Sequence[DocumentId]) -> set[DocumentId]:
         """Those of the ids that have a document."""
         return {found for (found,) in self._of_ids(DOCUMENT_ID, ids)}
 
+    def rows_of(self, ids: Sequence[DocumentId]) -> list[int]:
+        """The rows of those of the ids that have a document, in no order."""
+        return [int(row) for (row,) in self._of_ids("row", ids)]
+
     def row_of(self, id_: DocumentId) -> int | None:
         """The row of a document; None where there is no such id."""
-        found = self._of_ids("row", [id_])
-        return int(found[0][0]) if found else None
+        found = self.rows_of([id_])
+        return found[0] if found else None
 
     def ids_of(self, rows: Sequence[int]) -> dict[int, DocumentId]:
         """Ids by row number; rows that are not there are left out."""

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from edge_mrl.errors import InputError
-from edge_mrl.index.companions import given_vectors as companion_vectors
 from edge_mrl.index.companions import sparse, tokens
 from edge_mrl.index.companions.token_encoding import encode_documents, maker
 from edge_mrl.index.format.codes import Codes, encode
@@ -19,7 +18,8 @@ from edge_mrl.index.storage import segment_store
 from edge_mrl.index.storage.meta import IndexMeta
 from edge_mrl.index.storage.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
-from edge_mrl.index.writing import batch
+from edge_mrl.index.writing import batch, given_vectors
+from edge_mrl.index.writing import documents as written
 from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.sparse_vector import SparseVector
 from edge_mrl.slices import FloatArray
@@ -71,7 +71,7 @@ def prepare_batch(
             raise InputError(f"{number} {what} for {count} documents: give one for each")
     metadata = [batch.metadata_json(item, number) for number, item in enumerate(objects)]
     checked = batch.check_ids(ids)
-    token_vectors = companion_vectors.token_vectors(incoming.token_vectors, count)
+    token_vectors = given_vectors.token_vectors(incoming.token_vectors, count)
     if token_vectors and kept is None:
         raise tokens.missing(store)
     token_codes = {} if kept is None else _token_codes(token_vectors, kept)
@@ -86,7 +86,7 @@ def prepare_batch(
         units = _of_texts(rows, count, meta)
     else:
         units = _units(incoming, texts, encoder, meta)
-    sparse_vectors = companion_vectors.sparse_vectors(incoming.sparse, count)
+    sparse_vectors = given_vectors.sparse_vectors(incoming.sparse, count)
     codes = encode(units, meta.layout.stored)
     return Batch(checked, texts, metadata, codes, sparse_vectors, token_codes, kept)
 
@@ -162,13 +162,13 @@ def write_batch(
         if taken and not replace:
             first = next(id_ for id_ in ids if id_ in taken)
             raise InputError(f"the id {first!r} is in the index already: use upsert to replace it")
-        store.delete(list(taken))
+        written.delete(store, list(taken))
         row = store.next_row()
         documents = [
             NewDocument(*parts)
             for parts in zip(ids, prepared.texts, prepared.metadata, strict=True)
         ]
-        store.insert(documents, prepared.codes, meta.layout.stored, row)
+        written.insert(store, documents, prepared.codes, meta.layout.stored, row)
         sparse.write(store, {row + number: v for number, v in prepared.sparse.items()})
         tokens.write(store, {row + number: codes for number, codes in prepared.token_codes.items()})
         segment_store.pack_tail(store, meta.layout)
@@ -178,7 +178,7 @@ def write_batch(
 def _token_codes(given: Mapping[int, MultiVector], kept: TokenLayout) -> dict[int, bytes]:
     """Token vectors as the index keeps them."""
     return {
-        number: pack_codes(kept.cut(vectors, companion_vectors.token_name(number)), kept.stored)
+        number: pack_codes(kept.cut(vectors, given_vectors.token_name(number)), kept.stored)
         for number, vectors in given.items()
     }
 

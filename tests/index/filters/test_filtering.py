@@ -237,7 +237,7 @@ def test_a_filter_keeps_what_plain_python_keeps(make_index, documents, filters, 
         index.close()
 
 
-def test_an_index_on_a_key_is_used_and_changes_nothing(vector_index):
+def test_an_index_on_a_key_is_used_and_changes_nothing(vector_index, tmp_path):
     index = vector_index(32)
     index.add(
         vectors=np.ones((400, 32)),
@@ -262,9 +262,10 @@ def test_an_index_on_a_key_is_used_and_changes_nothing(vector_index):
         index.create_payload_index(key)
     assert index.payload_indexes == ("deep.k", "n", "tag")
     statements = []
-    index._store.connection.set_trace_callback(statements.append)
-    after = [[hit.id for hit in index.search(np.ones(32), 400, filter=f)] for f in filters]
-    index._store.connection.set_trace_callback(None)
+    # Another connection, because this one keeps what it has found.
+    with Index.open(tmp_path / "v.db") as other:
+        other._store.connection.set_trace_callback(statements.append)
+        after = [[hit.id for hit in other.search(np.ones(32), 400, filter=f)] for f in filters]
     assert before == after
     assert [len(found) for found in before] == [50, 1, 113, 58]
     read = [s for s in statements if s.startswith("SELECT group_concat(row")]
