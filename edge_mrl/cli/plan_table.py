@@ -25,6 +25,7 @@ PLAN_HEADER = (
     "refine",
     "memory",
     "index file",
+    "embed",
     "search",
     "kept",
     "bound by",
@@ -33,7 +34,7 @@ PLAN_NOTE = (
     "Predicted from each device's figures, not measured on it: "
     "`edge-mrl profiles NAME` gives their sources."
 )
-PLAN_LEFT = (0, 2, 10)
+PLAN_LEFT = (0, 2, 11)
 """Columns set flush left."""
 
 
@@ -60,6 +61,7 @@ class PlanRow:
             "-" if made.layout.refine is None else str(made.layout.refine),
             mebibytes(made.memory_bytes),
             mebibytes(made.index_file_bytes),
+            milliseconds(made.embedding_latency_ms),
             milliseconds(made.query_latency_ms),
             percent(made.quality_kept),
             made.bound_by or "-",
