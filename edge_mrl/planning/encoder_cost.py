@@ -19,42 +19,42 @@ MIB = 2**20
 QUERY_TOKENS = 32
 """The length of a query for which the embedding latency is planned: a long question."""
 
-PROCESS_BASE_BYTES = 31 * MIB
-"""Python 3.11 with `Encoder` and `Index` imported, and with them numpy, tokenizers, sqlite3 and,
-for checking a bundle, OpenSSL: 33.7 MB resident on x86-64 and what the first calls add."""
+PROCESS_BASE_BYTES = 40 * MIB
+"""Python 3.11 with `Encoder` and `Index` imported, and with them numpy, tokenizers and sqlite3:
+33.6 MiB resident on x86-64. OpenSSL, which checks a bundle, is 3.4 more, and the code of tokenizers
+that reading the first one touches about 4."""
 
 TOKENIZER_MEMORY_FACTOR = 9.0
 """Resident bytes per byte of tokenizer.json: 16.4 MiB for wordllama's 1.8 MB, 4.2 MiB for MiniLM's
 0.47 MB."""
 
-ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 62 * MIB, "tflite": 16 * MIB}
+ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 53 * MIB, "tflite": 10 * MIB}
 """Resident bytes of an engine and its buffers, without weights.
 
-From MiniLM's resident memory in MB (onnxruntime 1.31, one thread, arena off): int8 122 to 139 with
-texts of 256 tokens, run by run as its heap falls, of which 23 are weights and 37 process and
-tokenizer; the middle is planned. tflite (ai-edge-litert 2.3): 10 MB for the library, the rest are
-buffers.
+From the resident memory of a MiniLM with a Dense head (onnxruntime 1.31, one thread, arena off):
+int8-fast 116 to 127 MiB with texts of 256 tokens, run by run as its heap falls, of which 23 are
+weights and 44 process and tokenizer; the middle is planned. tflite (ai-edge-litert 2.3): 117.
 """
 
 WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
     ("onnx", "fp32"): 1.35,
     ("onnx", "fp16"): 2.0,
     ("onnx", "int4"): 1.1,
-    ("onnx", "int8-portable"): 2.8,
-    ("tflite", "fp32"): 2.3,
+    ("onnx", "int8-portable"): 3.4,
+    ("tflite", "fp32"): 2.2,
     ("tflite", "fp16"): 8.3,
     ("tflite", "int8-fast"): 2.8,
-    ("tflite", "int8-portable"): 18.6,
+    ("tflite", "int8-portable"): 13.1,
 }
 """Resident bytes per byte of model file, where it is not 1.
 
-From the same run: fp32 212 MB in all for a 90.4 MB file, fp16 180 for 45.3 (kept twice: cast up to
-fp32), int4 106 for 14.3. onnx int8-portable: 160 for 24.1, since the weights are unpacked to
-float32 at load. tflite, with signatures for 16, 64 and 256 tokens, each of which keeps a packed
-copy of its own, and unpacks fp16 and int8-portable to float32 for it: fp32 264 for 91.2, fp16 436
-for 46.5, int8-fast 124 for 26.0, int8-portable 534 for 26.1. That is too much for a static table as
-TFLite, which has no products to pack; the same table for numpy is cheaper anyway. Elsewhere the
-file is read or mapped once.
+From the same processes, in MiB: onnx fp32 221 to 240 for a file of 90.7; int8-portable 177 for
+23.1, since the weights are unpacked to float32 at load; tflite, with signatures for 16, 64 and 256
+tokens, each of which keeps a packed copy of its own, and unpacks int8-portable and fp16 to float32
+for it: fp32 254 for 90.3, int8-fast 117 for 22.9, int8-portable 354 for 22.9. Plain MiniLM: onnx
+fp16 172 for 43.3 (kept twice: cast up to fp32), int4 101 for 13.6; tflite fp16 416 for 44.3. That
+is too much for a static table as TFLite, which has no products to pack; the same table for numpy is
+cheaper anyway. Elsewhere the file is read or mapped once.
 """
 
 ENCODE_TIME: dict[tuple[VariantFormat, Precision], float] = {

@@ -23,11 +23,10 @@ Home = Literal["ram", "disk"]
 
 # --- memory of the index ---
 
-INDEX_WORKING_BYTES = 27 * MIB // 2
-"""SQLite with half a MiB of page cache, and the scores of one segment. Measured, with 2 MiB of page
-cache: 17 MiB more than before it was opened for an index of 100 000 rows of 256x1, of which 4.0 are
-the rows; 14 MiB for 20 000 rows of 256x2, of which 1.4. Two more by whole processes with the funnel
-of three steps."""
+INDEX_WORKING_BYTES = 10 * MIB
+"""SQLite with half a MiB of page cache, and the scores of one segment. Measured: 9 MiB more than
+before it was opened for an index of 2500 rows of 256x2 and 256x8, of which 1.4 are rows in memory;
+13 for 100 000 of 256x1 and 256x2, of which 9.5 are."""
 
 SMALL_ROW_CACHE = 4 * MIB
 ROW_CACHE = 32 * MIB

@@ -393,12 +393,6 @@ def test_a_backbone_of_another_width_than_the_pooling_says(folder, tmp_path):
         SentenceTransformersSource(folder).build(VariantRequest("onnx", "fp32"), tmp_path / "out")
 
 
-def test_a_model_larger_than_one_file_is_refused(folder, monkeypatch, tmp_path):
-    monkeypatch.setattr("edge_mrl_export.graphs.backbone.MAX_ONNX_BYTES", 2**24 + 4 * 20_000)
-    with pytest.raises(ExportError, match=r"more than one ONNX file of 2 GB holds"):
-        SentenceTransformersSource(folder).build(VariantRequest("onnx", "fp32"), tmp_path / "out")
-
-
 def test_a_missing_extra_is_named_with_its_pip_command(folder, monkeypatch):
     import importlib.util
 
