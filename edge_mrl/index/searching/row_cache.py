@@ -51,7 +51,8 @@ class RowCache:
         Args:
             rows: (n,) row numbers, rising, each 1 or more.
         """
-        places = rows % self._numbers.size
+        # `take` wants places as wide as a pointer, which is 32 bits on some boards.
+        places = (rows % self._numbers.size).astype(np.intp, copy=False)
         there = self._numbers.take(places) == rows
         if not there.all():
             found = self._read(rows[~there])
