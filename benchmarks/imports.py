@@ -26,6 +26,8 @@ def measured(statement: str) -> tuple[float, float]:
     code = f"{statement}\nprint(open('/proc/self/statm').read().split()[1])"
     # Compiled modules are kept, as wherever the package is installed.
     kept = {name: at for name, at in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    # A thread of numpy's BLAS waits in a loop for work, and would be counted with what is imported.
+    kept["OPENBLAS_NUM_THREADS"] = "1"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=kept
