@@ -37,6 +37,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_
 ENVIRONMENT = {
     **os.environ,
     **dict.fromkeys(THREADS, "1"),
+    # Compiled modules are kept, as wherever a package is installed.
+    "PYTHONDONTWRITEBYTECODE": "",
     "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
