@@ -95,7 +95,7 @@ def optimize(facts: Facts) -> None:
 
 
 def add(facts: Facts, rows: Sequence[int]) -> None:
-    """Index the texts of new documents. See `companions`."""
+    """Index the texts of new documents. See `in_step`."""
     if rows and tokenizer(facts) is not None:
         require_fts5(facts, f"{facts.path} has a lexical index, so writing it")
         facts.connection.execute(
@@ -106,7 +106,7 @@ def add(facts: Facts, rows: Sequence[int]) -> None:
 
 
 def remove(facts: Facts, rows: Sequence[int]) -> None:
-    """Forget documents that are about to be deleted. See `companions`."""
+    """Forget documents that are about to be deleted. See `in_step`."""
     if rows and tokenizer(facts) is not None:
         require_fts5(facts, f"{facts.path} has a lexical index, so writing it")
         # FTS5 finds what it must forget by cutting the old text into words again.

@@ -67,7 +67,7 @@ def keys(facts: Facts) -> Mapping[str, int]:
 
 
 def add(facts: Facts, rows: Sequence[int]) -> None:
-    """Index the metadata of new documents. See `companions`."""
+    """Index the metadata of new documents. See `in_step`."""
     steps = _steps(facts)
     if steps and rows:
         _insert(
@@ -79,7 +79,7 @@ def add(facts: Facts, rows: Sequence[int]) -> None:
 
 
 def remove(facts: Facts, rows: Sequence[int]) -> None:
-    """Forget documents that are about to be deleted. See `companions`."""
+    """Forget documents that are about to be deleted. See `in_step`."""
     steps = _steps(facts)
     for row in rows if steps else ():
         (text,) = facts.connection.execute(

@@ -52,12 +52,12 @@ def write(facts: Facts, vectors: Mapping[int, SparseVector]) -> None:
 
 
 def add(facts: Facts, rows: Sequence[int]) -> None:
-    """Nothing: the vectors come with `write`. See `companions`."""
+    """Nothing: the vectors come with `write`. See `in_step`."""
 
 
 def remove(facts: Facts, rows: Sequence[int]) -> None:
     """Forget documents that are about to be deleted; their places in lists stay until the lists
-    are made anew. See `companions`."""
+    are made anew. See `in_step`."""
     if present(facts):
         facts.connection.executemany(
             "DELETE FROM sparse_vectors WHERE row = ?", ((row,) for row in rows)

@@ -82,11 +82,11 @@ def write(facts: Facts, codes: Mapping[int, bytes]) -> None:
 
 
 def add(facts: Facts, rows: Sequence[int]) -> None:
-    """Nothing: the vectors come with `write`. See `companions`."""
+    """Nothing: the vectors come with `write`. See `in_step`."""
 
 
 def remove(facts: Facts, rows: Sequence[int]) -> None:
-    """Forget documents that are about to be deleted. See `companions`."""
+    """Forget documents that are about to be deleted. See `in_step`."""
     if facts.fact(_FACT) is not None:
         facts.connection.executemany(
             "DELETE FROM token_vectors WHERE row = ?", ((row,) for row in rows)
