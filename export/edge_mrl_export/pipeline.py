@@ -86,6 +86,8 @@ def export(
     ):
         description = model.describe()
         requests = _requests(model, options, on_step)
+        for request in requests:
+            model.check(request)
         sample = sample_from_file(options.texts) if options.texts else default_sample()
         on_step(f"reference vectors by {model.reference_name()}")
         checkup = _checkup(model, sample)

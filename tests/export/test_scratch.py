@@ -13,6 +13,7 @@ import pytest
 
 from edge_mrl.errors import ExportError
 from edge_mrl_export.scratch import Scratch
+from tests.export.st_models import write_bert, write_modules
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +67,37 @@ def test_what_a_killed_process_left_goes_with_the_next_and_not_before(temporary,
     assert (Path(left) / "weights").is_file()
     with Scratch() as folder:
         assert list(temporary.iterdir()) == [folder]
+
+
+EXPORT = """
+import sys
+from pathlib import Path
+from edge_mrl_export import ExportOptions, export
+options = ExportOptions(formats=("onnx",), precisions=("fp32",), texts=Path(sys.argv[3]))
+export(sys.argv[1], Path(sys.argv[2]), options, on_step=lambda step: print(step, flush=True))
+"""
+
+
+def test_an_export_that_is_terminated_leaves_no_weights(temporary, tmp_path_factory):
+    """A real one of a transformer, ended when its float32 weights are on the disk."""
+    pytest.importorskip("sentence_transformers")
+    place = tmp_path_factory.mktemp("model")
+    write_bert(place / "small")
+    texts = [
+        f"the heron {n} waits. it stands in the reeds of pond {n} until dusk." for n in range(30)
+    ]
+    (place / "texts.txt").write_text("\n".join(texts))
+    given = [write_modules(place / "small", 5), place / "bundle", place / "texts.txt"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", EXPORT, *map(str, given)], stdout=subprocess.PIPE, text=True
+    )
+    with process.stdout as steps:
+        assert any(line.startswith("verifying") for line in steps)
+        assert list(temporary.glob("edge-mrl-*/backbone.onnx_data"))
+        process.terminate()
+        assert process.wait() == 128 + signal.SIGTERM
+    assert not list(temporary.glob("edge-mrl-*"))
+    assert sorted(path.name for path in place.iterdir()) == ["small", "texts.txt"]
 
 
 def test_what_others_have_there_stays(temporary):

@@ -157,6 +157,17 @@ class SentenceTransformersSource:
         """The library and its version."""
         return f"sentence-transformers {importlib.metadata.version('sentence-transformers')}"
 
+    def check(self, request: VariantRequest) -> None:
+        """See `Source.check`."""
+        techniques = {"onnx": ONNX_TECHNIQUES, "tflite": TFLITE_TECHNIQUES}.get(request.format, {})
+        if request.precision not in techniques:
+            raise ExportError(
+                f"a sentence-transformers model cannot be written as {request.format} "
+                f"{request.precision}: choose onnx with one of {', '.join(ONNX_TECHNIQUES)}, or "
+                f"tflite with one of {', '.join(TFLITE_TECHNIQUES)}"
+            )
+        check_size(self._weights, request.precision)
+
     def build(self, request: VariantRequest, folder: Path) -> tuple[BuiltVariant, ...]:
         """Write one file below `folder`; what all variants of a format share is made at the first
         call and kept on disk. The library that gives references is let go, with its copy of the
@@ -166,17 +177,11 @@ class SentenceTransformersSource:
             ExportError: there is no such format or precision, the packages for it are not
                 installed, or the model cannot be exported or is too large.
         """
-        check_size(self._weights, request.precision)
+        self.check(request)
         self._oracle = None
-        if request.format == "onnx" and request.precision in ONNX_TECHNIQUES:
+        if request.format == "onnx":
             return (self._build_onnx(request, folder),)
-        if request.format == "tflite" and request.precision in TFLITE_TECHNIQUES:
-            return (self._lite.build(request.precision, folder),)
-        raise ExportError(
-            f"a sentence-transformers model cannot be written as {request.format} "
-            f"{request.precision}: choose onnx with one of {', '.join(ONNX_TECHNIQUES)}, or tflite "
-            f"with one of {', '.join(TFLITE_TECHNIQUES)}"
-        )
+        return (self._lite.build(request.precision, folder),)
 
     def _build_onnx(self, request: VariantRequest, folder: Path) -> BuiltVariant:
         from edge_mrl_export.graphs.head import finish
