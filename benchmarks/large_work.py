@@ -99,9 +99,8 @@ def write(shape: Shape, folder: Path) -> dict[str, object]:
     folder.mkdir(parents=True)
     write_tokenizer(shape, folder)
     torch.manual_seed(0)
-    torch.set_default_dtype(torch.bfloat16)
     model = getattr(transformers, shape.model)(getattr(transformers, shape.config)(**shape.sizes))
-    model.save_pretrained(folder)
+    model.to(torch.bfloat16).save_pretrained(folder)
     modules: list[tuple[str, dict[str, object]]] = [
         ("Transformer", {}),
         (
