@@ -12,6 +12,7 @@ import onnx
 
 from edge_mrl.errors import ExportError
 from edge_mrl_export.graphs.head import OPSET
+from edge_mrl_export.graphs.position_table import cut_position_table
 from edge_mrl_export.sources.backbone import is_encoder_half, load_backbone, read_config
 from edge_mrl_export.sources.refusing import refusing
 
@@ -19,12 +20,17 @@ HIDDEN = "last_hidden_state"
 
 
 def export_backbone(
-    folder: Path, *, opset: int = OPSET, trust_remote_code: bool = False
+    folder: Path,
+    *,
+    positions: int | None = None,
+    opset: int = OPSET,
+    trust_remote_code: bool = False,
 ) -> onnx.ModelProto:
     """Export a transformers folder.
 
     Args:
         folder: holds config.json and model.safetensors.
+        positions: how many rows of a table of positions the longest text reads; None for all.
         opset: the ONNX operator set, one that `check_opset` lets through.
         trust_remote_code: whether the folder's own code may run.
 
@@ -61,6 +67,8 @@ def export_backbone(
                 description = description.with_behavior("encoder")
             export(backbone, description, out, opset=opset)
         model = onnx.load(out)
+    if positions is not None:
+        cut_position_table(model, config.max_position_embeddings, positions)
     if HIDDEN not in {output.name for output in model.graph.output}:
         raise ExportError(f"the model in {folder} gives no {HIDDEN}: it is not a text encoder")
     return model

@@ -15,18 +15,20 @@ LEVELS = 127
 
 @dataclass(frozen=True, slots=True)
 class QuantizedMatrix:
-    """value = code * scale: `codes` (r, c) int8, `scales` (r,) or (c,) float32."""
+    """value = code * scale: `codes` (r, c) int8, `scales` (r,) or (c,) float32 or float16."""
 
     codes: npt.NDArray[np.int8]
-    scales: FloatArray
+    scales: npt.NDArray[np.floating]
 
 
-def quantize(matrix: FloatArray, axis: int) -> QuantizedMatrix:
+def quantize(matrix: FloatArray, axis: int, *, short_scales: bool = False) -> QuantizedMatrix:
     """Quantise with one scale for each place along `axis`.
 
     Args:
         matrix: (r, c) float32, finite.
         axis: 0 for a scale per row, 1 for a scale per column.
+        short_scales: whether scales may be float16, which makes steps a thousandth longer at most.
+            They are where all of them are normal numbers there.
 
     Returns:
         Codes of the same shape, and r or c scales; rows or columns of zeros, or of numbers too
@@ -35,5 +37,15 @@ def quantize(matrix: FloatArray, axis: int) -> QuantizedMatrix:
     peaks = np.abs(matrix).max(axis=1 - axis, keepdims=True)
     vanishing = peaks < LEVELS * np.finfo(np.float32).tiny
     scales = np.where(vanishing, 1, peaks / LEVELS).astype(np.float32)
-    codes = np.clip(np.rint(matrix / scales), -LEVELS, LEVELS).astype(np.int8)
-    return QuantizedMatrix(codes, scales.reshape(-1))
+    stored: npt.NDArray[np.floating] = scales
+    half = np.finfo(np.float16)
+    if short_scales and scales.min() >= half.smallest_normal and scales.max() < half.max:
+        stored = _rounded_up(scales)
+    codes = np.clip(np.rint(matrix / stored.astype(np.float32)), -LEVELS, LEVELS).astype(np.int8)
+    return QuantizedMatrix(codes, stored.reshape(-1))
+
+
+def _rounded_up(scales: FloatArray) -> npt.NDArray[np.float16]:
+    """As float16, none smaller than it was: a smaller step would cut the largest numbers off."""
+    near = scales.astype(np.float16)
+    return np.where(near < scales, np.nextafter(near, np.float16(np.inf)), near)

@@ -31,7 +31,7 @@ from edge_mrl_export.sources.model_files import read_object, weight_files
 from edge_mrl_export.sources.modules_json import NormalizeModule, read_layout
 from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.sources.size_limit import check_size
-from edge_mrl_export.sources.tokenizer_json import read_tokenizer
+from edge_mrl_export.sources.tokenizer_json import positions_read, read_tokenizer
 
 if TYPE_CHECKING:
     import onnx
@@ -212,7 +212,10 @@ class SentenceTransformersSource:
 
         if token_vectors not in self._encoders:
             backbone = export_backbone(
-                self._layout.transformer.folder, opset=self._opset, trust_remote_code=self._trusted
+                self._layout.transformer.folder,
+                positions=positions_read(self._layout.transformer),
+                opset=self._opset,
+                trust_remote_code=self._trusted,
             )
             built = build_encoder(backbone, self._layout, token_vectors=token_vectors)
             self._encoders[token_vectors] = built
