@@ -43,10 +43,10 @@ def verify_variant(
 ) -> VariantReport:
     """Compare one variant of a bundle folder with the reference, at every size it gives.
 
-    Every text is run at the largest size; the golden texts are run at every size, alone, in a
-    batch and with other padding, so that the cut inside a graph is tried too. Where the variant
-    gives token vectors, those of `tokens` are compared likewise. The gates are those of
-    `edge_mrl_export.gates`; with `allow`, a variant that misses one is kept all the same.
+    Every text is run at the largest size; the golden texts are run at every size, alone and in a
+    batch, so that the cut inside a graph is tried too, and at the largest with other padding.
+    Where the variant gives token vectors, those of `tokens` are compared likewise. The gates are
+    those of `edge_mrl_export.gates`; with `allow`, a variant that misses one is kept all the same.
     """
     full = _encoder(folder, variant, max(variant.dims))
     everything = full.encode(checkup.texts, prompt="")
@@ -56,14 +56,16 @@ def verify_variant(
     cosine: dict[int, float] = {}
     shared: dict[int, float] = {}
     lowest = 1.0
-    by_batch = by_padding = 0.0
+    by_padding = _difference(
+        np.concatenate([full.encode([text], prompt="") for text in golden]),
+        full.encode_padded(golden, LONGEST),
+    )
+    by_batch = 0.0
     for dim in variant.dims:
         encoder = _encoder(folder, variant, dim)
         batch = encoder.encode(golden, prompt="")
         alone = np.concatenate([encoder.encode([text], prompt="") for text in golden])
-        padded = encoder.encode_padded(golden, LONGEST)
-        by_batch = _larger(by_batch, alone, batch)
-        by_padding = _larger(by_padding, alone, padded)
+        by_batch = float(np.maximum(by_batch, _difference(alone, batch)))
         vectors = np.concatenate([batch, prefix(everything[checkup.golden :], dim)])
         reference = prefix(checkup.reference, dim)
         cosines = _cosines(vectors, reference)
@@ -107,9 +109,8 @@ def _encoder(folder: Path, variant: BuiltVariant, dim: int) -> Encoder:
     )
 
 
-def _larger(so_far: float, ours: FloatArray, theirs: FloatArray) -> float:
-    # numpy's maximum, unlike max, keeps a NaN.
-    return float(np.maximum(so_far, np.abs(ours - theirs).max()))
+def _difference(ours: FloatArray, theirs: FloatArray) -> float:
+    return float(np.abs(ours - theirs).max())
 
 
 def _cosines(vectors: FloatArray, reference: FloatArray) -> FloatArray:
