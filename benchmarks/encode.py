@@ -49,7 +49,7 @@ def main() -> None:
     encoders = [Encoder.load(arguments.bundle, variant=name) for name in names]
     fastembed = None if arguments.fastembed is None else fastembed_model(arguments.fastembed)
     rows = []
-    for tokens in (16, 256):
+    for tokens in (16, 64, 256):
         rows += measure(encoders, fastembed, tokens, arguments.rounds)
     result = {"machine": describe(), "rounds": arguments.rounds, "rows": rows}
     if arguments.json:

@@ -13,6 +13,7 @@ import onnx
 from edge_mrl.errors import ExportError
 from edge_mrl_export.graphs.constants import load_with_files
 from edge_mrl_export.graphs.head import OPSET
+from edge_mrl_export.graphs.position_table import cut_position_table
 from edge_mrl_export.sources.backbone import is_encoder_half, load_backbone, read_config
 from edge_mrl_export.sources.refusing import refusing
 
@@ -23,7 +24,12 @@ _WEIGHTS_IN_FILES = "FORCE_ONNX_EXTERNAL_DATA"
 
 
 def export_backbone(
-    folder: Path, scratch: Path, *, opset: int = OPSET, trust_remote_code: bool = False
+    folder: Path,
+    scratch: Path,
+    *,
+    positions: int | None = None,
+    opset: int = OPSET,
+    trust_remote_code: bool = False,
 ) -> onnx.ModelProto:
     """Export a transformers folder.
 
@@ -31,6 +37,7 @@ def export_backbone(
         folder: holds config.json and model.safetensors.
         scratch: an empty folder for the weights, which the model names: it must stand as long as
             the model is used.
+        positions: how many rows of a table of positions the longest text reads; None for all.
         opset: the ONNX operator set, one that `check_opset` lets through.
         trust_remote_code: whether the folder's own code may run.
 
@@ -66,6 +73,8 @@ def export_backbone(
                 description = description.with_behavior("encoder")
             export(backbone, description, out, opset=opset)
         model = load_with_files(out)
+    if positions is not None:
+        cut_position_table(model, config.max_position_embeddings, positions)
     if HIDDEN not in {output.name for output in model.graph.output}:
         raise ExportError(f"the model in {folder} gives no {HIDDEN}: it is not a text encoder")
     return model

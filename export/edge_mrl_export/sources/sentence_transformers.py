@@ -33,7 +33,7 @@ from edge_mrl_export.sources.modules_json import NormalizeModule, read_layout
 from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.sources.safetensors_file import count_weights
 from edge_mrl_export.sources.size_limit import check_size, fits
-from edge_mrl_export.sources.tokenizer_json import read_tokenizer
+from edge_mrl_export.sources.tokenizer_json import positions_read, read_tokenizer
 
 if TYPE_CHECKING:
     import onnx
@@ -228,6 +228,7 @@ class SentenceTransformersSource:
         return export_backbone(
             self._layout.transformer.folder,
             self._scratch.path,
+            positions=positions_read(self._layout.transformer),
             opset=self._opset,
             trust_remote_code=self._trusted,
         )
