@@ -25,6 +25,8 @@ VOCABULARY = 30_000
 WORDS = "the heron waits in the reeds while rain falls on the mill"
 RUNS = 5
 END = "<|endoftext|>"
+LAST_FILE = "mrl.json"
+"""Of a model folder; where it stands the others do."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def write(shape: Shape, folder: Path) -> dict[str, object]:
     write_json(folder / "modules.json", entries)
     write_json(folder / "sentence_bert_config.json", {"max_seq_length": TOKENS})
     write_json(folder / "config_sentence_transformers.json", {"prompts": shape.prompts})
-    write_json(folder / "mrl.json", {"matryoshka_dims": shape.dims})
+    write_json(folder / LAST_FILE, {"matryoshka_dims": shape.dims})
     return {"weights": sum(one.numel() for one in model.parameters())}
 
 

@@ -139,7 +139,10 @@ class SentenceTransformersSource:
                 "'edge-mrl[export]'` with Python 3.11 to 3.13, not on 64-bit ARM Linux"
             )
         if not fits(self._weights, "fp32"):
-            notes.append(f"no fp32, since {self._weights / 1e6:.0f} million weights fit no file")
+            notes.append(
+                f"no fp32, since {self._weights / 1e6:.0f} million weights of four bytes are more "
+                "than the 2 GB that one file holds"
+            )
         return "; ".join(notes) or None
 
     def reference(self, texts: Sequence[str]) -> FloatArray:
