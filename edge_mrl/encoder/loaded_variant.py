@@ -33,8 +33,8 @@ class LoadedVariant(NamedTuple):
     def open(
         cls, bundle: Bundle, variant: Variant, threads: int, max_tokens: int | None = None
     ) -> LoadedVariant:
-        """Load a variant's files, each checked first: they are hashed while the engine is imported,
-        and the engine starts while the tokenizer is read.
+        """Load a variant's files, each checked first. They are hashed while the engine is imported
+        or, where that takes less, the tokenizer read; the engine starts while that is read.
 
         Args:
             bundle: the bundle.
@@ -48,13 +48,17 @@ class LoadedVariant(NamedTuple):
         """
         longest = max_tokens or bundle.manifest.max_tokens(variant)
         info = bundle.manifest.tokenizer._replace(max_tokens=longest)
-        # Two things at a time, one inside the interpreter's lock and one outside it.
+        # Two things at a time. Imports and the tokenizer hold the interpreter's lock all along,
+        # so what can do without it has the thread: hashing, and most of an engine's start.
         with Meanwhile(lambda: [bundle.checked(file) for file in variant.files]) as checking:
             import_engine(variant)
-            files = checking.result()
-        with Meanwhile(lambda: TextTokenizer(bundle.checked(info.path), info)) as reading:
-            backend = open_backend(variant, files, pad_id=info.pad_id, threads=threads)
-            return cls(bundle, variant, reading.result(), longest, backend)
+
+            def start() -> Backend:
+                return open_backend(variant, checking.result(), pad_id=info.pad_id, threads=threads)
+
+            with Meanwhile(start) as starting:
+                tokenizer = TextTokenizer(bundle.checked(info.path), info)
+                return cls(bundle, variant, tokenizer, longest, starting.result())
 
     @property
     def embedding(self) -> EmbeddingInfo:
