@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge_mrl.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest, Variant
 from edge_mrl.bundle.manifest_json import MAX_MANIFEST_BYTES, parse
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from edge_mrl.bundle.golden import Golden
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(NamedTuple):
     """A bundle folder whose manifest was read. Files are checked when they are asked for."""
 
     path: Path
