@@ -8,8 +8,7 @@ AT_IMPORT = {
     "backends": "engines protocol",
     "bundle": "engines manifest manifest_json reader",
     "encoder": "encoder loaded_variant prompts self_test tokens",
-    "index": "administration companions format index planned querying records text_encoder "
-    "writing",
+    "index": "administration companions format index planned querying records text_encoder writing",
     "index.companions": "following",
     "index.format": "layout",
     "index.querying": "hit search vectors",

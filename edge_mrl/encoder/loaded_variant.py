@@ -58,6 +58,8 @@ class LoadedVariant(NamedTuple):
         """
         longest = max_tokens or bundle.manifest.max_tokens(variant)
         info = bundle.manifest.tokenizer._replace(max_tokens=longest)
+        # In the thread it would keep the engine's import waiting.
+        importlib.import_module("edge_mrl.bundle.hashing")
         # Two things at a time. Imports and the tokenizer hold the interpreter's lock all along,
         # so what can do without it has the thread: hashing, and most of an engine's start.
         with Meanwhile(lambda: [bundle.checked(file) for file in variant.files]) as checking:
