@@ -115,6 +115,20 @@ def test_the_command_line_loads_no_web_server_before_it_serves():
     assert not loaded_by(statement) & {"uvicorn", "starlette", "h11", "pyarrow"}
 
 
+def test_a_search_by_command_loads_no_planner_and_no_file_formats(tmp_path):
+    """They are for a profile, and for files of vectors."""
+    vector = "[1, 0, 0, 0, 0, 0, 0, 0]"
+    statement = (
+        "import numpy; from edge_mrl import Index; from edge_mrl.cli.main import main; "
+        "made = Index.create('made.db', dim=8, matryoshka_dims=(8,), identity='a'); "
+        "made.add(ids=[1], vectors=numpy.eye(8, dtype='f4')[:1]); made.close(); "
+        f"assert main(['search', 'made.db', '--vector', '{vector}']) == 0"
+    )
+    found = own(loaded_by(statement, tmp_path))
+    assert "edge_mrl.cli.search" in found
+    assert not {name for name in found if name.split(".")[1:2] in (["planning"], ["vector_files"])}
+
+
 def test_importing_the_exporter_is_light_too():
     loaded = loaded_by("import edge_mrl_export")
     assert not loaded & {"torch", "transformers", "optimum", "sentence_transformers"}
