@@ -90,6 +90,8 @@ def export(
     ):
         description = model.describe()
         requests = _requests(model, options, on_step)
+        for request in requests:
+            model.check(request)
         sample = sample_from_file(options.texts) if options.texts else default_sample()
         on_step(f"reference vectors by {model.reference_name()}")
         checkup = _checkup(model, sample)
@@ -99,11 +101,11 @@ def export(
         golden = Golden(checkup.texts[: checkup.golden], checkup.reference[: checkup.golden])
         (folder / TOKENIZER_FILE).write_bytes(description.tokenizer.json)
         (folder / GOLDEN_FILE).write_bytes(dump_golden(golden))
+        tokens = _token_checkup(model, checkup) if options.token_vectors else None
         built: list[BuiltVariant] = []
         for request in requests:
             on_step(f"building {request.format} {request.precision}")
             built.extend(model.build(request, folder))
-        tokens = _token_checkup(model, checkup) if options.token_vectors else None
         reports = _verify(folder, description, built, checkup, tokens, options, on_step)
         kept = [variant for variant, report in zip(built, reports, strict=True) if report.kept]
         if not kept:

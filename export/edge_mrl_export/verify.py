@@ -11,6 +11,7 @@ import numpy as np
 
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.encoder import Encoder
+from edge_mrl.encoder.loaded_variant import LoadedVariant
 from edge_mrl.slices import FloatArray, prefix
 from edge_mrl_export.gates import RANK_GATES, TOKEN_GATES, Measures, missed, missed_tokens
 from edge_mrl_export.model import BuiltVariant
@@ -48,7 +49,8 @@ def verify_variant(
     Where the variant gives token vectors, those of `tokens` are compared likewise. The gates are
     those of `edge_mrl_export.gates`; with `allow`, a variant that misses one is kept all the same.
     """
-    full = _encoder(folder, variant, max(variant.dims))
+    loaded = _loaded(folder, variant)
+    full = Encoder(loaded, max(variant.dims), None)
     everything = full.encode(checkup.texts, prompt="")
     # A text of which a variant reads less than the model has another vector by right.
     whole = np.array(full.reads_whole(checkup.texts), dtype=bool)
@@ -62,7 +64,7 @@ def verify_variant(
     )
     by_batch = 0.0
     for dim in variant.dims:
-        encoder = _encoder(folder, variant, dim)
+        encoder = Encoder(loaded, dim, None)
         batch = encoder.encode(golden, prompt="")
         alone = np.concatenate([encoder.encode([text], prompt="") for text in golden])
         by_batch = float(np.maximum(by_batch, _difference(alone, batch)))
@@ -72,7 +74,6 @@ def verify_variant(
         cosine[dim] = float(cosines[whole].mean())
         lowest = min(lowest, float(cosines[: checkup.golden][whole[: checkup.golden]].min()))
         shared[dim] = overlap(neighbours(vectors[whole]), neighbours(reference[whole]))
-    bundle = Bundle.open(folder)
     gate = RANK_GATES[variant.precision]
     found = Measures(cosine, lowest, shared, by_batch, by_padding)
     failures = missed(found, variant.min_cosine, gate)
@@ -84,7 +85,7 @@ def verify_variant(
         name=variant.name,
         format=variant.format,
         precision=variant.precision,
-        size=bundle.size(bundle.manifest.variant(variant.name)),
+        size=loaded.bundle.size(loaded.variant),
         cosine=cosine,
         cosine_min=lowest,
         overlap_at_10=shared,
@@ -99,14 +100,10 @@ def verify_variant(
     )
 
 
-def _encoder(folder: Path, variant: BuiltVariant, dim: int) -> Encoder:
-    return Encoder.load(
-        folder,
-        variant=variant.name,
-        truncate_dim=dim,
-        threads=os.cpu_count(),
-        self_test=False,
-    )
+def _loaded(folder: Path, variant: BuiltVariant) -> LoadedVariant:
+    """The variant's engine, once for all sizes: it may take gigabytes."""
+    bundle = Bundle.open(folder)
+    return LoadedVariant.open(bundle, bundle.manifest.variant(variant.name), os.cpu_count() or 1)
 
 
 def _difference(ours: FloatArray, theirs: FloatArray) -> float:

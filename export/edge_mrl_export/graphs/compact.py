@@ -9,6 +9,8 @@ from itertools import count
 
 import onnx
 
+from edge_mrl_export.graphs.constants import is_in_file, values
+
 
 def compact(
     nodes: Iterable[onnx.NodeProto], initializers: Iterable[onnx.TensorProto], ends: Collection[str]
@@ -78,7 +80,7 @@ def _constant(node: onnx.NodeProto) -> onnx.TensorProto | None:
 
 
 def _content(tensor: onnx.TensorProto) -> tuple[int, tuple[int, ...], bytes]:
-    data = tensor.raw_data
+    data = values(tensor).tobytes() if is_in_file(tensor) else tensor.raw_data
     if not data:
         nameless = onnx.TensorProto()
         nameless.CopyFrom(tensor)

@@ -9,6 +9,7 @@ import onnx
 from edge_mrl.errors import ExportError
 from edge_mrl_export.graphs.backbone import HIDDEN
 from edge_mrl_export.graphs.builder import GraphBuilder
+from edge_mrl_export.graphs.checking import check
 from edge_mrl_export.graphs.compact import compact
 from edge_mrl_export.graphs.head import append_matryoshka_head
 from edge_mrl_export.graphs.pooling import PROMPT_TOKENS, append_pooling
@@ -127,17 +128,3 @@ def with_nodes(
     )
     check(result)
     return result
-
-
-def check(model: onnx.ModelProto) -> None:
-    """Check a model with its types and shapes.
-
-    Raises:
-        ExportError: it is not valid.
-    """
-    try:
-        onnx.checker.check_model(model, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ExportError(
-            f"the exported graph is not valid ONNX ({str(error).splitlines()[0]})"
-        ) from error

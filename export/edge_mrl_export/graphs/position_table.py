@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
+from edge_mrl_export.graphs.constants import values
+
 _TABLE = "position_embeddings.weight"
 """The end of its name in BERT, DistilBERT, MPNet, XLM-RoBERTa and what is made like them."""
 
@@ -24,7 +26,7 @@ def cut_position_table(backbone: onnx.ModelProto, whole: int, used: int) -> None
             continue
         readers = [node for node in backbone.graph.node if tensor.name in node.input]
         if all(_gathers_rows(node, tensor.name) for node in readers):
-            rows = np.ascontiguousarray(onnx.numpy_helper.to_array(tensor)[:used])
+            rows = np.ascontiguousarray(values(tensor)[:used])
             tensor.CopyFrom(onnx.numpy_helper.from_array(rows, tensor.name))
 
 

@@ -12,6 +12,8 @@ from edge_mrl.slices import FloatArray
 LEVELS = 127
 """Codes run from -127 to 127: without -128 the grid is symmetric and no zero point is needed."""
 
+ROWS_AT_ONCE = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class QuantizedMatrix:
@@ -34,14 +36,22 @@ def quantize(matrix: FloatArray, axis: int, *, short_scales: bool = False) -> Qu
         Codes of the same shape, and r or c scales; rows or columns of zeros, or of numbers too
         small for a scale that is a normal float32, get codes 0 and the scale 1.
     """
-    peaks = np.abs(matrix).max(axis=1 - axis, keepdims=True)
+    highest = matrix.max(axis=1 - axis, keepdims=True)
+    lowest = matrix.min(axis=1 - axis, keepdims=True)
+    peaks = np.maximum(highest, -lowest)
     vanishing = peaks < LEVELS * np.finfo(np.float32).tiny
     scales = np.where(vanishing, 1, peaks / LEVELS).astype(np.float32)
     stored: npt.NDArray[np.floating] = scales
     half = np.finfo(np.float16)
     if short_scales and scales.min() >= half.smallest_normal and scales.max() < half.max:
         stored = _rounded_up(scales)
-    codes = np.clip(np.rint(matrix / stored.astype(np.float32)), -LEVELS, LEVELS).astype(np.int8)
+    divisors = stored.astype(np.float32)
+    codes = np.empty(matrix.shape, dtype=np.int8)
+    # In parts: an embedding table may have half a gigabyte.
+    for start in range(0, len(matrix), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        steps = matrix[rows] / (divisors[rows] if axis == 0 else divisors)
+        codes[rows] = np.clip(np.rint(steps, out=steps), -LEVELS, LEVELS, out=steps)
     return QuantizedMatrix(codes, stored.reshape(-1))
 
 
