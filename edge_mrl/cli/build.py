@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_vector_file_arguments(parser, source)
     parser.add_argument("--identity", help="names the model that made the vectors")
     parser.add_argument(
-        "--dims", metavar="A,B", help="the sizes it was trained for (default: the vectors' width)"
+        "--dims",
+        metavar="D,D,...",
+        help="the sizes it was trained for (default: the vectors' width)",
     )
     add_encoder_arguments(parser, optional_bundle=False)
     parser.add_argument(

@@ -4,7 +4,9 @@ standard error."""
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 
@@ -38,8 +40,22 @@ def format_table(
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(parts).rstrip())
-    lines.insert(1, "  ".join("-" * width for width in widths))
+    # A column without a name has no line under it either.
+    rule = ["-" * width if name else "" for name, width in zip(header, widths, strict=True)]
+    lines.insert(1, "  ".join(rule).rstrip())
     return "\n".join(lines)
+
+
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """Lines of running text, cut to the terminal's width and the same in a log."""
+    width = max(40, min(shutil.get_terminal_size((100, 24)).columns, 120))
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_on_hyphens=False,
+    )
 
 
 def format_bytes(count: float) -> str:

@@ -76,12 +76,19 @@ def describe(stats: IndexStats) -> str:
         [
             f"{stats.documents} documents, {format_bytes(stats.file_bytes)}, "
             f"{format_bytes(stats.resident_bytes)} held in memory for searches ({stats.kernel})",
-            f"model {stats.model_name} ({stats.identity[:12]}), {stats.dim} dimensions, "
+            f"model {_model(stats)}, {stats.dim} dimensions, "
             f"trained sizes {', '.join(map(str, stats.matryoshka_dims))}",
             _kept(stats),
             f"{_steps(stats)}: {_expected(stats)}",
         ]
     )
+
+
+def _model(stats: IndexStats) -> str:
+    """The name, and the start of a bundle's identity; vectors from elsewhere have a name alone."""
+    if stats.identity == stats.model_name:
+        return stats.model_name
+    return f"{stats.model_name} ({stats.identity[:12]})"
 
 
 def _kept(stats: IndexStats) -> str:

@@ -65,6 +65,42 @@ def test_help_names_every_command(capsys):
         assert f"  {command.name}" in shown
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["serch", "x.db"], "there is no command 'serch' (did you mean search?)"),
+        (["frobnicate"], "there is no command 'frobnicate'; `edge-mrl --help`"),
+        (["--nothing"], "unrecognized arguments: --nothing"),
+        (["build", "x.db"], "edge-mrl build: one of the arguments --input --vectors is required"),
+        (["search", "x.db", "x", "--threads", "0"], "'0' is not a whole number from 1 on"),
+        (["plan", "b", "--docs", "many"], "'many' is not a whole number from 0 on"),
+    ],
+)
+def test_wrong_arguments_get_one_line(capsys, arguments, said):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.count("\n") == 1
+    assert said in captured.err and "--help` says what it takes" in captured.err
+
+
+def test_a_reader_that_has_gone_is_no_error():
+    command = f"{sys.executable} -m edge_mrl profiles | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_a_forgotten_requirement_is_named():
+    without = (
+        "import sys; sys.modules['tokenizers'] = None; "
+        "from edge_mrl.cli.main import main; sys.exit(main(['build', 'x.db']))"
+    )
+    done = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True)
+    assert done.returncode == 2 and "`pip install tokenizers`" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("command", [command.name for command in COMMANDS])
 def test_every_command_has_help(capsys, command):
     with pytest.raises(SystemExit) as ended:
@@ -254,6 +290,12 @@ def test_a_missing_index(capsys, tmp_path):
 @pytest.mark.parametrize("k", ["0", "-1"])
 def test_k_must_be_positive(capsys, built, k):
     assert "k must be" in fails(capsys, "search", built, "x", "-k", k)
+
+
+@pytest.mark.parametrize("dims", ["64,64", "128,64"])
+def test_sizes_must_rise(capsys, tmp_path, dims):
+    line = fails(capsys, "export", "wordllama", "-o", tmp_path / "b", "--dims", dims)
+    assert "must rise, each named once" in line
 
 
 def test_bad_dims(capsys, tmp_path):
