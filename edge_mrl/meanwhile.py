@@ -21,7 +21,8 @@ class Meanwhile(Generic[T]):
         self._work = work
         self._results: list[T] = []
         self._error: BaseException | None = None
-        self._thread: threading.Thread | None = threading.Thread(target=self._run, daemon=True)
+        # No daemon: at exit, native code in such a thread would be torn down and abort the process.
+        self._thread: threading.Thread | None = threading.Thread(target=self._run)
         try:
             self._thread.start()
         except RuntimeError:

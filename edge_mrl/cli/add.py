@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from edge_mrl.cli.vector_arguments import (
     refuse_column_arguments,
 )
 from edge_mrl.corpus import Corpus
-from edge_mrl.errors import CorpusError, InputError
+from edge_mrl.errors import CorpusError, EdgeMrlError, InputError
 from edge_mrl.index import Index, Record
 from edge_mrl.vector_files import add_vector_file, check_vector_file
 
@@ -61,7 +63,8 @@ def _corpus(arguments: argparse.Namespace, notices: PlanNotices) -> tuple[int, i
     with open_index(arguments.index, encoder, arguments, notices) as index:
         if not arguments.upsert:
             _refuse_taken_ids(index, corpus)
-        index.add_stream(corpus.records(), upsert=arguments.upsert, on_progress=progress.update)
+        with _says_what_stays(progress):
+            index.add_stream(corpus.records(), upsert=arguments.upsert, on_progress=progress.update)
         progress.finish()
         return corpus.count, index.count()
 
@@ -75,9 +78,26 @@ def _vectors(arguments: argparse.Namespace, notices: PlanNotices) -> tuple[int, 
     with open_index(arguments.index, None, arguments, notices) as index:
         count = check_vector_file(index, file, upsert=arguments.upsert)
         progress = Progress("adding", count, "vectors")
-        add_vector_file(index, file, upsert=arguments.upsert, on_progress=progress.update)
+        with _says_what_stays(progress):
+            add_vector_file(index, file, upsert=arguments.upsert, on_progress=progress.update)
         progress.finish()
         return count, index.count()
+
+
+@contextmanager
+def _says_what_stays(progress: Progress) -> Iterator[None]:
+    """A file is added batch by batch, each for good; whoever stops in the middle must know."""
+    try:
+        yield
+    except (EdgeMrlError, KeyboardInterrupt):
+        if progress.done:
+            progress.finish()
+            print(
+                f"edge-mrl: the first {progress.done} of {progress.total} are in the index and "
+                "stay: --upsert goes through the file again",
+                file=sys.stderr,
+            )
+        raise
 
 
 def _refuse_taken_ids(index: Index, corpus: Corpus) -> None:

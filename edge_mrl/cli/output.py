@@ -77,17 +77,20 @@ class Progress:
         label: what is being done.
         total: how many steps there are, or None when nobody knows.
         unit: what a step is, in the plural.
+
+    Attributes:
+        done: steps done so far.
     """
 
     def __init__(self, label: str, total: int | None, unit: str) -> None:
         self._label, self.total, self._unit = label, total, unit
         self._terminal = sys.stderr.isatty()
         self._start = self._shown = time.monotonic()
-        self._done = 0
+        self.done = 0
 
     def update(self, done: int) -> None:
         """Say that `done` steps are done in all."""
-        self._done = done
+        self.done = done
         now = time.monotonic()
         if now - self._shown >= (0.1 if self._terminal else 10):
             self._shown = now
@@ -99,11 +102,11 @@ class Progress:
 
     def _show(self, before: str, after: str) -> None:
         seconds = time.monotonic() - self._start
-        rate = self._done / seconds if seconds > 0 else 0.0
-        count = f"{self._done}" if self.total is None else f"{self._done}/{self.total}"
+        rate = self.done / seconds if seconds > 0 else 0.0
+        count = f"{self.done}" if self.total is None else f"{self.done}/{self.total}"
         bar = ""
         if self._terminal and self.total:
-            filled = round(24 * self._done / self.total)
+            filled = round(24 * self.done / self.total)
             bar = f" [{'#' * filled}{'.' * (24 - filled)}]"
         print(
             f"{before}{self._label}{bar} {count} {self._unit}, {rate:,.0f}/s, {seconds:.1f} s",

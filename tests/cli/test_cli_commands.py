@@ -176,6 +176,24 @@ def test_add_and_upsert(capsys, built, tmp_path):
     assert hits[0]["text"] == "A tawny owl calls."
 
 
+def test_an_add_that_stops_says_what_stays(capsys, built, tmp_path, monkeypatch):
+    more = tmp_path / "more.jsonl"
+    more.write_text("".join(f'{{"_id": "n{n}", "text": "note {n}"}}\n' for n in range(5)))
+
+    def stops(index, records, *, upsert, on_progress):
+        index.add(["note 0"], ids=["n0"])
+        on_progress(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edge_mrl.index.Index.add_stream", stops)
+    assert main(["add", str(built), "--input", str(more)]) == 130
+    *_, stays, last = capsys.readouterr().err.splitlines()
+    assert stays == (
+        "edge-mrl: the first 1 of 5 are in the index and stay: --upsert goes through the file again"
+    )
+    assert last == "edge-mrl: interrupted"
+
+
 def test_build_json_says_what_was_made(capsys, static_bundle, corpus, tmp_path):
     made = run_json(
         capsys,
