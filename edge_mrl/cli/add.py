@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from edge_mrl.cli.arguments import checked_corpus
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
 from edge_mrl.cli.output import Progress, print_json
 from edge_mrl.cli.plan_notices import PlanNotices
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _corpus(arguments: argparse.Namespace, notices: PlanNotices) -> tuple[int, int]:
     refuse_column_arguments(arguments)
-    corpus = Corpus.check(arguments.input)
+    corpus = checked_corpus(arguments.input)
     encoder = load_encoder_for(arguments.index, arguments, added=corpus.count)
     progress = Progress("adding", corpus.count, "documents")
     with open_index(arguments.index, encoder, arguments, notices) as index:

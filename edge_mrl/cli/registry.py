@@ -75,6 +75,8 @@ GROUPS = (
             Command("build", "edge_mrl.cli.build", "build an index from a corpus or from vectors"),
             Command("add", "edge_mrl.cli.add", "add documents, or replace them"),
             Command("search", "edge_mrl.cli.search", "search an index"),
+            Command("get", "edge_mrl.cli.get", "print documents by their ids"),
+            Command("delete", "edge_mrl.cli.delete", "remove documents by their ids"),
             Command("stats", "edge_mrl.cli.stats", "show an index and the recall to expect"),
             Command(
                 "optimize",

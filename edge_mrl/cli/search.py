@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edge_mrl.cli.document_ids import meant_id
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
 from edge_mrl.cli.explain_table import format_explanation
 from edge_mrl.cli.json_argument import json_argument
@@ -250,13 +251,10 @@ def _of_words(text: str, arguments: argparse.Namespace) -> QueryValue:
 
 
 def _with_document(index: Index, question: Question) -> Question:
-    """A command line has no way to tell the id 7 from "7": the document that is there is meant."""
     asked = question.query
     if not isinstance(asked, SimilarTo):
         return question
-    text = str(asked.id)
-    number = text.removeprefix("-").isdecimal() and not index.get([text])
-    return replace(question, query=SimilarTo(int(text))) if number else question
+    return replace(question, query=SimilarTo(meant_id(index, str(asked.id))))
 
 
 def _funnel(text: str | None) -> Prefetch | None:

@@ -176,6 +176,42 @@ def test_add_and_upsert(capsys, built, tmp_path):
     assert hits[0]["text"] == "A tawny owl calls."
 
 
+def test_documents_are_shown_and_deleted_by_id(capsys, built, tmp_path):
+    capsys.readouterr()
+    assert main(["get", str(built), "3", "heron"]) == 0
+    shown = capsys.readouterr().out
+    assert [json.loads(line)["_id"] for line in shown.splitlines()] == [3, "heron"]
+    found = run_json(capsys, "get", built, "gzip")["documents"]
+    assert found[0]["text"] == "Compression Compress a file with gzip."
+    assert found[0]["metadata"] == {"title": "Compression", "kind": "how-to"}
+    assert "no document 'nobody'" in fails(capsys, "get", built, "heron", "nobody")
+    assert run_json(capsys, "delete", built, "3", "nobody") == {
+        "index": str(built),
+        "deleted": 1,
+        "documents": 2,
+    }
+    assert "no document 3" in fails(capsys, "get", built, "3")
+    again = tmp_path / "again.jsonl"
+    again.write_text(shown)  # what `get` prints can be added
+    assert run_json(capsys, "add", built, "--input", again, "--upsert")["documents"] == 3
+
+
+def test_an_id_is_the_text_where_a_document_has_it(capsys, built, tmp_path):
+    more = tmp_path / "more.jsonl"
+    more.write_text('{"_id": "3", "text": "the text three"}\n')
+    assert main(["add", str(built), "--input", str(more)]) == 0
+    assert run_json(capsys, "delete", built, "3")["deleted"] == 1
+    assert run_json(capsys, "get", built, "3")["documents"][0]["_id"] == 3
+
+
+def test_fields_that_are_not_read_are_said(capsys, built, tmp_path):
+    more = tmp_path / "more.jsonl"
+    more.write_text('{"_id": "x", "text": "x", "kind": "bird"}\n')
+    capsys.readouterr()
+    assert main(["add", str(built), "--input", str(more)]) == 0
+    assert "fields that are not read: kind; " in capsys.readouterr().err
+
+
 def test_an_add_that_stops_says_what_stays(capsys, built, tmp_path, monkeypatch):
     more = tmp_path / "more.jsonl"
     more.write_text("".join(f'{{"_id": "n{n}", "text": "note {n}"}}\n' for n in range(5)))
