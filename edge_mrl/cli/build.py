@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_mrl.bundle import Bundle
 from edge_mrl.cli.arguments import checked_corpus, numbers
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder
-from edge_mrl.cli.output import Progress, format_bytes, print_json
+from edge_mrl.cli.output import Progress, documents, format_bytes, print_json
 from edge_mrl.cli.plan_notices import describe_plan
 from edge_mrl.cli.stats import layout_as_json
 from edge_mrl.cli.token_argument import add_token_argument, token_argument
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         how = "" if variant is None else f", embedded with {variant}"
         print(
-            f"{place}: {stats.documents} documents, {format_bytes(stats.file_bytes)}, "
+            f"{place}: {documents(stats.documents)}, {format_bytes(stats.file_bytes)}, "
             f"{stats.layout}{how}"
         )
         if made is not None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_mrl.cli.document_ids import meant_id
-from edge_mrl.cli.output import print_json
+from edge_mrl.cli.output import documents, print_json
 from edge_mrl.index import Index
 
 
@@ -29,5 +29,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"index": str(arguments.index), "deleted": deleted, "documents": count})
     else:
-        print(f"{arguments.index}: {deleted} documents deleted, {count} left")
+        print(f"{arguments.index}: {documents(deleted)} deleted, {count} left")
     return 0

@@ -58,6 +58,11 @@ def wrapped(text: str, indent: str = "") -> list[str]:
     )
 
 
+def documents(count: int) -> str:
+    """``"1 document"``, ``"2 documents"``."""
+    return f"{count} document" if count == 1 else f"{count} documents"
+
+
 def format_bytes(count: float) -> str:
     """A size for people, in powers of 1024: ``"3.2 MiB"``."""
     for unit in ("B", "KiB", "MiB", "GiB"):
