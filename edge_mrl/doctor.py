@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,28 +65,33 @@ class Finding:
     advice: str = ""
 
 
-def examine(bundle: Path | None = None) -> tuple[Finding, ...]:
-    """Look at everything.
+def examine(bundle: Path | None = None) -> Iterator[Finding]:
+    """Look at everything, one thing after the other: an engine may take seconds to answer.
 
     Args:
         bundle: a bundle whose variants are to be tried too.
 
     Raises:
-        BundleError: there is no such bundle.
+        BundleError: there is no such bundle, or a file of it is damaged.
     """
-    findings = [
-        _system(),
-        Finding("python", None, f"{platform.python_version()}, numpy {np.__version__}"),
-        _kernel(),
-        _sqlite(),
-        _threads(),
-        *_room(),
-        _clock(),
-        *(_engine(format_) for format_ in BACKENDS),
-    ]
+    if bundle is None:
+        return _findings(None)
+    opened = Bundle.open(bundle)
+    opened.check_all()
+    return _findings(opened)
+
+
+def _findings(bundle: Bundle | None) -> Iterator[Finding]:
+    yield _system()
+    yield Finding("python", None, f"{platform.python_version()}, numpy {np.__version__}")
+    yield _kernel()
+    yield _sqlite()
+    yield _threads()
+    yield from _room()
+    yield _clock()
+    yield from map(_engine, BACKENDS)
     if bundle is not None:
-        findings += _variants(bundle)
-    return tuple(findings)
+        yield from _variants(bundle)
 
 
 def _system() -> Finding:
@@ -202,12 +208,10 @@ def _how_to_install(entry: BackendEntry) -> str:
     return "; ".join(reason for reason in reasons if reason)
 
 
-def _variants(path: Path) -> list[Finding]:
-    bundle = Bundle.open(path)
-    bundle.check_all()
+def _variants(bundle: Bundle) -> Iterator[Finding]:
     variants = bundle.manifest.variants
     nothing_runs = not any(map(available, variants))
-    return [_variant(path, one, needed=nothing_runs) for one in variants]
+    return (_variant(bundle.path, one, needed=nothing_runs) for one in variants)
 
 
 _TRY_VARIANT = """

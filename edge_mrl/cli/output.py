@@ -91,7 +91,7 @@ class Progress:
         self._label, self.total, self._unit = label, total, unit
         self._terminal = sys.stderr.isatty()
         self._start = self._shown = time.monotonic()
-        self.done = 0
+        self.done = self._width = 0
 
     def update(self, done: int) -> None:
         """Say that `done` steps are done in all."""
@@ -113,8 +113,11 @@ class Progress:
         if self._terminal and self.total:
             filled = round(24 * self.done / self.total)
             bar = f" [{'#' * filled}{'.' * (24 - filled)}]"
+        line = f"{self._label}{bar} {count} {self._unit}, {rate:,.0f}/s, {seconds:.1f} s"
+        # A shorter line leaves nothing of a longer one.
+        self._width = max(self._width, len(line)) if self._terminal else 0
         print(
-            f"{before}{self._label}{bar} {count} {self._unit}, {rate:,.0f}/s, {seconds:.1f} s",
+            f"{before}{line.ljust(self._width)}",
             end=after,
             file=sys.stderr,
             flush=True,

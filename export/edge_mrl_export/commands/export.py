@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +13,7 @@ from edge_mrl.cli.inspect import describe, quality_tables
 from edge_mrl.cli.output import format_bytes, format_table, print_json
 from edge_mrl_export.commands.check import as_json as front_loading_as_json
 from edge_mrl_export.commands.source_arguments import SOURCE_HELP, add_hub_arguments
+from edge_mrl_export.commands.step_printer import StepPrinter
 from edge_mrl_export.gates import TokenMeasures
 from edge_mrl_export.graphs.head import NEWEST_OPSET, OPSET
 from edge_mrl_export.options import ExportOptions
@@ -129,17 +128,6 @@ def run(arguments: argparse.Namespace) -> int:
             f"{report.seconds:.1f} s"
         )
     return 0
-
-
-class StepPrinter:
-    """Names each step on standard error with the time since the start."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
-    def __call__(self, step: str) -> None:
-        """Print one step."""
-        print(f"[{time.monotonic() - self._start:5.1f} s] {step}", file=sys.stderr, flush=True)
 
 
 def report_table(report: ExportReport) -> str:
