@@ -126,8 +126,6 @@ def render_plans(rows: Sequence[PlanRow], *, every_reason: bool = False) -> str:
         lines.append(f"  {row.device}, {number(row.documents)}:")
         for reason in row.reasons(every=every_reason):
             lines += wrapped(f"- {reason}", "    ")
-    if len(told) < len(rows):
-        lines += ["", "--why gives the reasons of every plan."]
     return "\n".join(lines)
 
 

@@ -28,7 +28,6 @@ def test_many_plans_give_reasons_where_one_does_not_fit_or_on_request() -> None:
     rows = plan_rows(FACTS, [board()], [1, 10, 100, 1000, 10**9])
     text = render_plans(rows)
     assert text.count("\n    - ") == 1 and "  board, 1 000 000 000:" in text
-    assert text.endswith("--why gives the reasons of every plan.")
     assert render_plans(rows, every_reason=True).count("  board, ") == 5
 
 
