@@ -32,10 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--formats",
         nargs="+",
         choices=get_args(VariantFormat),
-        help="default: what a Pi user wants",
+        metavar="F",
+        help=f"{', '.join(get_args(VariantFormat))} (default, with --precision: of a transformer "
+        "TFLite int8-fast and ONNX int8-fast, int8-portable and fp32; of a static model tables and "
+        "ONNX, both int8-portable)",
     )
     parser.add_argument(
-        "--precision", nargs="+", choices=get_args(Precision), help="default: what a Pi user wants"
+        "--precision",
+        nargs="+",
+        choices=get_args(Precision),
+        metavar="P",
+        help=", ".join(get_args(Precision)),
     )
     parser.add_argument(
         "--dims",
