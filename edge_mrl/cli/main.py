@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
@@ -51,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"edge-mrl: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
+        if argv is None:
+            # The process ends. A second Ctrl-C would cut off threads that are about to, and abort.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         print("edge-mrl: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
