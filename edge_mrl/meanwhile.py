@@ -36,6 +36,11 @@ class Meanwhile(Generic[T]):
     def __exit__(self, *raised: object) -> None:
         self._wait()
 
+    @property
+    def running(self) -> bool:
+        """Whether the thread is still at it."""
+        return self._thread is not None and self._thread.is_alive()
+
     def result(self) -> T:
         """What the call returned.
 
