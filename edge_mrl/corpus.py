@@ -6,9 +6,14 @@ half of it in an index."""
 
 from __future__ import annotations
 
+import json
+from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from edge_mrl.errors import CorpusError
 from edge_mrl.index import Record
@@ -17,10 +22,19 @@ from edge_mrl.json_lines import read_objects
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A corpus file that was checked: `records` cannot fail unless the file changes meanwhile."""
+    """A corpus file that was checked: `records` cannot fail unless the file changes meanwhile.
+
+    Attributes:
+        path: the file.
+        count: documents in it.
+        text_bytes: of UTF-8 that an index keeps of one, text and metadata, on average.
+        id_bytes: of an id, on average: UTF-8, or what a whole number takes.
+    """
 
     path: Path
     count: int
+    text_bytes: float
+    id_bytes: float
 
     @classmethod
     def check(cls, path: Path) -> Corpus:
@@ -34,23 +48,50 @@ class Corpus:
             raise CorpusError(
                 f"there is no corpus at {path}: give a file of JSON lines with _id and text"
             )
-        lines_by_id: dict[int | str, int] = {}
-        for number, record in _read(path):
+        # Eight bytes an id: all ids of a million documents would take more than a small board has.
+        hashes = array("q")
+        texts = ids = 0
+        for _, record in _read(path):
             assert record.id is not None
-            first = lines_by_id.setdefault(record.id, number)
-            if first != number:
-                raise CorpusError(
-                    f"{path}, line {number}: the _id {record.id!r} was given on line {first} "
-                    "already"
-                )
-        if not lines_by_id:
+            hashes.append(hash(record.id))
+            texts += len(record.text.encode(errors="replace"))
+            # What is nested too deep is for the index to refuse.
+            with suppress(RecursionError):
+                texts += len(json.dumps(record.metadata, separators=(",", ":")))
+            ids += _id_bytes(record.id)
+        if not hashes:
             raise CorpusError(f"{path} is empty: a corpus has at least one line with _id and text")
-        return cls(path, len(lines_by_id))
+        _refuse_repeated(path, hashes)
+        return cls(path, len(hashes), texts / len(hashes), ids / len(hashes))
 
     def records(self) -> Iterator[Record]:
         """The documents in the order of the file, one at a time."""
         for _, record in _read(self.path):
             yield record
+
+
+def _refuse_repeated(path: Path, hashes: array[int]) -> None:
+    """Refuse an id that comes twice. Only ids whose hashes are equal are compared."""
+    ordered = np.sort(np.frombuffer(hashes, dtype=np.int64))
+    suspects = frozenset(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
+    if not suspects:
+        return
+    lines: dict[int | str, int] = {}
+    for number, record in _read(path):
+        if record.id is None or hash(record.id) not in suspects:
+            continue
+        first = lines.setdefault(record.id, number)
+        if first != number:
+            raise CorpusError(
+                f"{path}, line {number}: the _id {record.id!r} was given on line {first} already"
+            )
+
+
+def _id_bytes(identifier: int | str) -> int:
+    """What SQLite takes for an id."""
+    if isinstance(identifier, str):
+        return len(identifier.encode(errors="replace"))
+    return identifier.bit_length() // 8 + 1
 
 
 def _read(path: Path) -> Iterator[tuple[int, Record]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_mrl.bundle import Bundle
 from edge_mrl.cli.arguments import numbers
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder
+from edge_mrl.cli.layout_arguments import add_layout_arguments, chosen_codes
 from edge_mrl.cli.output import Progress, format_bytes, print_json
 from edge_mrl.cli.plan_notices import describe_plan
 from edge_mrl.cli.stats import layout_as_json
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dims", metavar="A,B", help="the sizes it was trained for (default: the vectors' width)"
     )
     add_encoder_arguments(parser, optional_bundle=False)
+    add_layout_arguments(parser)
     parser.add_argument(
         "--lexical",
         choices=tuple(TOKENIZERS),
@@ -94,17 +96,20 @@ def _from_corpus(
         raise InputError("--identity and --dims go with --vectors: a bundle says both by itself")
     if arguments.bundle is None:
         raise InputError("texts need a model to embed them: name its folder with --bundle")
+    codes = chosen_codes(arguments)
     corpus = Corpus.check(arguments.input)
     token_vectors = token_argument(arguments)
     encoder = load_encoder(
-        arguments, documents=corpus.count, token_vectors=token_vectors is not None
+        arguments, corpus, lexical=arguments.lexical, token_vectors=token_vectors is not None
     )
+    layout = encoder.index_layout or default_layout(encoder.dim, encoder.matryoshka_dims)
     progress = Progress("indexing", corpus.count, "documents")
     with build_index(
         arguments.index,
         encoder,
         corpus.records(),
         bundle=arguments.bundle,
+        layout=layout.with_codes(*codes),
         lexical=arguments.lexical,
         token_vectors=token_vectors,
         memory_budget=arguments.memory_budget,
@@ -117,7 +122,8 @@ def _from_corpus(
 def _from_vectors(arguments: argparse.Namespace) -> IndexStats:
     file = chosen_vector_file(arguments)
     model = _model_of_vectors(arguments, file)
-    layout = default_layout(arguments.dim or file.dim, model.matryoshka_dims)
+    default = default_layout(arguments.dim or file.dim, model.matryoshka_dims)
+    layout = default.with_codes(*chosen_codes(arguments))
     progress = Progress("indexing", file.count, "vectors")
 
     def make(staging: Path) -> Index:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from edge_mrl.backends import installed_engines
 from edge_mrl.bundle import Bundle
+from edge_mrl.corpus import Corpus
 from edge_mrl.encoder import Encoder
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index import Index
 from edge_mrl.planning import DeviceProfile, IndexFacts, PlanChange, load_profile
+from edge_mrl.planning.companion_cost import Companions
 
 
 def add_encoder_arguments(parser: argparse.ArgumentParser, *, optional_bundle: bool) -> None:
@@ -99,14 +101,20 @@ def _device(arguments: argparse.Namespace) -> DeviceProfile | None:
 
 
 def load_encoder(
-    arguments: argparse.Namespace, *, documents: int, token_vectors: bool = False
+    arguments: argparse.Namespace,
+    corpus: Corpus,
+    *,
+    lexical: str | None = None,
+    token_vectors: bool = False,
 ) -> Encoder:
-    """The encoder for a new index of so many documents, perhaps one that gives token vectors."""
+    """The encoder for a new index of a corpus, perhaps one that gives token vectors."""
     device = _device(arguments)
     return Encoder.load(
         arguments.bundle,
         profile=device,
-        documents=documents,
+        documents=corpus.count,
+        text_bytes=round(corpus.text_bytes),
+        companions=Companions(id_bytes=corpus.id_bytes, lexical=lexical),
         truncate_dim=arguments.dim,
         variant=arguments.variant,
         threads=_threads(arguments, device),

@@ -14,6 +14,7 @@ from edge_mrl.cli.output import print_json
 from edge_mrl.cli.plan_plot import plan_plot
 from edge_mrl.cli.plan_table import plan_rows, render_plans
 from edge_mrl.cli.png import to_png
+from edge_mrl.corpus import Corpus
 from edge_mrl.errors import InputError, ProfileError
 from edge_mrl.index import Index
 from edge_mrl.planning import (
@@ -58,11 +59,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an index that exists: its documents, and its shortlist as it measured it",
     )
     parser.add_argument(
+        "--input",
+        type=Path,
+        metavar="FILE",
+        help="a corpus, as `build` takes it: how many documents, and what their texts, metadata "
+        "and ids take",
+    )
+    parser.add_argument(
         "--text-bytes",
         type=document_count,
-        default=DEFAULT_TEXT_BYTES,
         metavar="N",
-        help="mean bytes of text and metadata of a document (default %(default)s)",
+        help="mean bytes of text and metadata of a document "
+        f"(default: the corpus's, or {DEFAULT_TEXT_BYTES})",
     )
     parser.add_argument(
         "--text-tokens",
@@ -94,8 +102,12 @@ def run(arguments: argparse.Namespace) -> int:
     index = None if arguments.index is None else _index_facts(arguments.index)
     if index is not None and not arguments.docs:
         arguments.docs = [index.documents]
+    if arguments.input is not None:
+        _take_from(Corpus.check(arguments.input), arguments)
     if not arguments.docs:
-        raise InputError("for how many documents? give --docs N, or --index FILE")
+        raise InputError("for how many documents? give --docs N, --input FILE or --index FILE")
+    if arguments.text_bytes is None:
+        arguments.text_bytes = DEFAULT_TEXT_BYTES
     if arguments.plot is not None:
         _draw(arguments, facts, profiles)
     rows = plan_rows(
@@ -112,6 +124,14 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(render_plans(rows, every_reason=arguments.why))
     return NOTHING_FITS if len(rows) == 1 and rows[0].plan is None else 0
+
+
+def _take_from(corpus: Corpus, arguments: argparse.Namespace) -> None:
+    """What the arguments leave open, from a corpus."""
+    arguments.docs = arguments.docs or [corpus.count]
+    if arguments.text_bytes is None:
+        arguments.text_bytes = round(corpus.text_bytes)
+    arguments.id_bytes = arguments.id_bytes or corpus.id_bytes
 
 
 def _index_facts(file: Path) -> IndexFacts:

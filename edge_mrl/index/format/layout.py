@@ -58,6 +58,20 @@ class IndexLayout:
                 "choose one of more bytes and at least as many dimensions, or none"
             )
 
+    def with_codes(self, scan: Slice | None, refine: Slice | None) -> IndexLayout:
+        """The same stored slice with codes that were chosen by hand, or as it is where none was.
+
+        Args:
+            scan: None for this layout's.
+            refine: None for none; this layout's where no scan slice was chosen either.
+
+        Raises:
+            SliceError: as the constructor.
+        """
+        if scan is None and refine is None:
+            return self
+        return IndexLayout(self.stored, scan or self.scan, refine)
+
     def __str__(self) -> str:
         middle = "" if self.refine is None else f", refine {self.refine}"
         return f"stored {self.stored}, scan {self.scan}{middle}"
