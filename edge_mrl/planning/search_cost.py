@@ -146,7 +146,12 @@ def held_codes(layout: IndexLayout, documents: int, home: Home) -> int:
     codes = code_memory(layout, documents)
     if home == "ram":
         return codes
-    return min(codes, STREAMED_COPIES * code_memory(layout, most_rows(layout)))
+    return min(codes, STREAMED_COPIES * segment_memory(layout, documents))
+
+
+def segment_memory(layout: IndexLayout, documents: int) -> int:
+    """Bytes of the codes of the largest segment of so many documents."""
+    return code_memory(layout, min(documents, most_rows(layout)))
 
 
 def row_cache(layout: IndexLayout, documents: int) -> int:
