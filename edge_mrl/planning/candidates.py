@@ -222,7 +222,9 @@ def _layouts(request: Request, dims: tuple[int, ...]) -> Iterator[IndexLayout]:
 
     A refine slice has the stored one's dimensions: a shorter one costs a jump in memory as well,
     and leaves more rows to be read from the file. It has fewer bits: at as many it would be the
-    stored rows once more, which a row cache holds without a copy in the file.
+    stored rows once more, which a row cache holds without a copy in the file. Among 6274 documents
+    (wordllama) a search took 0.19 ms with 256x1 and 256x8, 0.16 with 256x2 alone, in a file of 5.6
+    and 4.1 MB.
     """
     bundle, index = request.bundle, request.index
     if request.keep_layout and index is not None:

@@ -275,3 +275,20 @@ def test_two_million_documents_on_the_smallest_board_take_a_smaller_slice() -> N
     assert made.layout.stored.dim < 256
     assert made.bound_by == "memory"
     assert made.quality_kept == pytest.approx(STATIC_KEPT[made.layout.stored.dim] * 0.999 * 0.99)
+
+
+def test_what_binds_is_said_of_codes_and_variants_too() -> None:
+    # Codes that must stay in the file, where each search reads them.
+    made = plan(STATIC, board(memory_mib=90, latency_ms=5000), 900_000)
+    assert (made.scan_home, made.bound_by) == ("disk", "memory")
+    assert made.because[0].endswith("so each search reads the codes from the file")
+    # A faster variant that is too large.
+    rows: tuple[VariantRow, ...] = (
+        ("onnx-int8", "onnx", "int8-fast", (32, 64, 128, 256, 384), 90_000_000),
+        ("onnx-int4", "onnx", "int4", (32, 64, 128, 256, 384), 13_000_000),
+    )
+    facts = BundleFacts.from_manifest(manifest(rows, MINILM_KEPT, MINILM_SHORTLIST))
+    made = plan(facts, board(memory_mib=160), 1000)
+    assert (made.variant, made.bound_by) == ("onnx-int4", "memory")
+    assert "(onnx-int8 would be faster)" in made.because[0]
+    assert plan(facts, board(memory_mib=300), 1000).bound_by is None
