@@ -273,7 +273,8 @@ def test_every_shipped_device_has_a_plan(
 def test_two_million_documents_on_the_smallest_board_take_a_smaller_slice() -> None:
     made = plan(STATIC, load_profile("raspberry-pi-zero-2w"), 2_000_000)
     assert made.layout.stored.dim < 256
-    assert made.bound_by == "memory"
+    # 256x1 takes 1.30 times the time, 256x2 1.31 times the memory.
+    assert made.bound_by == "latency" and "256x1" in made.because[0]
     assert made.quality_kept == pytest.approx(STATIC_KEPT[made.layout.stored.dim] * 0.999 * 0.99)
 
 
