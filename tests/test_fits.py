@@ -42,7 +42,7 @@ def test_a_static_bundle_searches_and_adds_within_96_mib(static_bundle, tmp_path
 def test_the_build_command_keeps_to_the_budget_of_a_profile(static_bundle, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     result = run(Case("short", "static", 0, 5000, 96, 80, "build"), static_bundle, tmp_path)
-    assert result.error == "" and result.said is not None
+    assert result.said is not None, result.error
     assert result.said["documents"] == 5000
     assert result.held and result.said["predicted_bytes"] <= 80 * MIB, result
 
