@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from random import Random
 from typing import NamedTuple
 
 import numpy as np
@@ -204,6 +203,9 @@ def measure_shortlist(
         documents: how many documents the whole index holds.
         wanted: share, above 0 and at most 1.
     """
+    # A search reads what was measured, and need not wait for this.
+    from random import Random
+
     found: list[IntArray] = []
     sampled = 0
     for trial in trials:
