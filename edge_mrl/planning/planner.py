@@ -16,7 +16,7 @@ from edge_mrl.planning.facts import BundleFacts, IndexFacts
 from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.overruns import worst_budget
 from edge_mrl.planning.plan import Plan
-from edge_mrl.planning.reasons import best_missed, reasons, row_cache_reason
+from edge_mrl.planning.reasons import adding_reason, best_missed, reasons, row_cache_reason
 from edge_mrl.planning.refusal import refusal
 from edge_mrl.planning.search_cost import code_memory
 from edge_mrl.profiles.profile import DeviceProfile
@@ -177,6 +177,7 @@ def settled(found: Survey) -> Plan:
     adding = chosen.layout, request.documents, request.text_bytes, chosen.home
     before = cost.encoder_bytes + cost.row_cache_bytes
     batch = batch_for(*adding, room=request.profile.budgets.memory_bytes - before)
+    peak = before + adding_memory(*adding, batch=batch)
     return Plan(
         device=request.profile.name,
         documents=request.documents,
@@ -190,7 +191,7 @@ def settled(found: Survey) -> Plan:
         shortlists=chosen.shortlists,
         add_batch=batch,
         memory_bytes=cost.memory_bytes,
-        adding_bytes=before + adding_memory(*adding, batch=batch),
+        adding_bytes=peak,
         encoder_bytes=cost.encoder_bytes,
         index_file_bytes=chosen.cost.file_bytes,
         query_latency_ms=1e3 * chosen.cost.latency,
@@ -200,7 +201,11 @@ def settled(found: Survey) -> Plan:
         ndcg_at_10=chosen.quality_kept * request.bundle.quality.full_ndcg_at_10,
         bound_by=None if missed is None else worst_budget(request, missed),
         budget_shares=chosen.budget_shares(request.profile.budgets),
-        because=(*because, row_cache_reason(request, chosen)),
+        because=(
+            *because,
+            row_cache_reason(request, chosen),
+            adding_reason(request, batch, peak),
+        ),
     )
 
 

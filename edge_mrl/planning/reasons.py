@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edge_mrl.planning.adding_cost import BATCHES
 from edge_mrl.planning.candidates import Candidate, Request, needless_bits
 from edge_mrl.planning.encoder_cost import encode_time
 from edge_mrl.planning.expected_lists import TOP_K
@@ -251,3 +252,18 @@ def row_cache_reason(request: Request, chosen: Candidate) -> str:
     if chosen.home == "disk" or needed > left:
         return f"row cache: none, because memory: all stored rows would need {mebibytes(needed)}"
     return f"row cache: none, because {mebibytes(needed)} for all stored rows would gain too little"
+
+
+def adding_reason(request: Request, batch: int, peak: int) -> str:
+    """How many documents are added at a time, and why no more.
+
+    Args:
+        request: what was planned.
+        batch: so many.
+        peak: resident bytes then.
+    """
+    taken = f"adding: {number(batch)} documents at a time, {mebibytes(peak)} at the peak"
+    if batch == BATCHES[0]:
+        return taken
+    budget = mebibytes(request.profile.budgets.memory_bytes)
+    return f"{taken}, because more would not stay within {budget}"
