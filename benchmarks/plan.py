@@ -62,7 +62,7 @@ def layouts(facts: BundleFacts, scans: list[Slice] | None) -> list[IndexLayout]:
         for times in (2, 4)
     ]
     prefixed = [
-        replace(one, refine=Slice(largest, 2))
+        IndexLayout(one.stored, one.scan, Slice(largest, 2))
         for one in plain
         if one.scan.bits == 1 and one.scan.dim < one.stored.dim == largest
     ]

@@ -7,7 +7,6 @@ was built on a large machine can be cut for a small one that has neither the tim
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from edge_mrl.errors import IndexFileError, SliceError
@@ -54,8 +53,8 @@ def resliced_layout(
             f"{wanted} cannot be cut from stored vectors of {stored}: choose at most "
             f"{stored.dim} dimensions and {stored.bits} bits"
         )
-    default = replace(default_layout(dim, source.matryoshka_dims), stored=wanted)
-    layout = default.with_codes(scan, refine)
+    default = default_layout(dim, source.matryoshka_dims)
+    layout = IndexLayout(wanted, *default.resident).with_codes(scan, refine)
     IndexMeta.checked(
         source.dim, source.matryoshka_dims, source.identity, source.model_name, layout
     )

@@ -59,7 +59,7 @@ class IndexLayout(_LayoutFields):
             )
         return super().__new__(cls, stored, scan, refine)
 
-    def with_codes(self, scan: Slice | None, refine: Slice | None) -> IndexLayout:
+    def with_codes(self, scan: Slice | None, refine: Slice | None) -> Self:
         """The same stored slice with codes that were chosen by hand, or as it is where none was.
 
         Args:
@@ -71,7 +71,7 @@ class IndexLayout(_LayoutFields):
         """
         if scan is None and refine is None:
             return self
-        return IndexLayout(self.stored, scan or self.scan, refine)
+        return type(self)(self.stored, scan or self.scan, refine)
 
     def __str__(self) -> str:
         middle = "" if self.refine is None else f", refine {self.refine}"
