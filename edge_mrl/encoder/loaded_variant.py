@@ -92,8 +92,12 @@ class LoadedVariant(NamedTuple):
 
     def embed(self, texts: Sequence[str], dim: int, words: str) -> FloatArray:
         """Embed texts with a prompt before each: (n, dim) float32; see `Encoder.encode`."""
+        parts = self._tokenized(texts, words)
+        if 0 < len(texts) <= BATCH_TEXTS:
+            ((_, ids, left_out),) = parts
+            return self.backend.embed(ids, dim, prompt_tokens=left_out)
         vectors = np.empty((len(texts), dim), dtype=np.float32)
-        for rows, ids, left_out in self._tokenized(texts, words):
+        for rows, ids, left_out in parts:
             vectors[rows] = self.backend.embed(ids, dim, prompt_tokens=left_out)
         return vectors
 
