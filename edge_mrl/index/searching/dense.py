@@ -75,7 +75,8 @@ class Dense:
         keeps = self._searcher.shortlists(k)
         rows = allowed.rows
         if rows.size > keeps[0]:
-            rows = np.sort(self._search(vector, self._layout, keeps, allowed).rows)
+            found = self._search(vector, self._layout, keeps, allowed)
+            rows = np.sort(self._searcher.worth_reading(vector, found, k))
         return self.rescore(vector, self._layout.stored, rows, k)
 
     def funnel_many(

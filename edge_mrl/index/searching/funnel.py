@@ -10,6 +10,9 @@ exactly, so a list is the upper end of its confidence interval, and the recall i
 Both intervals are percentile bootstraps (B. Efron and R. Tibshirani, "An Introduction to the
 Bootstrap", 1993, chapter 13) that draw whole queries: neighbours of one query are found or missed
 together, so an interval that counts them one by one, as Wilson's would, is too narrow.
+
+Of the shortlist itself only rows are read that are estimated within a margin of the best, which is
+measured in the same way; see `margin`.
 """
 
 from __future__ import annotations
@@ -24,11 +27,13 @@ import numpy.typing as npt
 
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index.format.layout import IndexLayout
+from edge_mrl.index.searching.margin import gaps
 from edge_mrl.kernel import top_positions
 from edge_mrl.schema import Table
 from edge_mrl.slices import FloatArray
 
 IntArray = npt.NDArray[np.int64]
+_Needs = IntArray | npt.NDArray[np.float64]
 
 WANTED_RECALL = 0.99
 """Share of the exact top 10 that a search shall find."""
@@ -55,6 +60,10 @@ CONFIDENCE = 0.95
 64x4) the shortlists of three samples found 0.987 to 0.990 of the top 10 of 600 held-out texts
 without this margin and 0.991 to 0.993 with it, at 1.4 to 1.6 times the length."""
 
+MARGIN_SHARE = 0.75
+"""Of what the last list may miss. The margin decides how many rows are read for most queries, the
+list only for those with many near their best."""
+
 _RESAMPLES = 1000
 """Enough for the 2.5th percentile to rest on 25 values; 30 ms."""
 
@@ -80,6 +89,8 @@ class Measurement(NamedTuple):
             and an index of the sample's size; None in files that were written without it.
         recall_high: its upper end.
         first_list: candidates that the scan must hand on to finer codes; None without those.
+        margin: how far the estimated cosine of a row of the shortlist may lie below the tenth best;
+            None in files that were written without it: all of the shortlist is read.
     """
 
     shortlist: int
@@ -90,6 +101,7 @@ class Measurement(NamedTuple):
     recall_low: float | None = None
     recall_high: float | None = None
     first_list: int | None = None
+    margin: float | None = None
 
     def to_json(self) -> str:
         """The JSON text that is stored."""
@@ -117,6 +129,7 @@ class Measurement(NamedTuple):
             recall_low=table.optional_number("recall_low", 0, 1),
             recall_high=table.optional_number("recall_high", 0, 1),
             first_list=table.optional_integer("first_list", 1, _LARGEST),
+            margin=table.optional_number("margin", 0, 4),
         )
 
 
@@ -127,11 +140,13 @@ class Trial(NamedTuple):
         own: its own position, which is left out.
         exact: (n,) float32 cosines at the stored precision.
         coded: (n,) int64 scores of the scan, then of finer codes where there are any.
+        unit: what turns the last of these into cosines; None where no margin is wanted.
     """
 
     own: int
     exact: FloatArray
     coded: tuple[IntArray, ...]
+    unit: float | None = None
 
 
 def depths(trial: Trial, k: int = MEASURED_K) -> IntArray:
@@ -142,9 +157,7 @@ def depths(trial: Trial, k: int = MEASURED_K) -> IntArray:
     Returns:
         (lists, min(k, n - 1)) int64, each 1 or more.
     """
-    exact = trial.exact.copy()
-    exact[trial.own] = -np.inf
-    nearest = top_positions(exact, min(k, exact.size - 1))
+    nearest = _neighbours(trial, k)
     counts = []
     for scores in trial.coded:
         # The document itself is not a rival, so it is not counted.
@@ -155,10 +168,28 @@ def depths(trial: Trial, k: int = MEASURED_K) -> IntArray:
     return np.array(counts, dtype=np.int64)
 
 
+def shortfalls(trial: Trial, k: int = MEASURED_K) -> npt.NDArray[np.float64]:
+    """How far below the k-th best estimated cosine that of each of the true top k is.
+
+    Returns:
+        (min(k, n - 1),) float64, infinite where the trial has no unit.
+    """
+    nearest = _neighbours(trial, k)
+    if trial.unit is None:
+        return np.full(nearest.size, np.inf)
+    return trial.unit * gaps(trial.coded[-1], trial.own, nearest, nearest.size)
+
+
+def _neighbours(trial: Trial, k: int) -> IntArray:
+    exact = trial.exact.copy()
+    exact[trial.own] = -np.inf
+    return top_positions(exact, min(k, exact.size - 1))
+
+
 def measure_shortlist(
     trials: Iterable[Trial], documents: int, wanted: float = WANTED_RECALL
 ) -> Measurement:
-    """Lists that hold the wanted share of the true neighbours, with `CONFIDENCE`.
+    """Lists, and a margin, that hold the wanted share of the true neighbours, with `CONFIDENCE`.
 
     Args:
         trials: one or more, each over the same n >= 2 rows and with the same lists.
@@ -166,18 +197,30 @@ def measure_shortlist(
         wanted: share, above 0 and at most 1.
     """
     found: list[IntArray] = []
+    missing: list[npt.NDArray[np.float64]] = []
     sampled = 0
     for trial in trials:
         found.append(depths(trial))
+        missing.append(shortfalls(trial))
         sampled = trial.exact.size
     tables = np.array(found).swapaxes(0, 1)
+    below = np.array(missing)
     lists, queries = tables.shape[:2]
+    has_margin = bool(np.isfinite(below).all())
     # What may be missed is shared out among the lists.
-    each_wanted = 1 - (1 - wanted) / lists
+    missed = np.full(lists, (1 - wanted) / lists)
+    by_margin = 0.0
+    if has_margin:
+        by_margin = MARGIN_SHARE * missed[-1]
+        missed[-1] -= by_margin
     # Seeded, so that the same index gives the same figures.
     drawn = np.random.default_rng(queries).integers(0, queries, (_RESAMPLES, queries))
-    lengths = [_upper_end(table, drawn, each_wanted) for table in tables]
-    held = np.all(tables <= np.array(lengths)[:, None, None], axis=0)
+    shares = (1 - missed).tolist()
+    lengths = [
+        int(_upper_end(table, drawn, share)) for table, share in zip(tables, shares, strict=True)
+    ]
+    margin = _upper_end(below, drawn, 1 - by_margin)
+    held = np.all(tables <= np.array(lengths)[:, None, None], axis=0) & (below <= margin)
     each = held.mean(axis=1)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(each[drawn].mean(axis=1), (tail, 1 - tail))
@@ -190,32 +233,33 @@ def measure_shortlist(
         recall_low=float(low),
         recall_high=float(high),
         first_list=lengths[0] if lists > 1 else None,
+        margin=margin if has_margin else None,
     )
 
 
-def _upper_end(table: IntArray, drawn: IntArray, wanted: float) -> int:
-    """The upper end of the interval of a list's length.
+def _upper_end(table: _Needs, drawn: IntArray, wanted: float) -> float:
+    """The upper end of the interval of a list's length, or of a margin.
 
     Args:
-        table: (queries, k) depths.
+        table: (queries, k) depths or shortfalls.
         drawn: (resamples, queries) numbers of queries.
         wanted: share of the neighbours.
     """
     needed = [needed_depth(table[chosen], wanted) for chosen in drawn]
-    upper = int(np.quantile(needed, CONFIDENCE, method="higher"))
+    upper = float(np.quantile(needed, CONFIDENCE, method="higher"))
     # The sample itself is never missed, however the draws fall.
     return max(upper, needed_depth(table, wanted))
 
 
-def needed_depth(found: IntArray, wanted: float) -> int:
-    """The shortest list that holds the wanted share of neighbours.
+def needed_depth(found: _Needs, wanted: float) -> float:
+    """The shortest list, or the smallest margin, that holds the wanted share of neighbours.
 
     Args:
-        found: depths of any shape, at least one.
+        found: depths or shortfalls of any shape, at least one.
         wanted: share, above 0 and at most 1.
     """
     place = max(0, math.ceil(wanted * found.size) - 1)
-    return int(np.partition(found.ravel(), place)[place])
+    return float(np.partition(found.ravel(), place)[place])
 
 
 def shortlists_for(

@@ -13,6 +13,7 @@ from edge_mrl.index.format import segments
 from edge_mrl.index.format.codes import rotate_query
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.searching.funnel import LEAST_DOCUMENTS, Measurement, Trial, measure_shortlist
+from edge_mrl.index.searching.margin import last_unit
 from edge_mrl.index.storage.store import Store
 
 QUERIES = 100
@@ -63,4 +64,4 @@ def _trials(store: Store, rows: IntArray, layout: IndexLayout) -> Iterator[Trial
         ):
             query = make(rotate_query(queries[number], slice_), slice_.bits)
             coded.append(np.concatenate([kernel.score(query, block) for block in listed]))
-        yield Trial(own, exact[number], tuple(coded))
+        yield Trial(own, exact[number], tuple(coded), last_unit(queries[number], layout))
