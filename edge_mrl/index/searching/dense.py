@@ -75,8 +75,7 @@ class Dense:
         keeps = self._searcher.shortlists(k)
         rows = allowed.rows
         if rows.size > keeps[0]:
-            found = self._search(vector, self._layout, keeps, allowed)
-            rows = np.sort(self._searcher.worth_reading(vector, found, k))
+            rows = np.sort(self._search(vector, self._layout, keeps, allowed).rows)
         return self.rescore(vector, self._layout.stored, rows, k)
 
     def funnel_many(

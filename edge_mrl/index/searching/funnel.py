@@ -61,8 +61,8 @@ CONFIDENCE = 0.95
 without this margin and 0.991 to 0.993 with it, at 1.4 to 1.6 times the length."""
 
 MARGIN_SHARE = 0.75
-"""Of what the last list may miss. The margin decides how many rows are read for most queries, the
-list only for those with many near their best."""
+"""Of what the last list may miss, what the margin may. It decides how many rows are read for most
+queries, the list for those with many near their best."""
 
 _RESAMPLES = 1000
 """Enough for the 2.5th percentile to rest on 25 values; 30 ms."""
@@ -74,6 +74,8 @@ REFINED_GROWTH_EXPONENT = 0.1
 128x1), that of finer codes with 0.04 (256x2) and 0.00 (256x4), so this errs towards more."""
 
 _LARGEST = 2**40
+_WIDEST = 4.0
+"""Of a margin: all rows lie within it."""
 
 
 class Measurement(NamedTuple):
@@ -129,7 +131,7 @@ class Measurement(NamedTuple):
             recall_low=table.optional_number("recall_low", 0, 1),
             recall_high=table.optional_number("recall_high", 0, 1),
             first_list=table.optional_integer("first_list", 1, _LARGEST),
-            margin=table.optional_number("margin", 0, 4),
+            margin=table.optional_number("margin", 0, _WIDEST),
         )
 
 
@@ -206,21 +208,16 @@ def measure_shortlist(
     tables = np.array(found).swapaxes(0, 1)
     below = np.array(missing)
     lists, queries = tables.shape[:2]
-    has_margin = bool(np.isfinite(below).all())
     # What may be missed is shared out among the lists.
-    missed = np.full(lists, (1 - wanted) / lists)
-    by_margin = 0.0
-    if has_margin:
-        by_margin = MARGIN_SHARE * missed[-1]
-        missed[-1] -= by_margin
+    each_missed = (1 - wanted) / lists
     # Seeded, so that the same index gives the same figures.
     drawn = np.random.default_rng(queries).integers(0, queries, (_RESAMPLES, queries))
-    shares = (1 - missed).tolist()
-    lengths = [
-        int(_upper_end(table, drawn, share)) for table, share in zip(tables, shares, strict=True)
-    ]
-    margin = _upper_end(below, drawn, 1 - by_margin)
-    held = np.all(tables <= np.array(lengths)[:, None, None], axis=0) & (below <= margin)
+    lengths = [int(_upper_end(table, drawn, 1 - each_missed)) for table in tables]
+    listed = np.all(tables <= np.array(lengths)[:, None, None], axis=0)
+    margin = _upper_end(below, drawn, 1 - MARGIN_SHARE * each_missed)
+    # Most of what the margin misses the last list misses too; should it not, it is widened.
+    margin = max(margin, needed_depth(np.where(listed, below, np.inf), wanted))
+    held = listed & (below <= margin)
     each = held.mean(axis=1)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(each[drawn].mean(axis=1), (tail, 1 - tail))
@@ -233,7 +230,7 @@ def measure_shortlist(
         recall_low=float(low),
         recall_high=float(high),
         first_list=lengths[0] if lists > 1 else None,
-        margin=margin if has_margin else None,
+        margin=min(margin, _WIDEST) if math.isfinite(margin) else None,
     )
 
 

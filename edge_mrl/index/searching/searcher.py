@@ -117,15 +117,9 @@ class Searcher:
         found = self._resident.nearest_many(vectors, keeps, threads)
         return [self._reread(vector, rows, k) for vector, rows in zip(vectors, found, strict=True)]
 
-    def worth_reading(self, vector: FloatArray, found: Scanned, k: int) -> IntArray:
-        """The rows of a shortlist that may be among the best k, best first. Call inside
-        `store.read()`, after `shortlists`.
-
-        Args:
-            vector: (stored dim,) float32 of unit length, that was searched with.
-            found: what the codes in memory handed on.
-            k: 1 or more.
-        """
+    def _within_margin(self, vector: FloatArray, found: Scanned, k: int) -> IntArray:
+        """The rows of a shortlist that are worth reading. With a filter all of them are read: it was
+        not measured how near each other the best of what it keeps are."""
         measured = self._measurement_at(self._resident.stamp)
         if measured is None or measured.margin is None:
             return found.rows
@@ -133,7 +127,7 @@ class Searcher:
         return found.rows[: within(found.scores, max(k, MEASURED_K), width)]
 
     def _reread(self, vector: FloatArray, found: Scanned, k: int) -> Ranking:
-        rows, stored = self.worth_reading(vector, found, k), self._layout.stored
+        rows, stored = self._within_margin(vector, found, k), self._layout.stored
         return reread(self.vectors, stored, rows, k, lambda found: stored_cosines(found, vector))
 
     def codes(self) -> Resident | Streamed:
