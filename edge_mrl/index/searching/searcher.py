@@ -118,8 +118,8 @@ class Searcher:
         return [self._reread(vector, rows, k) for vector, rows in zip(vectors, found, strict=True)]
 
     def _within_margin(self, vector: FloatArray, found: Scanned, k: int) -> IntArray:
-        """The rows of a shortlist that are worth reading. With a filter all of them are read: it was
-        not measured how near each other the best of what it keeps are."""
+        """The rows of a shortlist that are worth reading. With a filter all of them are read: how
+        near each other the best of what it keeps are was not measured."""
         measured = self._measurement_at(self._resident.stamp)
         if measured is None or measured.margin is None:
             return found.rows
