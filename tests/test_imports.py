@@ -15,8 +15,8 @@ ON_THE_WAY_TO_A_HIT = {
     "index.filters": "row_mask",
     "index.format": "codes layout planes rotation segment_bytes segments stages vector_rows",
     "index.querying": "hit search vectors",
-    "index.searching": "dense funnel margin reread resident row_cache scan_list searcher stored_scores "
-    "streamed vector_pool",
+    "index.searching": "dense funnel margin reread resident row_cache scan_list searcher "
+    "stored_scores streamed vector_pool",
     "index.storage": "connection database facts meta packing schema_sql segment_store store",
     "index.writing": "batch",
     "kernel": "blocks dispatch hadamard library native numpy_kernel packer protocol quantizer "
