@@ -10,25 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.index.format.codes import rotate_query
-from edge_mrl.index.format.layout import IndexLayout
-from edge_mrl.index.searching.scan_list import look_unit, score_unit
-from edge_mrl.slices import FloatArray, prefix
-
 IntArray = npt.NDArray[np.int64]
-
-
-def last_unit(vector: FloatArray, layout: IndexLayout) -> float:
-    """What turns scores of the layout's last stage in memory into estimated cosines.
-
-    Args:
-        vector: (stored dim,) float32 of unit length, that was searched with.
-        layout: the slices.
-    """
-    slice_ = layout.resident[-1]
-    unit = vector if slice_.dim == vector.size else prefix(vector[None, :], slice_.dim)[0]
-    rotated = rotate_query(unit, slice_)
-    return score_unit(rotated, slice_) if layout.refine is None else look_unit(rotated, slice_)
 
 
 def within(scores: IntArray, rank: int, width: float) -> int:

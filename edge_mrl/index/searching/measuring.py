@@ -13,7 +13,7 @@ from edge_mrl.index.format import segments
 from edge_mrl.index.format.codes import rotate_query
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.searching.funnel import LEAST_DOCUMENTS, Measurement, Trial, measure_shortlist
-from edge_mrl.index.searching.margin import last_unit
+from edge_mrl.index.searching.scan_list import last_unit
 from edge_mrl.index.storage.store import Store
 
 QUERIES = 100

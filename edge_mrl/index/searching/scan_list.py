@@ -104,8 +104,21 @@ def score_unit(query: FloatArray, slice_: Slice) -> float:
     return 1.0 / (factor * float(np.sqrt(slice_.dim)) * unit)
 
 
-def look_unit(query: FloatArray, slice_: Slice) -> float:
-    """The same for scores of a second look, where the query's factor is that of 8 bits, and levels
+def last_unit(vector: FloatArray, layout: IndexLayout) -> float:
+    """What turns scores of the layout's last stage in memory into estimated cosines.
+
+    Args:
+        vector: (stored dim,) float32 of unit length, that was searched with.
+        layout: the slices.
+    """
+    slice_ = layout.resident[-1]
+    unit = vector if slice_.dim == vector.size else prefix(vector[None, :], slice_.dim)[0]
+    rotated = rotate_query(unit, slice_)
+    return score_unit(rotated, slice_) if layout.refine is None else _look_unit(rotated, slice_)
+
+
+def _look_unit(query: FloatArray, slice_: Slice) -> float:
+    """`score_unit` for a second look, where the query's factor is that of 8 bits, and levels
     are whole numbers in proportion to those of the scan."""
     if slice_.bits == 8:
         return score_unit(query, slice_)

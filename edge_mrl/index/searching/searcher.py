@@ -19,11 +19,11 @@ from edge_mrl.index.searching.funnel import (
     is_due,
     shortlists_for,
 )
-from edge_mrl.index.searching.margin import last_unit, within
+from edge_mrl.index.searching.margin import within
 from edge_mrl.index.searching.reread import reread
 from edge_mrl.index.searching.resident import Resident
 from edge_mrl.index.searching.row_cache import RowCache, cached_row_bytes
-from edge_mrl.index.searching.scan_list import Scanned
+from edge_mrl.index.searching.scan_list import Scanned, last_unit
 from edge_mrl.index.searching.stored_scores import stored_cosines
 from edge_mrl.index.searching.streamed import Streamed, fitting
 from edge_mrl.index.storage import segment_store

@@ -10,7 +10,8 @@ from edge_mrl.index.format.segments import build
 from edge_mrl.index.format.stages import stage_list
 from edge_mrl.index.format.vector_rows import Vectors
 from edge_mrl.index.searching.funnel import Measurement, Trial, measure_shortlist, shortfalls
-from edge_mrl.index.searching.margin import gaps, last_unit, within
+from edge_mrl.index.searching.margin import gaps, within
+from edge_mrl.index.searching.scan_list import last_unit
 from edge_mrl.slices import Slice, normalize
 
 SCORES = st.lists(st.integers(-50, 50), min_size=2, max_size=40)
