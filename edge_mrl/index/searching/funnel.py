@@ -15,12 +15,10 @@ Of the shortlist itself only rows are read that are estimated within a margin of
 measured in the same way; see `margin`.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -110,7 +108,7 @@ class Measurement(NamedTuple):
         return json.dumps(self._asdict())
 
     @classmethod
-    def from_json(cls, text: str, where: str) -> Measurement:
+    def from_json(cls, text: str, where: str) -> Self:
         """Read it back.
 
         Raises:
