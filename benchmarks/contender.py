@@ -12,8 +12,14 @@ import numpy as np
 from edge_mrl.slices import FloatArray
 
 K = 10
-LADDER = (20, 30, 50, 75, 100, 150, 200, 300, 400, 600, 1000, 1500, 2500, 4000, 8000)
+LADDER = (
+    *(20, 25, 30, 40, 50, 60, 75, 100, 125, 150, 200, 250, 300, 400, 500, 600, 800),
+    *(1000, 1250, 1500, 2000, 2500, 3000, 4000, 5000, 6000, 8000),
+)
 """Lengths of shortlists or search lists that are tried, shortest first."""
+
+Effort = int | tuple[int, ...] | None
+"""The length of a list; of each, where one stage hands on to the next."""
 
 
 class Contender:
@@ -24,7 +30,8 @@ class Contender:
         package: the module it needs; None where nothing is to be installed.
         keeps_file: whether `open` reads what `build` wrote. Where not, it starts from the vectors,
             and there is no file or time to open to compare.
-        effort: the shortlist or search list, for those that have one; set by the benchmark.
+        effort: the shortlist or search list, or several after one another, for those that have
+            one: the longest to be tried; then set by the benchmark.
         insert_s: seconds that adding took, without what is done once after it; set by `build`
             where it can tell them apart.
     """
@@ -32,13 +39,16 @@ class Contender:
     name: str
     package: str | None = None
     keeps_file: bool = True
-    effort: int | None = None
+    effort: Effort = None
     insert_s: float | None = None
 
     @property
     def note(self) -> str:
         """Its settings."""
-        return "" if self.effort is None else f"shortlist {self.effort}"
+        if self.effort is None:
+            return ""
+        lists = (self.effort,) if isinstance(self.effort, int) else self.effort
+        return "shortlist " + " > ".join(map(str, lists))
 
     def build(self, documents: FloatArray, folder: Path) -> None:
         """Write everything that `open` needs, (n, d) float32, into an empty folder."""

@@ -18,6 +18,9 @@ from edge_mrl.index.format.vector_rows import Vectors, record_bytes
 from edge_mrl.kernel import StageList
 from edge_mrl.slices import FloatArray, Slice
 
+_LONGEST_REFINED = 400
+"""Rows rescored in float32 after finer codes, at most; 2 bits needed 56 among a million."""
+
 
 class NumpyExact(Contender):
     """Every dot product in float32."""
@@ -50,11 +53,10 @@ class BareKernel(Contender):
     """
 
     keeps_file = False
-    effort = LADDER[-1]
 
     def __init__(self, scan: Slice, refine: Slice | None, target: str) -> None:
         self._slices, self._target = (scan, refine), target
-        self._shorter = 1 if refine is None else 2 * refine.bits
+        self.effort = (LADDER[-1],) if refine is None else (LADDER[-1], _LONGEST_REFINED)
         middle = "" if refine is None else f" > {refine}"
         self.name = f"edge_mrl kernel {target}, {scan}{middle} > float32"
 
@@ -73,18 +75,9 @@ class BareKernel(Contender):
         self._first = StageList.of(self._stages.stages[:1])
         self._scanned = sum(s.block.codes.nbytes + s.block.gains.nbytes for s in made)
 
-    @property
-    def _keeps(self) -> list[int]:
-        last = max(2 * K, self.effort // self._shorter)
-        return [self.effort] if self._slices[1] is None else [self.effort, last]
-
-    @property
-    def note(self) -> str:
-        return "shortlist " + " > ".join(map(str, self._keeps))
-
     def search(self, query: FloatArray) -> list[int]:
-        rows = self._kernel.search(query, self._stages, self._keeps).positions
-        scores = self._documents[rows] @ query
+        rows = self._kernel.search(query, self._stages, self.effort).positions
+        scores = self._documents.take(rows, axis=0) @ query
         found: list[int] = rows[np.argsort(-scores)[:K]].tolist()
         return found
 

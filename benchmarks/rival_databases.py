@@ -123,7 +123,7 @@ class ZvecFlat(_Zvec):
 
 class ZvecHnsw(_Zvec):
     name = "zvec HNSW int8"
-    effort = LADDER[-4]  # zvec refuses ef above 2048
+    effort = 2000  # zvec refuses ef above 2048
 
     def _index(self, zvec: Any) -> Any:
         return zvec.HnswIndexParam(
@@ -172,7 +172,7 @@ class LanceFlat(Contender):
 
 class LanceHnsw(LanceFlat):
     name = "lancedb IVF_HNSW_SQ, refined"
-    effort = LADDER[-4]
+    effort = 2000
 
     def _index(self, table: Any) -> None:
         table.create_index(metric="dot", index_type="IVF_HNSW_SQ", num_partitions=1)

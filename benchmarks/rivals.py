@@ -73,7 +73,7 @@ class SqliteVecBit(_SqliteVec):
         "WITH kept AS (SELECT id, v FROM v WHERE b MATCH vec_quantize_binary(:vector) "
         "AND k = :keep) SELECT id FROM kept ORDER BY vec_distance_cosine(v, :vector) LIMIT :k"
     )
-    effort = LADDER[-2]  # sqlite-vec refuses k above 4096
+    effort = 4000  # sqlite-vec refuses k above 4096
 
 
 class _Usearch(Contender):

@@ -97,7 +97,7 @@ struct bar {
 };
 
 /* A chunk function sets hits[b] to a mask of the rows of its block b that may exceed the bar, and
- * writes the values (sum + offset, or dot product) of blocks that have such rows. It takes up to
+ * writes the values (sum + offset, or dot product) of such rows at least. It takes up to
  * CHUNK rows. */
 typedef void chunk_function(const struct query *query, const uint8_t *codes, const uint16_t *gains,
                             int64_t rows, const struct bar *bar, int32_t *values, uint64_t *hits);
@@ -346,6 +346,10 @@ static void sample(chunk_function *chunk, const struct query *query, const struc
                 continue;
             wait = stride - 1;
             const int64_t left = blocks[b].rows - first;
+            const uint8_t *next = (const uint8_t *)(uintptr_t)blocks[b].codes +
+                                  (first + stride * BLOCK) * query->columns;
+            for (int64_t at = 0; at < query->columns * BLOCK; at += 64)
+                __builtin_prefetch(next + at);
             sweep_chunk(chunk, query, &blocks[b], first, left < BLOCK ? left : BLOCK, position,
                         keeper);
         }

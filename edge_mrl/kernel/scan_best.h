@@ -56,6 +56,25 @@ struct border {
     int64_t equal; /* how many of the rows with that score belong to them */
 };
 
+/* So many are compared with each other: sooner than counting bytes. */
+#define FEW 24
+
+/* The key of which fewer than `rank` are larger, and `rank` or more no smaller. */
+static struct border border_of_few(const uint64_t *keys, int64_t count, int64_t rank,
+                                   int64_t base) {
+    for (int64_t i = 0;; i++) {
+        int64_t larger = 0, equal = 0;
+        for (int64_t j = 0; j < count; j++) {
+            larger += keys[j] > keys[i];
+            equal += keys[j] == keys[i];
+        }
+        if (larger < rank && rank <= larger + equal) {
+            const struct border border = {(int64_t)(keys[i] + (uint64_t)base), rank - larger};
+            return border;
+        }
+    }
+}
+
 /* Find the border of the best `rank` of `count` scores: a byte at a time of what they are above the
  * least of them, from the highest bit of the largest on; eight times at most, whatever they are. */
 static struct border border_of(const int64_t *scores, int64_t count, int64_t rank,
@@ -89,6 +108,8 @@ static struct border border_of(const int64_t *scores, int64_t count, int64_t ran
         count = left;
         if (!shift)
             break;
+        if (count <= FEW)
+            return border_of_few(keys, count, rank, base);
     }
     const struct border border = {(int64_t)(keys[0] + (uint64_t)base), rank};
     return border;

@@ -13,7 +13,7 @@ INLINE int64_t walk(struct walker *walker, int64_t position) {
 }
 
 /* Rows ahead that are asked for while others are computed: they lie far apart. */
-#define AHEAD 12
+#define AHEAD 24
 
 /* Offer the rows at `positions`, which rise, to the keeper. 8-bit codes where `packed` is NULL. */
 static void second_look(int target, const struct query *query, const struct packed *packed,

@@ -328,17 +328,36 @@ INLINE uint64_t interleaved(uint32_t low, uint32_t high) {
     return even | odd << 8;
 }
 
-/* Bytes ahead that are asked for: two blocks that are read side by side keep the CPU's own reading
- * ahead 3 % below what it does with help. */
-#define READ_AHEAD 4096
+/* Bytes ahead that are asked for, in the order of memory: blocks that are read side by side are too
+ * many places at once for the CPU's own reading ahead. From memory (32 MB of codes) four blocks come
+ * at 2.7 times the speed with it. */
+#define READ_AHEAD 8192
 
-/* Sums of `blocks` blocks, 1 or 2: each table is loaded once for both. Where the bar is narrow, a
- * quick look sets hits, and sums of a block without any are not written. */
+/* Rows of a block whose values are taken one by one; of more, those of all rows are made. */
+#define FEW_HITS 8
+
+/* Write the values of the rows in the mask `hits`, which are few, and say whether they were.
+ * even, odd: sums of every other row. */
+AVX512 INLINE int pick_avx512(__m512i even, __m512i odd, uint64_t hits, int32_t offset,
+                              int32_t *values) {
+    uint16_t sums[2][BLOCK / 2];
+    _mm512_storeu_si512(sums[0], even);
+    _mm512_storeu_si512(sums[1], odd);
+    for (int left = FEW_HITS; hits && left; hits &= hits - 1, left--) {
+        const int row = __builtin_ctzll(hits);
+        values[row] = sums[row & 1][row >> 1] + offset;
+    }
+    return !hits;
+}
+
+/* Sums of `blocks` blocks: each table is loaded once for all. Where the bar is narrow, a quick look
+ * sets hits, and sums of other rows need not be written. */
 AVX512 INLINE void sums_avx512(SUMS_ARGUMENTS, const int blocks, uint64_t *hits) {
     const int64_t columns = query->columns;
     for (int64_t first = 0; first < columns; first += SAFE_COLUMNS) {
         const int64_t last = first + SAFE_COLUMNS < columns ? first + SAFE_COLUMNS : columns;
-        __m512i whole[2], odd[2];
+        const uint8_t *ahead = codes + blocks * first * BLOCK + READ_AHEAD;
+        __m512i whole[CHUNK_BLOCKS], odd[CHUNK_BLOCKS];
         for (int b = 0; b < blocks; b++)
             whole[b] = odd[b] = _mm512_setzero_si512();
         int64_t column = first;
@@ -346,10 +365,12 @@ AVX512 INLINE void sums_avx512(SUMS_ARGUMENTS, const int blocks, uint64_t *hits)
             const uint8_t *entries = query->entries + 32 * column;
             const __m512i a = table_avx512(entries), b = table_avx512(entries + 16);
             const __m512i c = table_avx512(entries + 32), d = table_avx512(entries + 48);
-            for (int one = 0; one < blocks; one++) {
+            for (int one = 0; one < blocks; one++, ahead += 2 * BLOCK) {
                 const uint8_t *place = codes + (one * columns + column) * BLOCK;
-                __builtin_prefetch(place + READ_AHEAD);
-                __builtin_prefetch(place + READ_AHEAD + BLOCK);
+                if (blocks > 1) {
+                    __builtin_prefetch(ahead);
+                    __builtin_prefetch(ahead + BLOCK);
+                }
                 const __m512i sum =
                     _mm512_add_epi8(pair_avx512(a, b, place), pair_avx512(c, d, place + BLOCK));
                 whole[one] = _mm512_add_epi16(whole[one], sum);
@@ -370,10 +391,15 @@ AVX512 INLINE void sums_avx512(SUMS_ARGUMENTS, const int blocks, uint64_t *hits)
             const __m512i high = _mm512_unpackhi_epi16(even, odd[one]); /* rows 8..15, 24..31, ... */
             if (bar->narrow) {
                 const __m512i a = _mm512_loadu_si512(gains), b = _mm512_loadu_si512(gains + 32);
-                hits[one] = interleaved(
-                    quick_avx512(low, _mm512_shuffle_i64x2(a, b, 0x88), query, bar),
-                    quick_avx512(high, _mm512_shuffle_i64x2(a, b, 0xDD), query, bar));
-                if (!hits[one])
+                const __mmask32 some =
+                    quick_avx512(low, _mm512_shuffle_i64x2(a, b, 0x88), query, bar);
+                const __mmask32 more =
+                    quick_avx512(high, _mm512_shuffle_i64x2(a, b, 0xDD), query, bar);
+                hits[one] = 0;
+                if (!(some | more))
+                    continue;
+                hits[one] = interleaved(some, more);
+                if (pick_avx512(even, odd[one], hits[one], query->offset, values))
                     continue;
             }
             const __m128i rows[8] = {
@@ -430,20 +456,19 @@ AVX512 static void dots_avx512_function(DOTS_ARGUMENTS) {
     dots_avx512(query, codes, rows, values);
 }
 
-AVX512 INLINE void pair_of_blocks_avx512(SUMS_ARGUMENTS, const int blocks, uint64_t *hits) {
+AVX512 INLINE void blocks_avx512(SUMS_ARGUMENTS, const int blocks, uint64_t *hits) {
     sums_avx512(query, codes, gains, bar, values, blocks, hits);
     for (int one = 0; one < blocks && !bar->narrow; one++)
         hits[one] = hits_avx512(values + one * BLOCK, gains + one * BLOCK, bar->limit);
 }
 
 AVX512 static void tables_avx512(CHUNK_ARGUMENTS) {
-    int64_t row = 0;
-    for (; rows - row > BLOCK; row += 2 * BLOCK)
-        pair_of_blocks_avx512(query, codes + row * query->columns, gains + row, bar, values + row,
-                              2, hits + row / BLOCK);
-    if (row < rows)
-        pair_of_blocks_avx512(query, codes + row * query->columns, gains + row, bar, values + row,
-                              1, hits + row / BLOCK);
+    if (rows > CHUNK - BLOCK)
+        blocks_avx512(query, codes, gains, bar, values, CHUNK_BLOCKS, hits);
+    else
+        for (int64_t row = 0; row < rows; row += BLOCK)
+            blocks_avx512(query, codes + row * query->columns, gains + row, bar, values + row, 1,
+                          hits + row / BLOCK);
 }
 
 AVX512 static void chunk_avx512(CHUNK_ARGUMENTS) {

@@ -10,6 +10,9 @@ exactly, so a list is the upper end of its confidence interval, and the recall i
 Both intervals are percentile bootstraps (B. Efron and R. Tibshirani, "An Introduction to the
 Bootstrap", 1993, chapter 13) that draw whole queries: neighbours of one query are found or missed
 together, so an interval that counts them one by one, as Wilson's would, is too narrow.
+
+Of the shortlist itself only rows are read that are estimated within a margin of the best, which is
+measured in the same way; see `margin`.
 """
 
 import json
@@ -22,11 +25,13 @@ import numpy.typing as npt
 
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index.format.layout import IndexLayout
+from edge_mrl.index.searching.margin import gaps
 from edge_mrl.kernel import top_positions
 from edge_mrl.schema import Table
 from edge_mrl.slices import FloatArray
 
 IntArray = npt.NDArray[np.int64]
+_Needs = IntArray | npt.NDArray[np.float64]
 
 WANTED_RECALL = 0.99
 """Share of the exact top 10 that a search shall find."""
@@ -53,6 +58,10 @@ CONFIDENCE = 0.95
 64x4) the shortlists of three samples found 0.987 to 0.990 of the top 10 of 600 held-out texts
 without this margin and 0.991 to 0.993 with it, at 1.4 to 1.6 times the length."""
 
+MARGIN_SHARE = 0.75
+"""Of what the last list may miss, what the margin may. It decides how many rows are read for most
+queries, the list for those with many near their best."""
+
 _RESAMPLES = 1000
 """Enough for the 2.5th percentile to rest on 25 values; 30 ms."""
 
@@ -63,6 +72,8 @@ REFINED_GROWTH_EXPONENT = 0.1
 128x1), that of finer codes with 0.04 (256x2) and 0.00 (256x4), so this errs towards more."""
 
 _LARGEST = 2**40
+_WIDEST = 4.0
+"""Of a margin: all rows lie within it."""
 
 
 class Measurement(NamedTuple):
@@ -78,6 +89,8 @@ class Measurement(NamedTuple):
             and an index of the sample's size; None in files that were written without it.
         recall_high: its upper end.
         first_list: candidates that the scan must hand on to finer codes; None without those.
+        margin: how far the estimated cosine of a row of the shortlist may lie below the tenth best;
+            None in files that were written without it: all of the shortlist is read.
     """
 
     shortlist: int
@@ -88,6 +101,7 @@ class Measurement(NamedTuple):
     recall_low: float | None = None
     recall_high: float | None = None
     first_list: int | None = None
+    margin: float | None = None
 
     def to_json(self) -> str:
         """The JSON text that is stored."""
@@ -115,6 +129,7 @@ class Measurement(NamedTuple):
             recall_low=table.optional_number("recall_low", 0, 1),
             recall_high=table.optional_number("recall_high", 0, 1),
             first_list=table.optional_integer("first_list", 1, _LARGEST),
+            margin=table.optional_number("margin", 0, _WIDEST),
         )
 
 
@@ -125,11 +140,13 @@ class Trial(NamedTuple):
         own: its own position, which is left out.
         nearest: positions of its true top k at the stored precision, from `NearestSoFar`.
         coded: (n,) int64 scores of the scan, then of finer codes where there are any.
+        unit: what turns the last of these into cosines; None where no margin is wanted.
     """
 
     own: int
     nearest: IntArray
     coded: tuple[IntArray, ...]
+    unit: float | None = None
 
 
 class NearestSoFar:
@@ -191,10 +208,22 @@ def depths(trial: Trial) -> IntArray:
     return np.array(counts, dtype=np.int64)
 
 
+def shortfalls(trial: Trial) -> npt.NDArray[np.float64]:
+    """How far below the k-th best estimated cosine that of each of the true top k is.
+
+    Returns:
+        (k,) float64, infinite where the trial has no unit.
+    """
+    count = trial.nearest.size
+    if trial.unit is None:
+        return np.full(count, np.inf)
+    return trial.unit * gaps(trial.coded[-1], trial.own, trial.nearest, count)
+
+
 def measure_shortlist(
     trials: Iterable[Trial], documents: int, wanted: float = WANTED_RECALL
 ) -> Measurement:
-    """Lists that hold the wanted share of the true neighbours, with `CONFIDENCE`.
+    """Lists, and a margin, that hold the wanted share of the true neighbours, with `CONFIDENCE`.
 
     Args:
         trials: one or more, each over the same n >= 2 rows and with the same lists.
@@ -205,19 +234,26 @@ def measure_shortlist(
     from random import Random
 
     found: list[IntArray] = []
+    missing: list[npt.NDArray[np.float64]] = []
     sampled = 0
     for trial in trials:
         found.append(depths(trial))
+        missing.append(shortfalls(trial))
         sampled = trial.coded[0].size
     tables = np.array(found).swapaxes(0, 1)
+    below = np.array(missing)
     lists, queries = tables.shape[:2]
     # What may be missed is shared out among the lists.
-    each_wanted = 1 - (1 - wanted) / lists
+    each_missed = (1 - wanted) / lists
     # Seeded, so that the same index gives the same figures. numpy's generators take 6 MB to import.
     numbers = Random(queries).choices(range(queries), k=_RESAMPLES * queries)
     drawn = np.array(numbers, dtype=np.int64).reshape(_RESAMPLES, queries)
-    lengths = [_upper_end(table, drawn, each_wanted) for table in tables]
-    held = np.all(tables <= np.array(lengths)[:, None, None], axis=0)
+    lengths = [int(_upper_end(table, drawn, 1 - each_missed)) for table in tables]
+    listed = np.all(tables <= np.array(lengths)[:, None, None], axis=0)
+    margin = _upper_end(below, drawn, 1 - MARGIN_SHARE * each_missed)
+    # Most of what the margin misses the last list misses too; should it not, it is widened.
+    margin = max(margin, needed_depth(np.where(listed, below, np.inf), wanted))
+    held = listed & (below <= margin)
     each = held.mean(axis=1)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(each[drawn].mean(axis=1), (tail, 1 - tail))
@@ -230,32 +266,33 @@ def measure_shortlist(
         recall_low=float(low),
         recall_high=float(high),
         first_list=lengths[0] if lists > 1 else None,
+        margin=min(margin, _WIDEST) if math.isfinite(margin) else None,
     )
 
 
-def _upper_end(table: IntArray, drawn: IntArray, wanted: float) -> int:
-    """The upper end of the interval of a list's length.
+def _upper_end(table: _Needs, drawn: IntArray, wanted: float) -> float:
+    """The upper end of the interval of a list's length, or of a margin.
 
     Args:
-        table: (queries, k) depths.
+        table: (queries, k) depths or shortfalls.
         drawn: (resamples, queries) numbers of queries.
         wanted: share of the neighbours.
     """
     needed = [needed_depth(table[chosen], wanted) for chosen in drawn]
-    upper = int(np.quantile(needed, CONFIDENCE, method="higher"))
+    upper = float(np.quantile(needed, CONFIDENCE, method="higher"))
     # The sample itself is never missed, however the draws fall.
     return max(upper, needed_depth(table, wanted))
 
 
-def needed_depth(found: IntArray, wanted: float) -> int:
-    """The shortest list that holds the wanted share of neighbours.
+def needed_depth(found: _Needs, wanted: float) -> float:
+    """The shortest list, or the smallest margin, that holds the wanted share of neighbours.
 
     Args:
-        found: depths of any shape, at least one.
+        found: depths or shortfalls of any shape, at least one.
         wanted: share, above 0 and at most 1.
     """
     place = max(0, math.ceil(wanted * found.size) - 1)
-    return int(np.partition(found.ravel(), place)[place])
+    return float(np.partition(found.ravel(), place)[place])
 
 
 def shortlists_for(

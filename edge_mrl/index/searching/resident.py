@@ -13,6 +13,7 @@ from edge_mrl.index.format import segments
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.format.segments import Segment
 from edge_mrl.index.format.stages import stage_list
+from edge_mrl.index.searching.scan_list import Scanned
 from edge_mrl.index.storage import segment_store
 from edge_mrl.index.storage.segment_store import SegmentHead
 from edge_mrl.index.storage.store import LARGEST_ROW, Store
@@ -137,8 +138,8 @@ class Resident:
         """All segments, in the order of their rows."""
         return self._segments
 
-    def nearest(self, vector: FloatArray, keeps: Sequence[int], threads: int = 1) -> IntArray:
-        """Row numbers of the best rows by their codes, best first.
+    def nearest(self, vector: FloatArray, keeps: Sequence[int], threads: int = 1) -> Scanned:
+        """The best rows by their codes.
 
         Args:
             vector: (stored dim,) float32.
@@ -146,14 +147,17 @@ class Resident:
                 the layout does that.
             threads: how many share a long scan.
         """
-        return self._rows(kernel.search(vector, self._stages, keeps, threads).positions)
+        return self._scanned(kernel.search(vector, self._stages, keeps, threads))
 
     def nearest_many(
         self, vectors: FloatArray, keeps: Sequence[int], threads: int
-    ) -> list[IntArray]:
+    ) -> list[Scanned]:
         """`nearest` for each of (m, stored dim) float32 vectors, shared by some threads."""
         found = kernel.search_many(vectors, self._stages, keeps, threads)
-        return [self._rows(one.positions) for one in found]
+        return [self._scanned(one) for one in found]
+
+    def _scanned(self, candidates: kernel.Candidates) -> Scanned:
+        return Scanned(self._rows(candidates.positions), candidates.scores)
 
     def _rows(self, found: IntArray) -> IntArray:
         rows: IntArray = np.empty_like(found)

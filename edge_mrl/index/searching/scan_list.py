@@ -14,7 +14,7 @@ from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.format.segments import Segment
 from edge_mrl.index.format.stages import stage_list
 from edge_mrl.kernel import LEVELS, StageList
-from edge_mrl.kernel.quantizer import LARGEST_ENTRY
+from edge_mrl.kernel.quantizer import LARGEST_ENTRY, WHOLE_LEVELS
 from edge_mrl.slices import FloatArray, Slice, prefix
 
 IntArray = npt.NDArray[np.int64]
@@ -92,13 +92,40 @@ def score_unit(query: FloatArray, slice_: Slice) -> float:
         query: (dim,) float32 of unit length, rotated as the codes are.
         slice_: of the codes.
     """
-    sizes = np.abs(query.astype(np.float64))
     if slice_.bits == 8:
-        factor, unit = 127.0 / max(float(sizes.max()), 1e-30), _INT8_GAIN
+        factor, unit = _whole_factor(query), _INT8_GAIN
     else:
+        sizes = np.abs(query.astype(np.float64))
         per_nibble = 4 // slice_.bits
         padded = np.zeros(-(-sizes.size // per_nibble) * per_nibble)
         padded[: sizes.size] = sizes
         span = 2.0 * float(LEVELS[slice_.bits][-1]) * padded.reshape(-1, per_nibble).sum(axis=1)
         factor, unit = LARGEST_ENTRY / max(float(span.max()), 1e-30), _TABLE_GAIN
     return 1.0 / (factor * float(np.sqrt(slice_.dim)) * unit)
+
+
+def last_unit(vector: FloatArray, layout: IndexLayout) -> float:
+    """What turns scores of the layout's last stage in memory into estimated cosines.
+
+    Args:
+        vector: (stored dim,) float32 of unit length, that was searched with.
+        layout: the slices.
+    """
+    slice_ = layout.resident[-1]
+    unit = vector if slice_.dim == vector.size else prefix(vector[None, :], slice_.dim)[0]
+    rotated = rotate_query(unit, slice_)
+    return score_unit(rotated, slice_) if layout.refine is None else _look_unit(rotated, slice_)
+
+
+def _look_unit(query: FloatArray, slice_: Slice) -> float:
+    """`score_unit` for a second look, where the query's factor is that of 8 bits, and levels
+    are whole numbers in proportion to those of the scan."""
+    if slice_.bits == 8:
+        return score_unit(query, slice_)
+    levels = float(WHOLE_LEVELS[slice_.bits][-1]) / float(LEVELS[slice_.bits][-1])
+    return 1.0 / (_whole_factor(query) * levels * float(np.sqrt(slice_.dim)) * _TABLE_GAIN)
+
+
+def _whole_factor(query: FloatArray) -> float:
+    """What makes a query numbers from -127 to 127."""
+    return 127.0 / max(float(np.abs(query).max()), 1e-30)

