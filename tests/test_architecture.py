@@ -163,7 +163,10 @@ def test_pure_files_do_no_io(file):
         ),
         ("json_lines.py", {"errors"}),
         ("corpus.py", {"errors", "index", "json_lines"}),
-        ("vector_files", {"errors", "slices", "schema", "json_lines", "index", "vector_files"}),
+        (
+            "vector_files",
+            {"errors", "slices", "schema", "json_lines", "retrieval", "index", "vector_files"},
+        ),
         (
             "serve",
             {"bundle", "encoder", "errors", "index", "retrieval", "schema", "serve", "slices"},
