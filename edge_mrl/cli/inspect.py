@@ -10,6 +10,7 @@ from edge_mrl.bundle import Bundle, Manifest
 from edge_mrl.bundle.manifest import Estimate
 from edge_mrl.bundle.manifest_json import dump
 from edge_mrl.cli.output import format_bytes, format_table, print_json
+from edge_mrl.planning.token_cost import TYPICAL_TOKENS, token_costs
 
 SHOWN_BITS = (4, 32)
 """What a scan reads, and what a variant itself is worth."""
@@ -31,6 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
     print()
     print(variant_table(bundle))
     print()
+    if bundle.manifest.has_token_vectors:
+        print(token_table(bundle.manifest))
+        print()
     print(quality_tables(bundle.manifest))
     return 0
 
@@ -73,14 +77,24 @@ def variant_table(bundle: Bundle) -> str:
         for variant in bundle.manifest.variants
         if variant.gate.missed
     ]
-    tokens = [
-        f"{variant.name} (cosine {variant.token_vectors.cosine_mean:.5f})"
-        for variant in bundle.manifest.variants
-        if variant.token_vectors is not None
-    ]
-    if tokens:
-        notes.append(f"token vectors: {', '.join(tokens)}")
     return "\n".join([table, *notes])
+
+
+def token_table(manifest: Manifest) -> str:
+    """Which variants give token vectors, and one row a slice of them: what it takes."""
+    having = [one for one in manifest.variants if one.token_vectors is not None]
+    named = ", ".join(
+        f"{one.name} (cosine {one.token_vectors.cosine_mean:.5f}, "
+        f"min {one.token_vectors.cosine_min:.5f})"
+        for one in having
+        if one.token_vectors is not None
+    )
+    rows = [
+        [str(cost.slice), str(cost.token_bytes), format_bytes(cost.document_bytes)]
+        for cost in token_costs([dim for one in having for dim in one.dims])
+    ]
+    header = ["token slice", "bytes/token", f"a document of {TYPICAL_TOKENS} tokens"]
+    return f"token vectors: {named}\n{format_table(header, rows)}"
 
 
 def quality_tables(manifest: Manifest) -> str:

@@ -74,7 +74,8 @@ class Encoder(TokenVectors):
                 slower).
             token_vectors: choose among the variants that also give a vector for each token; see
                 `encode_tokens`.
-            self_test: compare a few golden texts before the encoder is handed out.
+            self_test: compare a few golden texts before the encoder is handed out; their token
+                vectors too where `token_vectors`, else before the first of such.
 
         Raises:
             BundleError: the bundle is missing, damaged or too new.
@@ -113,6 +114,10 @@ class Encoder(TokenVectors):
         encoder = cls(LoadedVariant.open(bundle, chosen, threads or 1, max_tokens), dim, planned)
         if self_test:
             encoder._self_test(SELF_TEST_TEXTS)
+            if token_vectors:
+                encoder._check_tokens()
+        else:
+            encoder._unchecked = False
         return encoder
 
     @property
@@ -263,7 +268,7 @@ class Encoder(TokenVectors):
         return self._loaded.reads_whole(texts)
 
     def verify(self) -> float:
-        """Run every golden text.
+        """Run every golden text, for token vectors too where the variant gives them.
 
         Returns:
             The mean cosine with the reference vectors at this encoder's size.
@@ -271,6 +276,8 @@ class Encoder(TokenVectors):
         Raises:
             SelfTestError: it is below what the variant reached at export.
         """
+        if self.token_dims:
+            self._check_tokens()
         return self._self_test(None)
 
     def _self_test(self, count: int | None) -> float:

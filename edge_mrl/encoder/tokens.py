@@ -8,15 +8,21 @@ from typing import overload
 from edge_mrl.backends.protocol import WithTokens
 from edge_mrl.encoder.loaded_variant import LoadedVariant
 from edge_mrl.encoder.prompts import prompt_words
+from edge_mrl.encoder.self_test import check_tokens
 from edge_mrl.slices import FloatArray
 
 
 class TokenVectors:
-    """The part of `Encoder` that gives token vectors."""
+    """The part of `Encoder` that gives token vectors.
+
+    An engine that gives right vectors of texts may give wrong ones of tokens, so golden texts are
+    compared before the first are handed out.
+    """
 
     def __init__(self, loaded: LoadedVariant, dim: int) -> None:
         self._loaded = loaded
         self._dim = dim
+        self._unchecked = True
 
     @property
     def token_dims(self) -> tuple[int, ...]:
@@ -71,21 +77,45 @@ class TokenVectors:
             InputError: the variant gives no token vectors, an item is not text, or the prompt is
                 unknown.
             UntrainedDimError: `dim` is not a size that the variant gives.
+            SelfTestError: at the first call, where the encoder was loaded with a self-test: the
+                engine gives other token vectors than at export.
         """
         words = prompt_words(self._loaded.embedding, prompt_name, prompt)
         size = self._dim if dim is None else dim
         items = [texts] if isinstance(texts, str) else texts
-        found = self._loaded.embed_with_tokens(items, size, size, words).tokens
+        found = self._embed_with_tokens(items, size, size, words).tokens
         return found[0] if isinstance(texts, str) else found
 
     def encode_query_with_tokens(self, texts: Sequence[str], dim: int) -> WithTokens:
         """What `encode_query` gives, and token vectors of `dim` coordinates, in one run of the
         model; see `encode_tokens`."""
         words = self._loaded.prompt_for("query")
-        return self._loaded.embed_with_tokens(texts, self._dim, dim, words)
+        return self._embed_with_tokens(texts, self._dim, dim, words)
 
     def encode_document_with_tokens(self, texts: Sequence[str], dim: int) -> WithTokens:
         """What `encode_document` gives, and token vectors of `dim` coordinates, in one run of the
         model; see `encode_tokens`."""
         words = self._loaded.prompt_for("document")
-        return self._loaded.embed_with_tokens(texts, self._dim, dim, words)
+        return self._embed_with_tokens(texts, self._dim, dim, words)
+
+    def _embed_with_tokens(
+        self, texts: Sequence[str], dim: int, token_dim: int, words: str
+    ) -> WithTokens:
+        if self._unchecked and self.token_dims:
+            self._check_tokens()
+        return self._loaded.embed_with_tokens(texts, dim, token_dim, words)
+
+    def _check_tokens(self) -> None:
+        """Run the golden texts whose token vectors the bundle holds.
+
+        Raises:
+            SelfTestError: they are further from these than at export.
+        """
+        golden = self._loaded.bundle.golden()
+        texts = golden.texts[: len(golden.tokens)]
+        # Where a variant reads less of a text than the model, it has fewer tokens by right.
+        fitting = [row for row, whole in enumerate(self._loaded.reads_whole(texts)) if whole]
+        dim = self.token_dims[-1]
+        found = self._loaded.embed_with_tokens([texts[row] for row in fitting], dim, dim, "")
+        check_tokens(found.tokens, [golden.tokens[row] for row in fitting], self._loaded.variant)
+        self._unchecked = False

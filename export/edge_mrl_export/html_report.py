@@ -14,6 +14,7 @@ from edge_mrl_export.gates import MAX_DIFFERENCE, RankGate
 from edge_mrl_export.markup import Markup, code, element, facts, items, joined, table, words
 from edge_mrl_export.report import VariantReport
 from edge_mrl_export.report_style import STYLE
+from edge_mrl_export.report_tokens import token_vectors
 
 REPORT_FILE = "report.html"
 
@@ -38,6 +39,7 @@ def html_report(manifest: Manifest, reports: Sequence[VariantReport], reference:
             *report_quality.judged(manifest),
             *report_quality.layers(manifest),
             *_variants(reports, reference),
+            *token_vectors(manifest, reports),
             *_use(manifest),
             *_phone(manifest),
             *_made_with(manifest),

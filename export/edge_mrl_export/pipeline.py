@@ -22,6 +22,7 @@ from edge_mrl.bundle.manifest import (
     TokenizerInfo,
     Variant,
 )
+from edge_mrl.encoder.encoder import SELF_TEST_TEXTS
 from edge_mrl.errors import ExportError
 from edge_mrl.version import __version__
 from edge_mrl_export.front_loading import FrontLoading, measure_front_loading
@@ -92,14 +93,18 @@ def export(
         on_step("comparing prefixes with random coordinates")
         front_loading = _front_loading(model, description, sample, checkup)
         _warn_or_refuse(front_loading, options, on_step)
-        golden = Golden(checkup.texts[: checkup.golden], checkup.reference[: checkup.golden])
+        tokens = _token_checkup(model, checkup) if options.token_vectors else None
+        golden = Golden(
+            checkup.texts[: checkup.golden],
+            checkup.reference[: checkup.golden],
+            () if tokens is None else tokens.reference[:SELF_TEST_TEXTS],
+        )
         (folder / TOKENIZER_FILE).write_bytes(description.tokenizer.json)
         (folder / GOLDEN_FILE).write_bytes(dump_golden(golden))
         built: list[BuiltVariant] = []
         for request in requests:
             on_step(f"building {request.format} {request.precision}")
             built.extend(model.build(request, folder))
-        tokens = _token_checkup(model, checkup) if options.token_vectors else None
         reports = _verify(folder, description, built, checkup, tokens, options, on_step)
         kept = [variant for variant, report in zip(built, reports, strict=True) if report.kept]
         if not kept:
