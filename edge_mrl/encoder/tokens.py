@@ -7,7 +7,7 @@ from typing import overload
 
 from edge_mrl.backends.protocol import WithTokens
 from edge_mrl.encoder.loaded_variant import LoadedVariant
-from edge_mrl.encoder.prompts import prompt_words
+from edge_mrl.encoder.prompts import InputType, kind_of, prompt_words
 from edge_mrl.encoder.self_test import check_tokens
 from edge_mrl.slices import FloatArray
 
@@ -60,7 +60,9 @@ class TokenVectors:
 
         All tokens that the model reads have one, in their order, special tokens such as ``[CLS]``
         included; those of a prompt only where the model pools over them too. What has no direction
-        is left out: a row of zeros of a static table.
+        is left out: a row of zeros of a static table. Of a model that was trained for late
+        interaction, texts with the prompt "query" are cut and filled up, and those with the prompt
+        "document" cut and left without vectors for punctuation, as in its training.
 
         Args:
             texts: one text or several; their token vectors are all in memory at once.
@@ -81,29 +83,35 @@ class TokenVectors:
                 engine gives other token vectors than at export.
         """
         words = prompt_words(self._loaded.embedding, prompt_name, prompt)
+        kind = kind_of(prompt_name) if prompt is None else None
         size = self._dim if dim is None else dim
         items = [texts] if isinstance(texts, str) else texts
-        found = self._embed_with_tokens(items, size, size, words).tokens
+        found = self._embed_with_tokens(items, size, size, words, kind).tokens
         return found[0] if isinstance(texts, str) else found
 
     def encode_query_with_tokens(self, texts: Sequence[str], dim: int) -> WithTokens:
         """What `encode_query` gives, and token vectors of `dim` coordinates, in one run of the
         model; see `encode_tokens`."""
         words = self._loaded.prompt_for("query")
-        return self._embed_with_tokens(texts, self._dim, dim, words)
+        return self._embed_with_tokens(texts, self._dim, dim, words, "query")
 
     def encode_document_with_tokens(self, texts: Sequence[str], dim: int) -> WithTokens:
         """What `encode_document` gives, and token vectors of `dim` coordinates, in one run of the
         model; see `encode_tokens`."""
         words = self._loaded.prompt_for("document")
-        return self._embed_with_tokens(texts, self._dim, dim, words)
+        return self._embed_with_tokens(texts, self._dim, dim, words, "document")
 
     def _embed_with_tokens(
-        self, texts: Sequence[str], dim: int, token_dim: int, words: str
+        self,
+        texts: Sequence[str],
+        dim: int,
+        token_dim: int,
+        words: str,
+        kind: InputType | None,
     ) -> WithTokens:
         if self._unchecked and self.token_dims:
             self._check_tokens()
-        return self._loaded.embed_with_tokens(texts, dim, token_dim, words)
+        return self._loaded.embed_with_tokens(texts, dim, token_dim, words, kind)
 
     def _check_tokens(self) -> None:
         """Run the golden texts whose token vectors the bundle holds.

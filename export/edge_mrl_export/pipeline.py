@@ -6,6 +6,7 @@ import contextlib
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
@@ -86,6 +87,8 @@ def export(
         staged(destination, overwrite=options.overwrite) as folder,
     ):
         description = model.describe()
+        if description.late_interaction is not None:
+            options = replace(options, token_vectors=True)
         requests = _requests(model, options, on_step)
         sample = sample_from_file(options.texts) if options.texts else default_sample()
         on_step(f"reference vectors by {model.reference_name()}")
@@ -281,6 +284,7 @@ def _manifest(
             prompts=description.prompts,
             default_prompt_name=description.default_prompt_name,
             include_prompt=description.include_prompt,
+            late_interaction=description.late_interaction,
         ),
         tokenizer=TokenizerInfo(
             path=TOKENIZER_FILE,

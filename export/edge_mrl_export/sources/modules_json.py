@@ -8,6 +8,7 @@ one form. Nothing here imports torch or sentence-transformers.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, TypeVar, get_args
@@ -100,11 +101,13 @@ TailModule = DenseModule | LayerNormModule | NormalizeModule
 
 @dataclass(frozen=True, slots=True)
 class ModelLayout:
-    """The modules in order. `dim` is the width of the final vector."""
+    """The modules in order. `dim` is the width of the final vector. A model of `late_interaction`
+    has no pooling of its own; the mean stands for it."""
 
     transformer: TransformerModule
     pooling: PoolingModule
     tail: tuple[TailModule, ...]
+    late_interaction: bool = False
 
     @property
     def dim(self) -> int:
@@ -129,15 +132,33 @@ def read_layout(folder: Path) -> ModelLayout:
         )
     entries = module_entries(folder)
     kinds = [kind for kind, _ in entries]
+    if kinds[:1] == ["Transformer"] and set(kinds[1:]) == {"Dense"}:
+        return _late_interaction(folder, entries)
     if kinds[:2] != ["Transformer", "Pooling"]:
         raise ExportError(
             f"{folder / MODULES_JSON} begins with {' -> '.join(kinds[:2]) or 'nothing'}: "
-            "only models that begin with Transformer -> Pooling can be exported"
+            "only models that begin with Transformer -> Pooling, and ColBERT models of Transformer "
+            "and Dense modules, can be exported"
         )
     transformer = _transformer(entries[0][1])
     pooling = _pooling(entries[1][1])
     layout = ModelLayout(
         transformer, pooling, tuple(_tail(kind, path) for kind, path in entries[2:])
+    )
+    _check_widths(folder, layout)
+    return layout
+
+
+def _late_interaction(folder: Path, entries: Sequence[tuple[str, Path]]) -> ModelLayout:
+    """Dense modules that take each token's vector: what stands after pooling in other models."""
+    tail = [_tail(kind, path, "token_embeddings") for kind, path in entries[1:]]
+    first = tail[0]
+    assert isinstance(first, DenseModule)
+    layout = ModelLayout(
+        _transformer(entries[0][1]),
+        PoolingModule(first.in_features, ("mean",), include_prompt=True),
+        (*tail, NormalizeModule()),
+        late_interaction=True,
     )
     _check_widths(folder, layout)
     return layout
@@ -156,7 +177,7 @@ def module_entries(folder: Path) -> list[tuple[str, Path]]:
         "modules", max_items=100
     ):
         name = entry.text("type")
-        match = re.fullmatch(r"sentence_transformers\.(?:\w+\.)*(\w+)", name)
+        match = re.fullmatch(r"(?:sentence_transformers|pylate)\.(?:\w+\.)*(\w+)", name)
         if match is None or match[1] not in KNOWN_MODULES:
             raise ExportError(
                 f"{path} names the module {name!r}, which cannot be exported: "
@@ -238,16 +259,16 @@ def _pooling(folder: Path) -> PoolingModule:
     )
 
 
-def _tail(kind: str, folder: Path) -> TailModule:
+def _tail(kind: str, folder: Path, taken: str = "sentence_embedding") -> TailModule:
     path = folder / "config.json"
     # Version 5 writes no folder for Normalize.
     raw = read_optional_object(path) if kind == "Normalize" else read_object(path)
     config = Table(raw, str(path), ExportError)
     for key in ("module_input_name", "module_output_name"):
-        if config.optional_text(key) not in (None, "sentence_embedding"):
-            config.fail(
-                f"{key} is {raw[key]!r}: only modules on the sentence embedding can be exported"
-            )
+        if config.optional_text(key) not in (None, taken):
+            config.fail(f"{key} is {raw[key]!r}: only modules on {taken} can be exported here")
+    if raw.get("use_residual"):
+        config.fail("use_residual adds a module's input to its output, which cannot be exported")
     if kind == "Dense":
         # sentence-transformers' own default is Tanh.
         name = config.optional_text("activation_function") or "torch.nn.modules.activation.Tanh"

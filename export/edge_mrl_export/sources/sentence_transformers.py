@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ from edge_mrl_export.sources.tokenizer_json import read_tokenizer
 if TYPE_CHECKING:
     import onnx
 
+    from edge_mrl_export.sources.late_interaction import LateReading
     from edge_mrl_export.sources.oracle import Oracle
 
 _TOOLS = (
@@ -87,46 +89,65 @@ class SentenceTransformersSource:
         self._trusted = trust_remote_code
         self._layout = read_layout(folder)
         tail = self._layout.tail
+        late = self._layout.late_interaction
         self._settings = read_settings(
-            folder, unit_length=bool(tail) and isinstance(tail[-1], NormalizeModule)
+            folder,
+            unit_length=bool(tail) and isinstance(tail[-1], NormalizeModule),
+            late_interaction=late,
         )
-        self._dims = trained_sizes(folder, self._layout.dim, dims)
+        width = self._layout.dim
+        self._dims = trained_sizes(folder, width, dims, otherwise=(width,) if late else None)
         self._licence = licence or read_licence(folder)
         self._weights = weight_files(self._layout.transformer.folder)
         check_layers(self._layout.transformer.folder, self._weights)
         self._tokenizer = read_tokenizer(self._layout.transformer)
+        self._late: LateReading | None = None
+        if late:
+            self._late = self._read_late_interaction()
+            self._tokenizer = self._late.tokenizer
+            # The oracle is to read as much of a text.
+            read = replace(self._layout.transformer, max_seq_length=self._tokenizer.max_tokens)
+            self._layout = replace(self._layout, transformer=read)
         self._lengths = choose_lengths(sequence_lengths, self._tokenizer.max_tokens)
         self._encoders: dict[bool, onnx.ModelProto] = {}
 
     def describe(self) -> ModelDescription:
         """Everything that does not depend on a variant; reads all weights once, to hash them."""
+        settings, late = self._settings, self._late
         return ModelDescription(
             name=self._origin.name,
             architecture=self._architecture(),
             source=self._origin.said("sentence-transformers folder"),
             licence=self._licence,
-            identity=identity(self._layout, self._tokenizer, trust_remote_code=self._trusted),
+            identity=identity(
+                self._layout,
+                self._tokenizer,
+                None if late is None else late.settings,
+                trust_remote_code=self._trusted,
+            ),
             dim=self._layout.dim,
             matryoshka_dims=self._dims,
-            similarity=self._settings.similarity,
-            prompts=self._settings.prompts,
-            default_prompt_name=self._settings.default_prompt_name,
+            similarity=settings.similarity,
+            prompts=settings.prompts if late is None else late.prompts,
+            default_prompt_name=settings.default_prompt_name if late is None else None,
             tokenizer=self._tokenizer,
             include_prompt=self._layout.pooling.include_prompt,
+            late_interaction=None if late is None else late.settings,
             tools=(*_TOOLS, *(LITE_TOOLS if installed(*LITE_MODULES) else ())),
         )
 
     def default_requests(self) -> tuple[VariantRequest, ...]:
-        """TFLite int8-fast where litert-torch is installed; ONNX int8-fast, int8-portable, fp32."""
+        """TFLite int8-fast where litert-torch is installed and the model pools; ONNX int8-fast,
+        int8-portable, fp32."""
         onnx: tuple[Precision, ...] = ("int8-fast", "int8-portable", "fp32")
         requests = tuple(VariantRequest("onnx", precision) for precision in onnx)
-        if installed(*LITE_MODULES):
+        if installed(*LITE_MODULES) and self._late is None:
             return (VariantRequest("tflite", "int8-fast"), *requests)
         return requests
 
     def default_note(self) -> str | None:
         """How to get TFLite, where it is not installed."""
-        if installed(*LITE_MODULES):
+        if installed(*LITE_MODULES) or self._late is not None:
             return None
         return (
             "no TFLite, since litert-torch is not installed: for it, run `pip install "
@@ -157,6 +178,11 @@ class SentenceTransformersSource:
                 installed, or the model cannot be exported.
         """
         check_size(self._weights)
+        if request.format == "tflite" and self._late is not None:
+            raise ExportError(
+                "a model of late interaction is its token vectors, which a TFLite file does not "
+                "give: ask for --formats onnx"
+            )
         if request.format == "onnx" and request.precision in ONNX_TECHNIQUES:
             return (self._build_onnx(request, folder),)
         if request.format == "tflite" and request.precision in TFLITE_TECHNIQUES:
@@ -232,6 +258,15 @@ class SentenceTransformersSource:
         }
         model = self._encoder(token_vectors=request.token_vectors)
         return passes[request.precision](model) if request.precision in passes else model
+
+    def _read_late_interaction(self) -> LateReading:
+        from edge_mrl_export.sources.late_interaction import read_late_interaction
+
+        settings = self._settings
+        default = settings.prompts.get(settings.default_prompt_name or "", "")
+        return read_late_interaction(
+            self._folder, self._layout.transformer, self._tokenizer, default
+        )
 
     def _architecture(self) -> str:
         path = self._layout.transformer.folder / "config.json"

@@ -1,0 +1,146 @@
+"""Models of late interaction (ColBERT) as PyLate saves them: what they do to queries and documents.
+
+The settings stand in config_sentence_transformers.json; where one is missing, PyLate's own default
+counts. Markers become prompts: a marker is one token after the first, which is where the words of a
+prompt come."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from edge_mrl.bundle.manifest import LateInteraction
+from edge_mrl.bundle.manifest_json import MAX_QUERY_TOKENS
+from edge_mrl.errors import ExportError
+from edge_mrl.schema import Table
+from edge_mrl_export.model import TokenizerSource
+from edge_mrl_export.sources.model_card import SETTINGS_JSON
+from edge_mrl_export.sources.model_files import read_object, read_optional_object
+from edge_mrl_export.sources.modules_json import TransformerModule
+from edge_mrl_export.sources.tokenizer_json import MOST_TOKENS, max_tokens, special_token
+from edge_mrl_export.tokenizer_file import stored_form
+
+QUERY_MARKER, DOCUMENT_MARKER = "[Q] ", "[D] "
+QUERY_TOKENS, DOCUMENT_TOKENS = 32, 180
+"""PyLate's defaults."""
+
+_FILLING = ("mask_token", "eos_token", "pad_token")
+"""What queries are filled up with: the first of these that the tokenizer has, as in PyLate."""
+
+
+@dataclass(frozen=True, slots=True)
+class LateReading:
+    """What a bundle says of a model of late interaction.
+
+    Attributes:
+        settings: how queries and documents are read.
+        prompts: the markers, with the words of the model's default prompt behind them.
+        tokenizer: with the markers as tokens, cutting at the longer of both lengths.
+    """
+
+    settings: LateInteraction
+    prompts: dict[str, str]
+    tokenizer: TokenizerSource
+
+
+def read_late_interaction(
+    folder: Path, module: TransformerModule, tokenizer: TokenizerSource, default_prompt: str
+) -> LateReading:
+    """Read the settings of a model folder.
+
+    Args:
+        folder: the model folder.
+        module: its backbone.
+        tokenizer: of the backbone.
+        default_prompt: words that the model wants before every text, or none.
+
+    Raises:
+        ExportError: a setting is wrong, or a marker is not a token of the model.
+    """
+    path = folder / SETTINGS_JSON
+    raw = read_optional_object(path)
+    table = Table(raw, str(path), ExportError)
+    markers = (
+        _marker(table, "query_prefix", QUERY_MARKER),
+        _marker(table, "document_prefix", DOCUMENT_MARKER),
+    )
+    query = _length(table, module, "query_length", QUERY_TOKENS, MAX_QUERY_TOKENS)
+    document = _length(table, module, "document_length", DOCUMENT_TOKENS, MOST_TOKENS)
+    expands = _flag(table, "do_query_expansion", default=True)
+    # Without expansion there is nothing to attend to.
+    attends = _flag(table, "attend_to_expansion_tokens", default=False) and expands
+    words = tuple(string.punctuation)
+    if raw.get("skiplist_words") is not None:
+        words = table.texts("skiplist_words")
+    library = Tokenizer.from_str(tokenizer.json.decode())
+    for marker in filter(None, markers):
+        _check_marker(library, marker, module.folder)
+    fill = special_token(module.folder, _FILLING)
+    fill_id = None if fill is None else library.token_to_id(fill)
+    if expands and fill_id is None:
+        raise ExportError(
+            f"the tokenizer in {module.folder} has neither a mask token nor another to fill "
+            "queries up with: set mask_token, or do_query_expansion to false"
+        )
+    settings = LateInteraction(
+        query_tokens=query,
+        document_tokens=document,
+        fill_id=fill_id if expands else None,
+        attend_to_fill=attends,
+        skipped_ids=_ids(library, module.folder, words),
+    )
+    named = zip(("query", "document"), markers, strict=True)
+    return LateReading(
+        settings,
+        {name: marker + default_prompt for name, marker in named},
+        replace(tokenizer, json=stored_form(library), max_tokens=max(query, document)),
+    )
+
+
+def _marker(table: Table, key: str, default: str) -> str:
+    value = table.get(key)
+    if value is None:
+        return default
+    if not isinstance(value, str) or len(value) > 100:
+        table.fail(f"{key} must be a short text")
+    return value
+
+
+def _flag(table: Table, key: str, *, default: bool) -> bool:
+    return default if table.get(key) is None else table.flag(key)
+
+
+def _length(table: Table, module: TransformerModule, key: str, default: int, most: int) -> int:
+    wanted = table.optional_integer(key, 4, most) or default
+    # Never beyond the backbone's positions.
+    return max_tokens(replace(module, max_seq_length=wanted)) or wanted
+
+
+def _check_marker(library: Tokenizer, marker: str, folder: Path) -> None:
+    """Refuse a marker that is not read as one token after the first."""
+    number = library.token_to_id(marker)
+    words = read_object(folder / "config.json").get("vocab_size")
+    if number is None or (isinstance(words, int) and number >= words):
+        raise ExportError(
+            f"the tokenizer in {folder} has no token {marker!r}, which the model wants before a "
+            "text: save the model again with PyLate, which adds it"
+        )
+    plain, marked = (library.encode(text).ids for text in ("a", marker + "a"))
+    if marked != [*plain[:1], number, *plain[1:]]:
+        raise ExportError(
+            f"the tokenizer in {folder} does not read {marker!r} as one token after the first, "
+            "where the model wants it: it cannot be exported"
+        )
+
+
+def _ids(library: Tokenizer, folder: Path, words: tuple[str, ...]) -> tuple[int, ...]:
+    """Token ids of the skip list; a word that is no token stands for the unknown token, as in
+    PyLate."""
+    unknown = special_token(folder, ("unk_token",))
+    other = None if unknown is None else library.token_to_id(unknown)
+    found = [library.token_to_id(word) for word in words]
+    listed = {other if id_ is None else id_ for id_ in found}
+    return tuple(sorted(id_ for id_ in listed if id_ is not None))
