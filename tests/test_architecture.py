@@ -17,6 +17,7 @@ PURE = [
     "schema.py",
     "errors.py",
     "encoder/prompts.py",
+    "encoder/late_interaction.py",
     "encoder/self_test.py",
     "bundle/manifest.py",
     "bundle/manifest_json.py",

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from edge_mrl.bundle import Bundle, Manifest
-from edge_mrl.bundle.manifest import Estimate
+from edge_mrl.bundle.manifest import Estimate, LateInteraction
 from edge_mrl.bundle.manifest_json import dump
 from edge_mrl.cli.output import format_bytes, format_table, print_json
 from edge_mrl.planning.token_cost import TYPICAL_TOKENS, token_costs
@@ -44,6 +44,7 @@ def describe(manifest: Manifest) -> str:
     model, embedding = manifest.model, manifest.embedding
     longest = manifest.tokenizer.max_tokens
     prompts = ", ".join(name for name, text in embedding.prompts.items() if text)
+    late = embedding.late_interaction
     return "\n".join(
         [
             f"{model.name}: {model.architecture}, from {model.source}, licence {model.licence}",
@@ -52,7 +53,18 @@ def describe(manifest: Manifest) -> str:
             f"reads {'texts of any length' if longest is None else f'{longest} tokens of a text'}; "
             "prompts: "
             f"{prompts or 'none'}",
+            *([] if late is None else [in_words(late)]),
         ]
+    )
+
+
+def in_words(late: LateInteraction) -> str:
+    """How a model of late interaction reads its texts, in a line."""
+    filled = "" if late.fill_id is None else ", shorter ones filled up"
+    return (
+        f"late interaction: queries of {late.query_tokens} tokens{filled}; documents of "
+        f"{late.document_tokens}, without vectors for {len(late.skipped_ids)} of its tokens; the "
+        "vector of a text is the mean of its tokens'"
     )
 
 

@@ -88,6 +88,7 @@ def export(
     ):
         description = model.describe()
         if description.late_interaction is not None:
+            _refuse_tflite(options)
             options = replace(options, token_vectors=True)
         requests = _requests(model, options, on_step)
         sample = sample_from_file(options.texts) if options.texts else default_sample()
@@ -186,6 +187,14 @@ def _requests(model: Source, options: ExportOptions, on_step: Step) -> tuple[Var
         VariantRequest(format_, precision) for format_, precision in product(formats, precisions)
     )
     return _with_tokens(chosen, options, on_step)
+
+
+def _refuse_tflite(options: ExportOptions) -> None:
+    if "tflite" in (options.formats or ()):
+        raise ExportError(
+            "a model of late interaction is its token vectors, which a TFLite file does not give: "
+            "ask for --formats onnx"
+        )
 
 
 def _with_tokens(

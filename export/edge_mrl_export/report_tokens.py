@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from edge_mrl.bundle.manifest import Manifest
+from edge_mrl.cli.inspect import in_words
 from edge_mrl.cli.output import format_bytes
 from edge_mrl.planning.token_cost import TYPICAL_TOKENS, token_costs
 from edge_mrl_export.gates import TOKEN_GATES
@@ -20,6 +21,15 @@ def token_vectors(manifest: Manifest, reports: Sequence[VariantReport]) -> Itera
     without = [one.name for one in manifest.variants if one.token_vectors is None]
     lacking = f" {', '.join(without)}: none." if without else ""
     yield element("h2", "Token vectors")
+    late = manifest.embedding.late_interaction
+    if late is not None:
+        yield element(
+            "p",
+            "This model was trained for late interaction. What is said above of its vectors is "
+            "about the mean of a text's token vectors, which it was not trained for: it finds the "
+            "texts that the token vectors then order.",
+        )
+        yield element("p", in_words(late), class_="note")
     yield element(
         "p",
         "For late interaction (MaxSim) these variants also give a vector for each token of a text, "

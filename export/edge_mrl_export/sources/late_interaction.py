@@ -1,8 +1,9 @@
-"""Models of late interaction (ColBERT) as PyLate saves them: what they do to queries and documents.
+"""What models of late interaction (ColBERT) do to queries and documents, by the names that PyLate
+has for it in config_sentence_transformers.json; where a setting is missing, PyLate's default
+counts.
 
-The settings stand in config_sentence_transformers.json; where one is missing, PyLate's own default
-counts. Markers become prompts: a marker is one token after the first, which is where the words of a
-prompt come."""
+Markers become prompts: a marker is one token after the first, which is where the words of a prompt
+come."""
 
 from __future__ import annotations
 
@@ -17,8 +18,7 @@ from edge_mrl.bundle.manifest_json import MAX_QUERY_TOKENS
 from edge_mrl.errors import ExportError
 from edge_mrl.schema import Table
 from edge_mrl_export.model import TokenizerSource
-from edge_mrl_export.sources.model_card import SETTINGS_JSON
-from edge_mrl_export.sources.model_files import read_object, read_optional_object
+from edge_mrl_export.sources.model_files import read_object
 from edge_mrl_export.sources.modules_json import TransformerModule
 from edge_mrl_export.sources.tokenizer_json import MOST_TOKENS, max_tokens, special_token
 from edge_mrl_export.tokenizer_file import stored_form
@@ -47,12 +47,12 @@ class LateReading:
 
 
 def read_late_interaction(
-    folder: Path, module: TransformerModule, tokenizer: TokenizerSource, default_prompt: str
+    settings: Table, module: TransformerModule, tokenizer: TokenizerSource, default_prompt: str
 ) -> LateReading:
-    """Read the settings of a model folder.
+    """Read the settings of a model.
 
     Args:
-        folder: the model folder.
+        settings: by PyLate's names.
         module: its backbone.
         tokenizer: of the backbone.
         default_prompt: words that the model wants before every text, or none.
@@ -60,23 +60,23 @@ def read_late_interaction(
     Raises:
         ExportError: a setting is wrong, or a marker is not a token of the model.
     """
-    path = folder / SETTINGS_JSON
-    raw = read_optional_object(path)
-    table = Table(raw, str(path), ExportError)
     markers = (
-        _marker(table, "query_prefix", QUERY_MARKER),
-        _marker(table, "document_prefix", DOCUMENT_MARKER),
+        _marker(settings, "query_prefix", QUERY_MARKER),
+        _marker(settings, "document_prefix", DOCUMENT_MARKER),
     )
-    query = _length(table, module, "query_length", QUERY_TOKENS, MAX_QUERY_TOKENS)
-    document = _length(table, module, "document_length", DOCUMENT_TOKENS, MOST_TOKENS)
-    expands = _flag(table, "do_query_expansion", default=True)
+    query = _length(settings, module, "query_length", QUERY_TOKENS, MAX_QUERY_TOKENS)
+    document = _length(settings, module, "document_length", DOCUMENT_TOKENS, MOST_TOKENS)
+    expands = _flag(settings, "do_query_expansion", default=True)
     # Without expansion there is nothing to attend to.
-    attends = _flag(table, "attend_to_expansion_tokens", default=False) and expands
+    attends = _flag(settings, "attend_to_expansion_tokens", default=False) and expands
     words = tuple(string.punctuation)
-    if raw.get("skiplist_words") is not None:
-        words = table.texts("skiplist_words")
+    if settings.get("skiplist_words") is not None:
+        words = settings.texts("skiplist_words")
     library = Tokenizer.from_str(tokenizer.json.decode())
     for marker in filter(None, markers):
+        # Known as a word, it is still cut to pieces in a text unless it is added.
+        if library.token_to_id(marker) is not None:
+            library.add_tokens([marker])
         _check_marker(library, marker, module.folder)
     fill = special_token(module.folder, _FILLING)
     fill_id = None if fill is None else library.token_to_id(fill)
@@ -85,7 +85,7 @@ def read_late_interaction(
             f"the tokenizer in {module.folder} has neither a mask token nor another to fill "
             "queries up with: set mask_token, or do_query_expansion to false"
         )
-    settings = LateInteraction(
+    reading = LateInteraction(
         query_tokens=query,
         document_tokens=document,
         fill_id=fill_id if expands else None,
@@ -94,7 +94,7 @@ def read_late_interaction(
     )
     named = zip(("query", "document"), markers, strict=True)
     return LateReading(
-        settings,
+        reading,
         {name: marker + default_prompt for name, marker in named},
         replace(tokenizer, json=stored_form(library), max_tokens=max(query, document)),
     )

@@ -16,6 +16,7 @@ import numpy as np
 
 from edge_mrl.slices import FloatArray, normalize
 from edge_mrl_export.sources.backbone import read_config
+from edge_mrl_export.sources.model_files import weight_files
 from edge_mrl_export.sources.modules_json import (
     LEGACY_POOLING,
     MODULES_JSON,
@@ -25,6 +26,7 @@ from edge_mrl_export.sources.modules_json import (
     TailModule,
 )
 from edge_mrl_export.sources.refusing import refusing
+from edge_mrl_export.sources.safetensors_file import read_float32
 
 if TYPE_CHECKING:
     import torch
@@ -172,8 +174,7 @@ def write_style_5(folder: Path, layout: ModelLayout, out: Path) -> None:
         place = out / f"{number}_{kind}"
         _write(place / "config.json", _config_5(module))
         if isinstance(module, (DenseModule, LayerNormModule)):
-            weights = module.folder / "model.safetensors"
-            (place / weights.name).symlink_to(weights.resolve())
+            _place_weights(module, backbone, place)
         modules.append((place.name, kind))
     _write(
         out / MODULES_JSON,
@@ -182,6 +183,20 @@ def write_style_5(folder: Path, layout: ModelLayout, out: Path) -> None:
             for number, (path, kind) in enumerate(modules)
         ],
     )
+
+
+def _place_weights(module: DenseModule | LayerNormModule, backbone: Path, place: Path) -> None:
+    weights = module.folder / "model.safetensors"
+    if module.folder != backbone:
+        (place / weights.name).symlink_to(weights.resolve())
+        return
+    # Stanford's ColBERT has the projection among the weights of the backbone.
+    from safetensors.numpy import save_file
+
+    assert isinstance(module, DenseModule)
+    shape = module.out_features, module.in_features
+    matrix = read_float32(weight_files(module.folder), "linear.weight", shape)
+    save_file({"linear.weight": matrix}, place / weights.name)
 
 
 def _config_5(module: TailModule) -> dict[str, object]:

@@ -24,14 +24,25 @@ from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES, TFLITE_TECHNIQ
 from edge_mrl_export.sources.backbone import check_layers
 from edge_mrl_export.sources.identity import identity
 from edge_mrl_export.sources.model_card import (
+    SETTINGS_JSON,
     read_licence,
     read_settings,
     trained_sizes,
 )
-from edge_mrl_export.sources.model_files import read_object, weight_files
+from edge_mrl_export.sources.model_files import (
+    read_object,
+    read_optional_object,
+    weight_files,
+)
 from edge_mrl_export.sources.modules_json import NormalizeModule, read_layout
 from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.sources.size_limit import check_size
+from edge_mrl_export.sources.stanford_colbert import (
+    METADATA,
+    is_stanford_colbert,
+    stanford_layout,
+    stanford_settings,
+)
 from edge_mrl_export.sources.tokenizer_json import read_tokenizer
 
 if TYPE_CHECKING:
@@ -54,7 +65,7 @@ _FOLDER = "onnx"
 
 
 class SentenceTransformersSource:
-    """A folder that sentence-transformers 5 or 6 saved.
+    """A folder that sentence-transformers 5 or 6 saved, PyLate, or Stanford's ColBERT.
 
     Nothing heavy is imported, and no weights are read, before a method asks for it.
 
@@ -87,7 +98,8 @@ class SentenceTransformersSource:
         self._folder = folder
         self._origin = origin or Origin.of_folder(folder)
         self._trusted = trust_remote_code
-        self._layout = read_layout(folder)
+        stanford = is_stanford_colbert(folder)
+        self._layout = stanford_layout(folder) if stanford else read_layout(folder)
         tail = self._layout.tail
         late = self._layout.late_interaction
         self._settings = read_settings(
@@ -178,11 +190,6 @@ class SentenceTransformersSource:
                 installed, or the model cannot be exported.
         """
         check_size(self._weights)
-        if request.format == "tflite" and self._late is not None:
-            raise ExportError(
-                "a model of late interaction is its token vectors, which a TFLite file does not "
-                "give: ask for --formats onnx"
-            )
         if request.format == "onnx" and request.precision in ONNX_TECHNIQUES:
             return (self._build_onnx(request, folder),)
         if request.format == "tflite" and request.precision in TFLITE_TECHNIQUES:
@@ -264,9 +271,13 @@ class SentenceTransformersSource:
 
         settings = self._settings
         default = settings.prompts.get(settings.default_prompt_name or "", "")
-        return read_late_interaction(
-            self._folder, self._layout.transformer, self._tokenizer, default
-        )
+        path = self._folder / SETTINGS_JSON
+        if is_stanford_colbert(self._folder):
+            path, raw = self._folder / METADATA, stanford_settings(self._folder)
+        else:
+            raw = read_optional_object(path)
+        table = Table(raw, str(path), ExportError)
+        return read_late_interaction(table, self._layout.transformer, self._tokenizer, default)
 
     def _architecture(self) -> str:
         path = self._layout.transformer.folder / "config.json"
