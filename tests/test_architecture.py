@@ -56,6 +56,7 @@ PURE = [
     "serve/responses.py",
     "planning/candidates.py",
     "planning/companion_cost.py",
+    "planning/token_cost.py",
     "planning/cost.py",
     "planning/encoder_cost.py",
     "profiles/encoder_times.py",

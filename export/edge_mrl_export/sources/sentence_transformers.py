@@ -129,7 +129,9 @@ class SentenceTransformersSource:
         return ModelDescription(
             name=self._origin.name,
             architecture=self._architecture(),
-            source=self._origin.said("sentence-transformers folder"),
+            source=self._origin.said(
+                "sentence-transformers folder" if late is None else "ColBERT folder"
+            ),
             licence=self._licence,
             identity=identity(
                 self._layout,
