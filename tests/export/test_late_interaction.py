@@ -1,6 +1,7 @@
 """ColBERT models through export and runtime, against the paper's steps written out with torch."""
 
 import json
+import shlex
 import shutil
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest_json import dump, parse
 from edge_mrl.cli.main import main
 from edge_mrl.errors import BundleError, ExportError
-from edge_mrl_export import ExportOptions, export
+from edge_mrl_export import ExportOptions, deployment, export
 from edge_mrl_export.adapt.run import adapt
 from edge_mrl_export.model import VariantRequest
 from edge_mrl_export.sources import open_folder
@@ -139,6 +140,22 @@ def test_an_index_orders_by_max_sim(pylate, tmp_path):
     assert [hit.id for hit in found] == list(np.argsort(-scores, kind="stable"))
     for hit in found:
         assert hit.score == pytest.approx(scores[hit.id], abs=1e-3)
+
+
+def test_what_the_page_tells_people_to_type_runs(pylate, tmp_path, monkeypatch, capsys):
+    manifest = Bundle.open(pylate.bundle).manifest
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bundle").symlink_to(pylate.bundle)
+    exec(deployment.python_snippet(manifest), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 2
+    assert float(printed[0].split()[0]) > 1  # MaxSim, a sum over the query's tokens
+    line = {"_id": "a", "text": "the heron waits in the reeds."}
+    (tmp_path / "corpus.jsonl").write_text(json.dumps(line))
+    (tmp_path / "notes.db").unlink()
+    for command in deployment.command_lines(manifest).splitlines()[-2:]:
+        assert main(shlex.split(command)[1:]) == 0
+    assert "the heron waits" in capsys.readouterr().out
 
 
 def test_a_checkpoint_of_stanford(tmp_path):
