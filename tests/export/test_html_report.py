@@ -16,11 +16,15 @@ from edge_mrl import Encoder
 from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest import Estimate, LayerQuality, VariantQuality
 from edge_mrl.cli.main import main
+from edge_mrl.planning.encoder_cost import embedding_latency
+from edge_mrl.planning.facts import BundleFacts
+from edge_mrl.profiles.files import shipped
 from edge_mrl.slices import Slice
 from edge_mrl_export import deployment
 from edge_mrl_export.gates import RANK_GATES
 from edge_mrl_export.html_report import REPORT_FILE, html_report
 from edge_mrl_export.markup import element, words
+from edge_mrl_export.pipeline import DEVICES
 from edge_mrl_export.report import VariantReport
 from tests.planning.bundles import minilm_manifest, static_manifest
 
@@ -48,7 +52,9 @@ def report(name="table-int8-256", **changes):
 
 
 def page(manifest=None, reports=None, reference="the library 1.0"):
-    return html_report(manifest or static_manifest(), reports or [report()], reference)
+    return html_report(
+        manifest or static_manifest(), reports or [report()], reference, shipped(*DEVICES)
+    )
 
 
 def tree(text):
@@ -93,7 +99,10 @@ def test_it_is_listed_with_its_hash(static_bundle, export_report):
 
 def test_the_same_export_gives_the_same_page(export_report, real):
     assert real == html_report(
-        export_report.manifest, export_report.variants, export_report.reference
+        export_report.manifest,
+        export_report.variants,
+        export_report.reference,
+        shipped(*DEVICES),
     )
     assert "seconds" not in real and str(export_report.path) not in real
 
@@ -153,7 +162,7 @@ def test_model_slices_variants_and_tools_are_all_named(real, export_report):
     for variant in export_report.variants:
         assert variant.name in text and f"{variant.cosine_min:.5f}" in text
         assert variant.reason in text
-    slices, _ = (table for table in tree(real).iter("table"))
+    slices, *_ = tree(real).iter("table")
     rows = [[said(cell) for cell in row] for row in slices.find("tbody")]
     assert rows == [
         [
@@ -253,6 +262,20 @@ def test_what_a_phone_takes():
     manifest = manifest._replace(variants=(*manifest.variants, lite))
     assert deployment.phone_variant(manifest).name == "tflite-int8"
     assert "LiteRT" in page(manifest)
+
+
+def test_times_are_those_that_the_planner_expects():
+    manifest = minilm_manifest()
+    facts, devices = BundleFacts.from_manifest(manifest), shipped(*DEVICES)
+    text = said(tree(page(manifest)))
+    assert all(device.title in text for device in devices)
+    for variant in facts.variants:
+        seconds = embedding_latency(devices[0], facts, variant, 256)
+        assert f"/ {1000 * seconds:.0f}" in text, variant.name
+    # A board with numpy alone has no engine for a graph.
+    table_only = replace(devices[1], facts=replace(devices[1].facts, engines=("numpy",)))
+    alone = html_report(manifest, [report()], "the library 1.0", [table_only])
+    assert said(tree(alone)).count("no engine") == len(manifest.variants)
 
 
 def test_notes_that_only_some_variants_need():

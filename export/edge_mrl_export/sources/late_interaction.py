@@ -18,8 +18,14 @@ from edge_mrl.bundle.manifest_json import MAX_QUERY_TOKENS
 from edge_mrl.errors import ExportError
 from edge_mrl.schema import Table
 from edge_mrl_export.model import TokenizerSource
-from edge_mrl_export.sources.model_files import read_object
+from edge_mrl_export.sources.model_card import SETTINGS_JSON
+from edge_mrl_export.sources.model_files import read_object, read_optional_object
 from edge_mrl_export.sources.modules_json import TransformerModule
+from edge_mrl_export.sources.stanford_colbert import (
+    METADATA,
+    is_stanford_colbert,
+    stanford_settings,
+)
 from edge_mrl_export.sources.tokenizer_json import MOST_TOKENS, max_tokens, special_token
 from edge_mrl_export.tokenizer_file import stored_form
 
@@ -47,12 +53,12 @@ class LateReading:
 
 
 def read_late_interaction(
-    settings: Table, module: TransformerModule, tokenizer: TokenizerSource, default_prompt: str
+    folder: Path, module: TransformerModule, tokenizer: TokenizerSource, default_prompt: str
 ) -> LateReading:
     """Read the settings of a model.
 
     Args:
-        settings: by PyLate's names.
+        folder: the model folder, of PyLate or Stanford's ColBERT.
         module: its backbone.
         tokenizer: of the backbone.
         default_prompt: words that the model wants before every text, or none.
@@ -60,6 +66,7 @@ def read_late_interaction(
     Raises:
         ExportError: a setting is wrong, or a marker is not a token of the model.
     """
+    settings = _settings(folder)
     markers = (
         _marker(settings, "query_prefix", QUERY_MARKER),
         _marker(settings, "document_prefix", DOCUMENT_MARKER),
@@ -98,6 +105,14 @@ def read_late_interaction(
         {name: marker + default_prompt for name, marker in named},
         replace(tokenizer, json=stored_form(library), max_tokens=max(query, document)),
     )
+
+
+def _settings(folder: Path) -> Table:
+    """By PyLate's names."""
+    if is_stanford_colbert(folder):
+        return Table(stanford_settings(folder), str(folder / METADATA), ExportError)
+    path = folder / SETTINGS_JSON
+    return Table(read_optional_object(path), str(path), ExportError)
 
 
 def _marker(table: Table, key: str, default: str) -> str:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import logging
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_mrl.slices import FloatArray, normalize
+from edge_mrl_export.scratch import Scratch
 from edge_mrl_export.sources.backbone import read_config
 from edge_mrl_export.sources.model_files import weight_files
 from edge_mrl_export.sources.modules_json import (
@@ -112,8 +112,8 @@ def _load_layout(folder: Path, layout: ModelLayout, trust_remote_code: bool) -> 
         # A class path of a newer layout cannot be imported.
         with contextlib.suppress(ImportError):
             return _load(folder, trust_remote_code)
-    with tempfile.TemporaryDirectory(prefix="edge-mrl-") as scratch:
-        copy = Path(scratch) / folder.resolve().name
+    with Scratch() as scratch:
+        copy = scratch / folder.resolve().name
         write_style_5(folder, layout, copy)
         return _load(copy, trust_remote_code)
 
