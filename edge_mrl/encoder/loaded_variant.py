@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -19,6 +21,14 @@ from edge_mrl.tokenization import TextTokenizer
 
 BATCH_TEXTS = 256
 
+WHAT_FOLLOWS = (
+    "edge_mrl.bundle.golden",
+    "edge_mrl.index.opening",
+    "edge_mrl.index.searching.dense",
+)
+"""What the self-test and an opened index are made of; 12 ms of imports. Who loads an encoder opens
+an index next, but for few."""
+
 
 class LoadedVariant(NamedTuple):
     """A variant that runs. Make one with `open`."""
@@ -33,8 +43,8 @@ class LoadedVariant(NamedTuple):
     def open(
         cls, bundle: Bundle, variant: Variant, threads: int, max_tokens: int | None = None
     ) -> LoadedVariant:
-        """Load a variant's files, each checked first: they are hashed while the engine is imported,
-        and the engine starts while the tokenizer is read.
+        """Load a variant's files, each checked first. They are hashed while the engine is imported
+        or, where that takes less, the tokenizer read; the engine starts while that is read.
 
         Args:
             bundle: the bundle.
@@ -48,13 +58,20 @@ class LoadedVariant(NamedTuple):
         """
         longest = max_tokens or bundle.manifest.max_tokens(variant)
         info = bundle.manifest.tokenizer._replace(max_tokens=longest)
-        # Two things at a time, one inside the interpreter's lock and one outside it.
+        # In the thread it would keep the engine's import waiting.
+        importlib.import_module("edge_mrl.bundle.hashing")
+        # Two things at a time. Imports and the tokenizer hold the interpreter's lock all along,
+        # so what can do without it has the thread: hashing, and most of an engine's start.
         with Meanwhile(lambda: [bundle.checked(file) for file in variant.files]) as checking:
             import_engine(variant)
-            files = checking.result()
-        with Meanwhile(lambda: TextTokenizer(bundle.checked(info.path), info)) as reading:
-            backend = open_backend(variant, files, pad_id=info.pad_id, threads=threads)
-            return cls(bundle, variant, reading.result(), longest, backend)
+
+            def start() -> Backend:
+                return open_backend(variant, checking.result(), pad_id=info.pad_id, threads=threads)
+
+            with Meanwhile(start) as starting:
+                tokenizer = TextTokenizer(bundle.checked(info.path), info)
+                _import_what_follows(starting)
+                return cls(bundle, variant, tokenizer, longest, starting.result())
 
     @property
     def embedding(self) -> EmbeddingInfo:
@@ -74,12 +91,14 @@ class LoadedVariant(NamedTuple):
         self, texts: Sequence[str], dim: int, words: str, kind: InputType | None = None
     ) -> FloatArray:
         """Embed texts with a prompt before each: (n, dim) float32; see `Encoder.encode`."""
+        parts = self._tokenized(texts, words, kind)
+        if 0 < len(texts) <= BATCH_TEXTS:
+            (part,) = parts
+            return self.backend.embed(part.attended(), dim, prompt_tokens=part.left_out)
         vectors = np.empty((len(texts), dim), dtype=np.float32)
-        for part in self._tokenized(texts, words, kind):
-            ids = part.ids
-            if part.choice.attended is not None:
-                ids = [one[:n] for one, n in zip(ids, part.choice.attended, strict=True)]
-            vectors[part.rows] = self.backend.embed(ids, dim, prompt_tokens=part.left_out)
+        for part in parts:
+            found = self.backend.embed(part.attended(), dim, prompt_tokens=part.left_out)
+            vectors[part.rows] = found
         return vectors
 
     def embed_with_tokens(
@@ -162,6 +181,22 @@ class _Part(NamedTuple):
     ids: list[list[int]]
     left_out: int
     choice: TokenChoice
+
+    def attended(self) -> list[list[int]]:
+        """The token ids without those that no other token attends to, which are not pooled."""
+        if self.choice.attended is None:
+            return self.ids
+        return [ids[:n] for ids, n in zip(self.ids, self.choice.attended, strict=True)]
+
+
+def _import_what_follows(starting: Meanwhile[Backend]) -> None:
+    """Import what comes next as long as the engine starts: it takes no time then, where there is a
+    second core."""
+    for name in WHAT_FOLLOWS:
+        if starting.running:
+            # Who opens an index is told what is missing; others need not care.
+            with suppress(ImportError):
+                importlib.import_module(name)
 
 
 def with_token_vectors(bundle: Bundle, name: str | None) -> tuple[Variant, ...]:
