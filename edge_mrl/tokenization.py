@@ -33,10 +33,8 @@ class TextTokenizer:
                 f"{file} cannot be read as a tokenizer ({error}): export the bundle again"
             ) from error
         self._tokenizer.no_padding()
-        if info.max_tokens is None:
-            self._tokenizer.no_truncation()
-        else:
-            self._tokenizer.enable_truncation(info.max_tokens)
+        self._max_tokens = info.max_tokens
+        self._limit(info.max_tokens)
         self._add_special_tokens = info.add_special_tokens
         self._special = frozenset(
             number
@@ -44,6 +42,12 @@ class TextTokenizer:
             if token.special
         )
         self._forget_whole_texts()
+
+    def _limit(self, max_tokens: int | None) -> None:
+        if max_tokens is None:
+            self._tokenizer.no_truncation()
+        else:
+            self._tokenizer.enable_truncation(max_tokens)
 
     def _forget_whole_texts(self) -> None:
         """Without a pre-tokenizer the library takes a whole text for one word, and keeps the pieces
@@ -53,20 +57,27 @@ class TextTokenizer:
             if resize is not None:
                 resize(0)
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, special tokens included, cut to the model's length, without
-        padding.
+    def encode(self, texts: Sequence[str], limit: int | None = None) -> list[list[int]]:
+        """Token ids of each text, special tokens included, cut to the model's length, or to a limit
+        where that is less, without padding.
 
         Raises:
             InputError: an item is not text, or holds a lone surrogate; the message says which.
         """
         items = list(texts)
+        longest = self._max_tokens
+        cut = limit is not None and (longest is None or limit < longest)
+        if cut:
+            self._tokenizer.enable_truncation(limit)
         try:
             encodings = self._tokenizer.encode_batch_fast(
                 items, add_special_tokens=self._add_special_tokens
             )
         except TypeError as error:
             raise InputError(_what_is_wrong(items)) from error
+        finally:
+            if cut:
+                self._limit(longest)
         return [encoding.ids for encoding in encodings]
 
     def prompt_tokens(self, prompt: str) -> int:

@@ -17,6 +17,7 @@ PURE = [
     "schema.py",
     "errors.py",
     "encoder/prompts.py",
+    "encoder/late_interaction.py",
     "encoder/self_test.py",
     "bundle/manifest.py",
     "bundle/manifest_json.py",
@@ -55,6 +56,7 @@ PURE = [
     "serve/responses.py",
     "planning/candidates.py",
     "planning/companion_cost.py",
+    "planning/token_cost.py",
     "planning/cost.py",
     "planning/encoder_cost.py",
     "profiles/encoder_times.py",
@@ -163,7 +165,10 @@ def test_pure_files_do_no_io(file):
         ),
         ("json_lines.py", {"errors"}),
         ("corpus.py", {"errors", "index", "json_lines"}),
-        ("vector_files", {"errors", "slices", "schema", "json_lines", "index", "vector_files"}),
+        (
+            "vector_files",
+            {"errors", "slices", "schema", "json_lines", "retrieval", "index", "vector_files"},
+        ),
         (
             "serve",
             {"bundle", "encoder", "errors", "index", "retrieval", "schema", "serve", "slices"},

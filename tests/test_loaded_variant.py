@@ -4,11 +4,13 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 
+from edge_mrl import Encoder
 from edge_mrl.bundle import Bundle
 from edge_mrl.encoder import loaded_variant
-from edge_mrl.encoder.loaded_variant import LoadedVariant
+from edge_mrl.encoder.loaded_variant import BATCH_CHARACTERS, LoadedVariant
 from edge_mrl.errors import BundleError
 
 
@@ -104,3 +106,11 @@ def test_a_file_that_the_engine_refuses_leaves_no_thread(bundle_copy, monkeypatc
     with pytest.raises(BundleError, match="no engine takes"):
         LoadedVariant.open(bundle, bundle.manifest.variants[0], 1)
     assert threading.active_count() == before
+
+
+def test_a_few_long_texts_are_embedded_as_each_alone(static_bundle):
+    encoder = Encoder.load(static_bundle)
+    texts = [f"{word} " * (BATCH_CHARACTERS // 8) for word in ("heron", "zip", "")] * 3
+    together = encoder.encode(texts)
+    for text, vector in zip(texts, together, strict=True):
+        assert np.array_equal(encoder.encode([text])[0], vector)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_mrl.backends.engines import imported
-from edge_mrl.backends.protocol import WithTokens
+from edge_mrl.backends.protocol import ALL_TOKENS, TokenChoice, WithTokens
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.errors import BackendError, BundleError
 from edge_mrl.slices import FloatArray
@@ -99,7 +99,12 @@ class OnnxBackend:
         return vectors
 
     def embed_with_tokens(
-        self, token_ids: Sequence[Sequence[int]], dim: int, *, prompt_tokens: int = 0
+        self,
+        token_ids: Sequence[Sequence[int]],
+        dim: int,
+        *,
+        prompt_tokens: int = 0,
+        choice: TokenChoice = ALL_TOKENS,
     ) -> WithTokens:
         """See `TokenBackend`; batches as in `embed`. One run gives both."""
         vectors = np.zeros((len(token_ids), dim), dtype=np.float32)
@@ -108,10 +113,14 @@ class OnnxBackend:
             batch = [token_ids[row] for row in rows]
             feeds = self._feeds(batch, dim, prompt_tokens, 0)
             feeds["tokens_wanted"] = np.array([len(batch[0])], dtype=np.int64)
+            if choice.attended is not None:
+                for row, mask in zip(rows, feeds["attention_mask"], strict=True):
+                    mask[choice.attended[row] :] = 0
             vectors[rows], found = self._run(feeds, ["sentence_embedding", "token_embeddings"])
             for row, ids, units in zip(rows, batch, found, strict=True):
                 kept = units[prompt_tokens : len(ids)]
-                tokens[row] = kept[kept.any(axis=1)]
+                skipped = np.isin(ids[prompt_tokens:], choice.skipped)
+                tokens[row] = kept[kept.any(axis=1) & ~skipped]
         return WithTokens(vectors, tokens)
 
     def _batches(self, token_ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:

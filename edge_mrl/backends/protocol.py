@@ -21,6 +21,22 @@ class WithTokens(NamedTuple):
     tokens: list[FloatArray]
 
 
+class TokenChoice(NamedTuple):
+    """What token vectors are made of, and which.
+
+    Attributes:
+        attended: how many tokens at the beginning of each text the others attend to; the rest still
+            have vectors. None: all.
+        skipped: tokens that have no vector, by id.
+    """
+
+    attended: tuple[int, ...] | None = None
+    skipped: tuple[int, ...] = ()
+
+
+ALL_TOKENS = TokenChoice()
+
+
 class Backend(Protocol):
     """Token ids in, unit vectors out. One instance holds one variant's weights."""
 
@@ -53,8 +69,14 @@ class TokenBackend(Backend, Protocol):
     """A backend of a variant that also gives token vectors."""
 
     def embed_with_tokens(
-        self, token_ids: Sequence[Sequence[int]], dim: int, *, prompt_tokens: int = 0
+        self,
+        token_ids: Sequence[Sequence[int]],
+        dim: int,
+        *,
+        prompt_tokens: int = 0,
+        choice: TokenChoice = ALL_TOKENS,
     ) -> WithTokens:
         """As `embed`, with a vector for each token, special ones included, in the order of the
-        text; those of the prompt are left out where they are left out of pooling."""
+        text; those of the prompt are left out where they are left out of pooling. Tokens that
+        others do not attend to are left out of pooling, too."""
         ...

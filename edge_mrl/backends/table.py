@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.backends.protocol import WithTokens
+from edge_mrl.backends.protocol import ALL_TOKENS, TokenChoice, WithTokens
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.errors import BundleError
 from edge_mrl.slices import FloatArray, prefix
@@ -68,16 +68,22 @@ class TableBackend:
         return prefix(sums, dim)
 
     def embed_with_tokens(
-        self, token_ids: Sequence[Sequence[int]], dim: int, *, prompt_tokens: int = 0
+        self,
+        token_ids: Sequence[Sequence[int]],
+        dim: int,
+        *,
+        prompt_tokens: int = 0,
+        choice: TokenChoice = ALL_TOKENS,
     ) -> WithTokens:
-        """See `TokenBackend`: a token's vector is its row. A row of zeros has no direction."""
+        """See `TokenBackend`: a token's vector is its row, and attends to no other. A row of zeros
+        has no direction."""
         last = len(self._rows) - 1
         tokens = []
         for ids in token_ids:
             # A row's scale is positive, so its direction is that of the codes.
             places = np.minimum(np.asarray(ids, dtype=np.int64), last)
             units = prefix(self._rows[places].astype(np.float32), dim)
-            tokens.append(units[units.any(axis=1)])
+            tokens.append(units[units.any(axis=1) & ~np.isin(ids, choice.skipped)])
         return WithTokens(self.embed(token_ids, dim), tokens)
 
 

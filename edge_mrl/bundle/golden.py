@@ -17,22 +17,33 @@ from edge_mrl.schema import Table
 from edge_mrl.slices import FloatArray
 
 MAX_GOLDEN_TEXTS = 1000
+_MAX_VECTOR_CHARS = 400_000
+_MAX_TOKEN_CHARS = 100 * _MAX_VECTOR_CHARS
 
 
 class Golden(NamedTuple):
-    """Texts (without any prompt) and their full-width fp32 vectors, (n, dim) float32 of unit
-    length."""
+    """Texts (without any prompt) and what the fp32 model gave for them.
+
+    Attributes:
+        texts: n texts, short ones first.
+        vectors: (n, dim) float32 of unit length, at full width.
+        tokens: a vector for each token of the first few of them, arrays (tokens, dim) float32
+            likewise; empty where the bundle has no token vectors, or none to compare with.
+    """
 
     texts: tuple[str, ...]
     vectors: FloatArray
+    tokens: tuple[FloatArray, ...] = ()
 
 
 def dump_golden(golden: Golden) -> bytes:
     """Write golden texts as JSON: vectors are little-endian float32 in base64."""
     rows = [
-        {"text": text, "vector": base64.b64encode(row.astype("<f4").tobytes()).decode()}
+        {"text": text, "vector": _base64(row)}
         for text, row in zip(golden.texts, golden.vectors, strict=True)
     ]
+    for row, tokens in zip(rows, golden.tokens, strict=False):
+        row["token_vectors"] = _base64(tokens)
     return (json.dumps({"golden": rows}, indent=1, ensure_ascii=True) + "\n").encode()
 
 
@@ -50,15 +61,32 @@ def parse_golden(data: bytes, dim: int) -> Golden:
         ) from error
     texts: list[str] = []
     vectors: list[FloatArray] = []
+    tokens: list[FloatArray] = []
     for row in root.tables("golden", max_items=MAX_GOLDEN_TEXTS):
-        texts.append(row.text("text", max_length=100_000))
-        try:
-            raw = base64.b64decode(row.text("vector", max_length=400_000), validate=True)
-        except binascii.Error:
-            row.fail("the vector is not base64")
-        if len(raw) != 4 * dim:
+        found = _vectors(row, "vector", dim, _MAX_VECTOR_CHARS)
+        if len(found) != 1:
             row.fail(f"the vector is not {dim} float32 values")
-        vectors.append(np.frombuffer(raw, dtype="<f4").astype(np.float32))
+        if "token_vectors" in row:
+            if len(tokens) < len(texts):
+                row.fail("the texts before it have no token_vectors")
+            tokens.append(_vectors(row, "token_vectors", dim, _MAX_TOKEN_CHARS))
+        texts.append(row.text("text", max_length=100_000))
+        vectors.append(found[0])
     if not texts:
         root.fail("there are no golden texts")
-    return Golden(tuple(texts), np.stack(vectors))
+    return Golden(tuple(texts), np.stack(vectors), tuple(tokens))
+
+
+def _base64(rows: FloatArray) -> str:
+    return base64.b64encode(rows.astype("<f4").tobytes()).decode()
+
+
+def _vectors(row: Table, key: str, dim: int, most: int) -> FloatArray:
+    """The (n, dim) float32 of a field."""
+    try:
+        raw = base64.b64decode(row.text(key, max_length=most), validate=True)
+    except binascii.Error:
+        row.fail(f"the {key} is not base64")
+    if not raw or len(raw) % (4 * dim):
+        row.fail(f"the {key} is not of {dim} float32 values each")
+    return np.frombuffer(raw, dtype="<f4").astype(np.float32).reshape(-1, dim)

@@ -37,12 +37,29 @@ class ModelInfo(NamedTuple):
     identity: str
 
 
+class LateInteraction(NamedTuple):
+    """How a model that was trained for late interaction reads queries and documents.
+
+    A query is cut to `query_tokens`, special ones and prompt counted, and a shorter one filled up
+    with `fill_id` (None: not filled); other tokens attend to the fill where `attend_to_fill`. A
+    document is cut to `document_tokens`; those of its tokens that are among `skipped_ids` are read
+    and have no vector."""
+
+    query_tokens: int
+    document_tokens: int
+    fill_id: int | None
+    attend_to_fill: bool
+    skipped_ids: tuple[int, ...]
+
+
 class EmbeddingInfo(NamedTuple):
     """What a vector of this model is.
 
     `dim` is the full width, `matryoshka_dims` the trained sizes in rising order, `prompts` the text
     put before an input by name ("query" and "document" are used by `encode_query` and
-    `encode_document`), `include_prompt` whether the tokens of a prompt take part in pooling."""
+    `encode_document`), `include_prompt` whether the tokens of a prompt take part in pooling.
+    `late_interaction` is there for a model whose token vectors are what it was trained for; the
+    vector of a text is then their mean."""
 
     dim: int
     matryoshka_dims: tuple[int, ...]
@@ -50,6 +67,7 @@ class EmbeddingInfo(NamedTuple):
     prompts: dict[str, str]
     default_prompt_name: str | None
     include_prompt: bool = True
+    late_interaction: LateInteraction | None = None
 
 
 class TokenizerInfo(NamedTuple):

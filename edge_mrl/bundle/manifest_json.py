@@ -14,6 +14,7 @@ from edge_mrl.bundle.manifest import (
     FileEntry,
     GateResult,
     Labels,
+    LateInteraction,
     LayerQuality,
     Manifest,
     ModelInfo,
@@ -34,6 +35,8 @@ SCHEMA_VERSION = 1
 FORMAT_NAME = "edge-mrl bundle"
 MAX_MANIFEST_BYTES = 4 * 2**20
 MAX_FILE_BYTES = 2**40
+MAX_QUERY_TOKENS = 8192
+"""To which a query of a model of late interaction is filled up: each is run."""
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -122,6 +125,21 @@ def _embedding(table: Table) -> EmbeddingInfo:
         prompts=_texts_by_name(table.table("prompts")),
         default_prompt_name=table.optional_text("default_prompt_name"),
         include_prompt=table.flag("include_prompt") if "include_prompt" in table else True,
+        late_interaction=(
+            None
+            if table.get("late_interaction") is None
+            else _late_interaction(table.table("late_interaction"))
+        ),
+    )
+
+
+def _late_interaction(table: Table) -> LateInteraction:
+    return LateInteraction(
+        query_tokens=table.integer("query_tokens", 1, MAX_QUERY_TOKENS),
+        document_tokens=table.integer("document_tokens", 1, 10**6),
+        fill_id=table.optional_integer("fill_id", 0, 2**31 - 1),
+        attend_to_fill=table.flag("attend_to_fill"),
+        skipped_ids=table.integers("skipped_ids", 0, 2**31 - 1),
     )
 
 
@@ -261,6 +279,10 @@ def _check_relations(manifest: Manifest, root: Table) -> None:
     for variant in manifest.variants:
         if variant.format == "tflite" and variant.token_vectors is not None:
             root.fail(f"variant {variant.name!r} is TFLite, which gives no token vectors")
+    late, longest = manifest.embedding.late_interaction, manifest.tokenizer.max_tokens
+    needed = 0 if late is None else max(late.query_tokens, late.document_tokens)
+    if longest is not None and needed > longest:
+        root.fail("late_interaction reads texts of more tokens than the tokenizer's max_tokens")
     listed = [entry.path for entry in manifest.files]
     if len(set(listed)) != len(listed):
         root.fail("a file is listed twice")

@@ -24,6 +24,7 @@ from edge_mrl.errors import InputError
 from edge_mrl.index import Index, IndexStats, build_index, build_with, default_layout
 from edge_mrl.index.companions.lexical import TOKENIZERS
 from edge_mrl.planning import Plan
+from edge_mrl.slices import Slice
 from edge_mrl.vector_files import VectorFile, add_vector_file
 
 
@@ -51,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="index the words of the documents too, cut by this tokenizer, for BM25",
     )
     add_token_argument(parser)
+    parser.add_argument(
+        "--token-dims",
+        metavar="A,B",
+        help="the sizes that token vectors of --vectors were trained for (default: their width)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an index that is there")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -93,8 +99,10 @@ def _from_corpus(
     arguments: argparse.Namespace,
 ) -> tuple[IndexStats, str, Plan | None, str | None]:
     refuse_column_arguments(arguments)
-    if arguments.identity or arguments.dims:
-        raise InputError("--identity and --dims go with --vectors: a bundle says both by itself")
+    if arguments.identity or arguments.dims or arguments.token_dims:
+        raise InputError(
+            "--identity, --dims and --token-dims go with --vectors: a bundle says them by itself"
+        )
     if arguments.bundle is None:
         raise InputError("texts need a model to embed them: name its folder with --bundle")
     codes = chosen_codes(arguments)
@@ -125,6 +133,13 @@ def _from_vectors(arguments: argparse.Namespace) -> IndexStats:
     model = _model_of_vectors(arguments, file)
     default = default_layout(arguments.dim or file.dim, model.matryoshka_dims)
     layout = default.with_codes(*chosen_codes(arguments))
+    tokens = token_argument(arguments)
+    if file.token_dim is None and (tokens is not None or arguments.token_dims):
+        raise InputError(
+            f"{file.path} holds no token vectors: name their column with --token-column, or leave "
+            "out --token-vectors and --token-dims"
+        )
+    token_dims = numbers(arguments.token_dims, "sizes", "32,64,128")
     progress = Progress("indexing", file.count, "vectors")
 
     def make(staging: Path) -> Index:
@@ -140,6 +155,12 @@ def _from_vectors(arguments: argparse.Namespace) -> IndexStats:
     def fill(index: Index) -> None:
         if arguments.lexical is not None:
             index.create_lexical_index(arguments.lexical)
+        if file.token_dim is not None:
+            index.create_token_index(
+                file.token_dim,
+                matryoshka_dims=token_dims,
+                slice=tokens if isinstance(tokens, Slice) else None,
+            )
         add_vector_file(index, file, on_progress=progress.update)
         if arguments.bundle is not None:
             index.remember_bundle(arguments.bundle, arguments.index)
@@ -160,10 +181,8 @@ class _Model:
 
 
 def _model_of_vectors(arguments: argparse.Namespace, file: VectorFile) -> _Model:
-    if arguments.profile or arguments.variant or arguments.token_vectors:
-        raise InputError(
-            "--profile, --variant and --token-vectors go with --input: vectors need no encoder"
-        )
+    if arguments.profile or arguments.variant:
+        raise InputError("--profile and --variant go with --input: vectors need no encoder")
     if arguments.bundle is not None:
         if arguments.identity or arguments.dims:
             raise InputError("give --bundle, or --identity and --dims: the bundle says both")

@@ -7,12 +7,13 @@ import json
 from pathlib import Path
 
 from edge_mrl.bundle import Bundle, Manifest
-from edge_mrl.bundle.manifest import Estimate
+from edge_mrl.bundle.manifest import Estimate, LateInteraction
 from edge_mrl.bundle.manifest_json import dump
 from edge_mrl.cli import drawing
 from edge_mrl.cli.output import format_bytes, format_table, print_json
 from edge_mrl.cli.quality_plot import quality_drawing
 from edge_mrl.errors import InputError
+from edge_mrl.planning.token_cost import TYPICAL_TOKENS, token_costs
 
 SHOWN_BITS = (4, 32)
 """What a scan reads, and what a variant itself is worth."""
@@ -50,6 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     print()
     print(variant_table(bundle))
     print()
+    if bundle.manifest.has_token_vectors:
+        print(token_table(bundle.manifest))
+        print()
     print(quality_tables(bundle.manifest))
     return 0
 
@@ -59,6 +63,7 @@ def describe(manifest: Manifest) -> str:
     model, embedding = manifest.model, manifest.embedding
     longest = manifest.tokenizer.max_tokens
     prompts = ", ".join(name for name, text in embedding.prompts.items() if text)
+    late = embedding.late_interaction
     return "\n".join(
         [
             f"{model.name}: {model.architecture}, from {model.source}, licence {model.licence}",
@@ -67,7 +72,18 @@ def describe(manifest: Manifest) -> str:
             f"reads {'texts of any length' if longest is None else f'{longest} tokens of a text'}; "
             "prompts: "
             f"{prompts or 'none'}",
+            *([] if late is None else [in_words(late)]),
         ]
+    )
+
+
+def in_words(late: LateInteraction) -> str:
+    """How a model of late interaction reads its texts, in a line."""
+    filled = "" if late.fill_id is None else ", shorter ones filled up"
+    return (
+        f"late interaction: queries of {late.query_tokens} tokens{filled}; documents of "
+        f"{late.document_tokens}, without vectors for {len(late.skipped_ids)} of its tokens; the "
+        "vector of a text is the mean of its tokens'"
     )
 
 
@@ -92,14 +108,24 @@ def variant_table(bundle: Bundle) -> str:
         for variant in bundle.manifest.variants
         if variant.gate.missed
     ]
-    tokens = [
-        f"{variant.name} (cosine {variant.token_vectors.cosine_mean:.5f})"
-        for variant in bundle.manifest.variants
-        if variant.token_vectors is not None
-    ]
-    if tokens:
-        notes.append(f"token vectors: {', '.join(tokens)}")
     return "\n".join([table, *notes])
+
+
+def token_table(manifest: Manifest) -> str:
+    """Which variants give token vectors, and one row a slice of them: what it takes."""
+    having = [one for one in manifest.variants if one.token_vectors is not None]
+    named = ", ".join(
+        f"{one.name} (cosine {one.token_vectors.cosine_mean:.5f}, "
+        f"min {one.token_vectors.cosine_min:.5f})"
+        for one in having
+        if one.token_vectors is not None
+    )
+    rows = [
+        [str(cost.slice), str(cost.token_bytes), format_bytes(cost.document_bytes)]
+        for cost in token_costs([dim for one in having for dim in one.dims])
+    ]
+    header = ["token slice", "bytes/token", f"a document of {TYPICAL_TOKENS} tokens"]
+    return f"token vectors: {named}\n{format_table(header, rows)}"
 
 
 def quality_tables(manifest: Manifest) -> str:

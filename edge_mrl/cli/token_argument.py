@@ -1,4 +1,4 @@
-"""The argument that asks an index to keep token vectors, which its model makes."""
+"""The argument that says which token vectors an index keeps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add_token_argument(parser: argparse.ArgumentParser) -> None:
         const=ALL,
         metavar="DxB",
         help="keep a vector for each token of the texts too, for late interaction: this slice of "
-        "it (default: all dimensions at 8 bits); needs a bundle exported with --token-vectors",
+        "it (default: all dimensions at 8 bits); texts need a bundle exported with --token-vectors",
     )
 
 

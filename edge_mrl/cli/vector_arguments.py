@@ -35,6 +35,9 @@ def add_vector_file_arguments(
     parser.add_argument(
         "--metadata-columns", metavar="A,B", help="columns that become metadata of each document"
     )
+    parser.add_argument(
+        "--token-column", metavar="COLUMN", help="the one with token vectors (.jsonl, .npz)"
+    )
 
 
 def refuse_column_arguments(arguments: argparse.Namespace) -> None:
@@ -48,6 +51,7 @@ def refuse_column_arguments(arguments: argparse.Namespace) -> None:
         or arguments.id_column
         or arguments.text_column
         or arguments.metadata_columns
+        or arguments.token_column
     ):
         raise InputError("columns go with --vectors: a corpus has fields of fixed names")
 
@@ -62,6 +66,7 @@ def chosen_vector_file(arguments: argparse.Namespace) -> VectorFile:
         arguments.id_column,
         arguments.text_column,
         tuple(metadata.split(",")) if metadata else (),
+        arguments.token_column,
     )
     return open_vector_file(arguments.vectors, columns)
 

@@ -12,7 +12,7 @@ from edge_mrl.backends import first_runnable
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.encoder.loaded_variant import LoadedVariant, with_token_vectors
-from edge_mrl.encoder.prompts import InputType, prompt_words
+from edge_mrl.encoder.prompts import InputType, kind_of, prompt_words
 from edge_mrl.encoder.self_test import check_vectors
 from edge_mrl.encoder.tokens import TokenVectors
 from edge_mrl.index.format.layout import IndexLayout
@@ -80,7 +80,8 @@ class Encoder(TokenVectors):
                 slower).
             token_vectors: choose among the variants that also give a vector for each token; see
                 `encode_tokens`.
-            self_test: compare a few golden texts before the encoder is handed out.
+            self_test: compare a few golden texts before the encoder is handed out; their token
+                vectors too where `token_vectors`, else before the first of such.
 
         Raises:
             BundleError: the bundle is missing, damaged or too new.
@@ -121,6 +122,10 @@ class Encoder(TokenVectors):
         encoder = cls(LoadedVariant.open(bundle, chosen, threads or 1, max_tokens), dim, planned)
         if self_test:
             encoder._self_test(SELF_TEST_TEXTS)
+            if token_vectors:
+                encoder._check_tokens()
+        else:
+            encoder._unchecked = False
         return encoder
 
     @property
@@ -223,19 +228,22 @@ class Encoder(TokenVectors):
         Raises:
             InputError: an item is not text, or the prompt is unknown.
         """
-        items: Sequence[str] = [texts] if isinstance(texts, str) else texts
         words = prompt_words(self._loaded.embedding, prompt_name, prompt)
-        vectors = self._loaded.embed(items, self._dim, words)
-        return vectors[0] if isinstance(texts, str) else vectors
+        return self._encode(texts, words, kind_of(prompt_name) if prompt is None else None)
 
     def encode_query(self, texts: str | Sequence[str]) -> FloatArray:
         """Embed queries, with the model's "query" prompt if it has one. See `encode`."""
-        return self.encode(texts, prompt=self._loaded.prompt_for("query"))
+        return self._encode(texts, self._loaded.prompt_for("query"), "query")
 
     def encode_document(self, texts: str | Sequence[str]) -> FloatArray:
         """Embed documents, with the model's "document" (or "passage", "corpus") prompt if any. See
         `encode`."""
-        return self.encode(texts, prompt=self._loaded.prompt_for("document"))
+        return self._encode(texts, self._loaded.prompt_for("document"), "document")
+
+    def _encode(self, texts: str | Sequence[str], words: str, kind: InputType | None) -> FloatArray:
+        items: Sequence[str] = [texts] if isinstance(texts, str) else texts
+        vectors = self._loaded.embed(items, self._dim, words, kind)
+        return vectors[0] if isinstance(texts, str) else vectors
 
     def prompt_for(self, input_type: InputType | None) -> str:
         """The words that go before a query or a document; before a text of neither kind, the
@@ -271,7 +279,7 @@ class Encoder(TokenVectors):
         return self._loaded.reads_whole(texts)
 
     def verify(self) -> float:
-        """Run every golden text.
+        """Run every golden text, for token vectors too where the variant gives them.
 
         Returns:
             The mean cosine with the reference vectors at this encoder's size.
@@ -279,6 +287,8 @@ class Encoder(TokenVectors):
         Raises:
             SelfTestError: it is below what the variant reached at export.
         """
+        if self.token_dims:
+            self._check_tokens()
         return self._self_test(None)
 
     def _self_test(self, count: int | None) -> float:

@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from edge_mrl.backends import Backend, import_engine, open_backend
-from edge_mrl.backends.protocol import TokenBackend, WithTokens
+from edge_mrl.backends.protocol import ALL_TOKENS, TokenBackend, TokenChoice, WithTokens
 from edge_mrl.bundle.manifest import EmbeddingInfo, Variant
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.encoder.prompts import InputType, prompt_name, prompt_words
@@ -90,19 +90,27 @@ class LoadedVariant(NamedTuple):
         """See `Encoder.prompt_for`."""
         return prompt_words(self.embedding, prompt_name(self.embedding, kind), None)
 
-    def embed(self, texts: Sequence[str], dim: int, words: str) -> FloatArray:
+    def embed(
+        self, texts: Sequence[str], dim: int, words: str, kind: InputType | None = None
+    ) -> FloatArray:
         """Embed texts with a prompt before each: (n, dim) float32; see `Encoder.encode`."""
-        parts = self._tokenized(texts, words)
-        if 0 < len(texts) <= BATCH_TEXTS:
-            ((_, ids, left_out),) = parts
-            return self.backend.embed(ids, dim, prompt_tokens=left_out)
+        parts = self._tokenized(texts, words, kind)
+        if len(texts) == 1:
+            (part,) = parts
+            return self.backend.embed(part.attended(), dim, prompt_tokens=part.left_out)
         vectors = np.empty((len(texts), dim), dtype=np.float32)
-        for rows, ids, left_out in parts:
-            vectors[rows] = self.backend.embed(ids, dim, prompt_tokens=left_out)
+        for part in parts:
+            found = self.backend.embed(part.attended(), dim, prompt_tokens=part.left_out)
+            vectors[part.rows] = found
         return vectors
 
     def embed_with_tokens(
-        self, texts: Sequence[str], dim: int, token_dim: int, words: str
+        self,
+        texts: Sequence[str],
+        dim: int,
+        token_dim: int,
+        words: str,
+        kind: InputType | None = None,
     ) -> WithTokens:
         """As `embed`, with token vectors of a size of their own; see `Encoder.encode_tokens`.
 
@@ -119,9 +127,11 @@ class LoadedVariant(NamedTuple):
         wide = max(dim, token_dim)
         vectors = np.empty((len(texts), dim), dtype=np.float32)
         tokens: list[FloatArray] = []
-        for rows, ids, left_out in self._tokenized(texts, words):
-            found = backend.embed_with_tokens(ids, wide, prompt_tokens=left_out)
-            vectors[rows] = _cut(found.vectors, dim)
+        for part in self._tokenized(texts, words, kind):
+            found = backend.embed_with_tokens(
+                part.ids, wide, prompt_tokens=part.left_out, choice=part.choice
+            )
+            vectors[part.rows] = _cut(found.vectors, dim)
             tokens += [_cut(units, token_dim) for units in found.tokens]
         return WithTokens(vectors, tokens)
 
@@ -133,7 +143,7 @@ class LoadedVariant(NamedTuple):
 
     def count_tokens(self, texts: Sequence[str], words: str) -> list[int]:
         """How many tokens are read of each text; see `Encoder.count_tokens`."""
-        return [len(ids) for _, part, _ in self._tokenized(texts, words) for ids in part]
+        return [len(ids) for part in self._tokenized(texts, words) for ids in part.ids]
 
     def reads_whole(self, texts: Sequence[str]) -> list[bool]:
         """See `Encoder.reads_whole`."""
@@ -143,10 +153,9 @@ class LoadedVariant(NamedTuple):
         return [len(ids) < limit for ids in self.tokenizer.encode(texts)]
 
     def _tokenized(
-        self, texts: Sequence[str], words: str
-    ) -> Iterator[tuple[slice, list[list[int]], int]]:
-        """Some texts at a time: their places, their token ids, and how many tokens of the prompt
-        are left out of pooling."""
+        self, texts: Sequence[str], words: str, kind: InputType | None = None
+    ) -> Iterator[_Part]:
+        """Some texts at a time."""
         left_out = 0
         if words and not self.embedding.include_prompt:
             left_out = self.tokenizer.prompt_tokens(words)
@@ -155,8 +164,31 @@ class LoadedVariant(NamedTuple):
             if words:
                 # What is no text is for the tokenizer to refuse.
                 part = [words + text if isinstance(text, str) else text for text in part]
-            ids = self.tokenizer.encode(part)
-            yield places, ids, left_out
+            settings = self.embedding.late_interaction
+            if settings is None or kind is None:
+                yield _Part(places, self.tokenizer.encode(part), left_out, ALL_TOKENS)
+                continue
+            from edge_mrl.encoder import late_interaction
+
+            ids = self.tokenizer.encode(part, late_interaction.limit(settings, kind))
+            read, choice = late_interaction.read_as(settings, kind, ids)
+            yield _Part(places, read, left_out, choice)
+
+
+class _Part(NamedTuple):
+    """Some texts as an engine reads them: their places among all, their token ids, how many tokens
+    of the prompt are left out of pooling, and which tokens have vectors."""
+
+    rows: slice
+    ids: list[list[int]]
+    left_out: int
+    choice: TokenChoice
+
+    def attended(self) -> list[list[int]]:
+        """The token ids without those that no other token attends to, which are not pooled."""
+        if self.choice.attended is None:
+            return self.ids
+        return [ids[:n] for ids, n in zip(self.ids, self.choice.attended, strict=True)]
 
 
 def _some_at_a_time(texts: Sequence[str]) -> Iterator[slice]:

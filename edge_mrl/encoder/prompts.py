@@ -38,6 +38,11 @@ def prompt_words(embedding: EmbeddingInfo, name: str | None, prompt: str | None)
     return embedding.prompts[name]
 
 
+def kind_of(name: str | None) -> InputType | None:
+    """The kind of text that a prompt's name says; None where it says none."""
+    return next((kind for kind, names in _NAMES.items() if name in names), None)
+
+
 def prompt_name(embedding: EmbeddingInfo, kind: InputType | None) -> str | None:
     """The name of the prompt for a kind of text; None where the model has none, or for no kind."""
     names = () if kind is None else _NAMES[kind]

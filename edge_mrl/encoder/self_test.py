@@ -3,11 +3,13 @@ noise. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.errors import SelfTestError
-from edge_mrl.slices import FloatArray
+from edge_mrl.slices import FloatArray, prefix
 
 SLACK = 0.01
 """How far a golden text may lie below the lowest cosine at export: for another CPU's rounding. A
@@ -45,3 +47,34 @@ def check_vectors(vectors: FloatArray, reference: FloatArray, variant: Variant) 
             "variant or update the engine"
         )
     return mean
+
+
+def check_tokens(
+    found: Sequence[FloatArray], reference: Sequence[FloatArray], variant: Variant
+) -> None:
+    """Compare the token vectors of golden texts with their reference.
+
+    Args:
+        found: an array (tokens, dim) float32 for each text, rows of unit length, as the engine
+            gives them.
+        reference: the same at full width.
+        variant: what was run; one that gives token vectors.
+
+    Raises:
+        SelfTestError: there are more or fewer, or one is further from its reference than at export.
+    """
+    assert variant.token_vectors is not None
+    least = variant.token_vectors.cosine_min
+    for ours, theirs in zip(found, reference, strict=True):
+        if len(ours) != len(theirs):
+            raise SelfTestError(
+                f"variant {variant.name!r} gives {len(ours)} token vectors for a text of "
+                f"{len(theirs)} tokens here: choose another variant or export the bundle again"
+            )
+        lowest = float(np.sum(ours * prefix(theirs, ours.shape[1]), axis=1).min(initial=1))
+        if not (np.isfinite(lowest) and lowest >= least - SLACK):
+            raise SelfTestError(
+                f"variant {variant.name!r} gives wrong token vectors here: cosine {lowest:.4f} "
+                f"with the exported ones, where {least:.4f} was measured; choose another variant "
+                "or update the engine"
+            )

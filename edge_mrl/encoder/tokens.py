@@ -7,16 +7,22 @@ from typing import overload
 
 from edge_mrl.backends.protocol import WithTokens
 from edge_mrl.encoder.loaded_variant import LoadedVariant
-from edge_mrl.encoder.prompts import prompt_words
+from edge_mrl.encoder.prompts import InputType, kind_of, prompt_words
+from edge_mrl.encoder.self_test import check_tokens
 from edge_mrl.slices import FloatArray
 
 
 class TokenVectors:
-    """The part of `Encoder` that gives token vectors."""
+    """The part of `Encoder` that gives token vectors.
+
+    An engine that gives right vectors of texts may give wrong ones of tokens, so golden texts are
+    compared before the first are handed out.
+    """
 
     def __init__(self, loaded: LoadedVariant, dim: int) -> None:
         self._loaded = loaded
         self._dim = dim
+        self._unchecked = True
 
     @property
     def token_dims(self) -> tuple[int, ...]:
@@ -54,7 +60,9 @@ class TokenVectors:
 
         All tokens that the model reads have one, in their order, special tokens such as ``[CLS]``
         included; those of a prompt only where the model pools over them too. What has no direction
-        is left out: a row of zeros of a static table.
+        is left out: a row of zeros of a static table. Of a model that was trained for late
+        interaction, texts with the prompt "query" are cut and filled up, and those with the prompt
+        "document" cut and left without vectors for punctuation, as in its training.
 
         Args:
             texts: one text or several; their token vectors are all in memory at once.
@@ -71,21 +79,51 @@ class TokenVectors:
             InputError: the variant gives no token vectors, an item is not text, or the prompt is
                 unknown.
             UntrainedDimError: `dim` is not a size that the variant gives.
+            SelfTestError: at the first call, where the encoder was loaded with a self-test: the
+                engine gives other token vectors than at export.
         """
         words = prompt_words(self._loaded.embedding, prompt_name, prompt)
+        kind = kind_of(prompt_name) if prompt is None else None
         size = self._dim if dim is None else dim
         items = [texts] if isinstance(texts, str) else texts
-        found = self._loaded.embed_with_tokens(items, size, size, words).tokens
+        found = self._embed_with_tokens(items, size, size, words, kind).tokens
         return found[0] if isinstance(texts, str) else found
 
     def encode_query_with_tokens(self, texts: Sequence[str], dim: int) -> WithTokens:
         """What `encode_query` gives, and token vectors of `dim` coordinates, in one run of the
         model; see `encode_tokens`."""
         words = self._loaded.prompt_for("query")
-        return self._loaded.embed_with_tokens(texts, self._dim, dim, words)
+        return self._embed_with_tokens(texts, self._dim, dim, words, "query")
 
     def encode_document_with_tokens(self, texts: Sequence[str], dim: int) -> WithTokens:
         """What `encode_document` gives, and token vectors of `dim` coordinates, in one run of the
         model; see `encode_tokens`."""
         words = self._loaded.prompt_for("document")
-        return self._loaded.embed_with_tokens(texts, self._dim, dim, words)
+        return self._embed_with_tokens(texts, self._dim, dim, words, "document")
+
+    def _embed_with_tokens(
+        self,
+        texts: Sequence[str],
+        dim: int,
+        token_dim: int,
+        words: str,
+        kind: InputType | None,
+    ) -> WithTokens:
+        if self._unchecked and self.token_dims:
+            self._check_tokens()
+        return self._loaded.embed_with_tokens(texts, dim, token_dim, words, kind)
+
+    def _check_tokens(self) -> None:
+        """Run the golden texts whose token vectors the bundle holds.
+
+        Raises:
+            SelfTestError: they are further from these than at export.
+        """
+        golden = self._loaded.bundle.golden()
+        texts = golden.texts[: len(golden.tokens)]
+        # Where a variant reads less of a text than the model, it has fewer tokens by right.
+        fitting = [row for row, whole in enumerate(self._loaded.reads_whole(texts)) if whole]
+        dim = self.token_dims[-1]
+        found = self._loaded.embed_with_tokens([texts[row] for row in fitting], dim, dim, "")
+        check_tokens(found.tokens, [golden.tokens[row] for row in fitting], self._loaded.variant)
+        self._unchecked = False

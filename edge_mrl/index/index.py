@@ -289,15 +289,24 @@ class Index(Administration, Following, Querying):
         with self._store.write():
             return documents.delete(self._store, wanted)
 
-    def get(self, ids: Sequence[DocumentId]) -> list[Document]:
+    def get(self, ids: Sequence[DocumentId], *, with_vectors: bool = False) -> list[Document]:
         """Documents by id, in the order of the ids; ids that are not there are left out.
+
+        Args:
+            ids: the ids.
+            with_vectors: whether the vectors of each come along, dense, sparse and of tokens.
 
         Raises:
             InputError: something is not an id.
+            IndexFileError: a document is damaged; names it.
         """
         wanted = [batch.check_id(id_) for id_ in batch.as_list(ids, "ids")]
         with self._store.read():
             found = self._store.documents_by_id(wanted)
+            if with_vectors:
+                from edge_mrl.index.searching.stored_vectors import with_stored_vectors
+
+                found = with_stored_vectors(self._store, found, self._meta.layout.stored)
         return [found[id_] for id_ in wanted if id_ in found]
 
     def _put(self, incoming: Incoming, *, replace: bool) -> list[DocumentId]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from edge_mrl.retrieval.multi_vector import MultiVector
     from edge_mrl.retrieval.sparse_vector import SparseVector
+    from edge_mrl.slices import FloatArray
 
 DocumentId = int | str
 
@@ -29,11 +30,22 @@ class Record(NamedTuple):
 
 
 class Document(NamedTuple):
-    """A document as stored."""
+    """A document as stored.
+
+    Attributes:
+        id, text, metadata: what was added.
+        vector: (d,) float32 of unit length as the stored slice keeps it, zeros for a text without
+            direction; None where vectors were not asked for.
+        sparse, token_vectors: what came or was made beside it, the latter of unit length likewise;
+            None also where the document has none.
+    """
 
     id: DocumentId
     text: str
     metadata: dict[str, object]
+    vector: FloatArray | None = None
+    sparse: SparseVector | None = None
+    token_vectors: MultiVector | None = None
 
 
 class NewDocument(NamedTuple):

@@ -89,7 +89,12 @@ class Engine:
         asked = parse_embeddings(body, self.model)
         with _explained("input"):
             prompt = self._encoder.prompt_for(asked.input_type)
-            vectors = self._encoder.encode(asked.texts, prompt=prompt)
+            if asked.input_type == "query":
+                vectors = self._encoder.encode_query(asked.texts)
+            elif asked.input_type == "document":
+                vectors = self._encoder.encode_document(asked.texts)
+            else:
+                vectors = self._encoder.encode(asked.texts, prompt=prompt)
             tokens = sum(self._encoder.count_tokens(asked.texts, prompt=prompt))
         if asked.dim != self._encoder.dim:
             vectors = prefix(vectors, asked.dim)

@@ -1,5 +1,5 @@
-"""What a file of vectors holds, whatever its format: rows of numbers, and perhaps ids, texts and
-metadata beside them. Pure."""
+"""What a file of vectors holds, whatever its format: rows of numbers, and perhaps ids, texts,
+metadata and token vectors beside them. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.errors import VectorFileError
+from edge_mrl.errors import InputError, VectorFileError
+from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.slices import MAX_DIM, FloatArray
 
 DocumentId = int | str
@@ -23,9 +24,11 @@ VECTOR_NAMES = ("vectors", "vector", "embeddings", "embedding", "emb")
 ID_NAMES = ("_id", "id", "ids")
 TEXT_NAMES = ("text", "texts")
 METADATA_NAME = "metadata"
+TOKEN_NAMES = ("token_vectors", "token_embeddings")
 
 BATCH_BYTES = 8 * 2**20
-"""What the rows of one batch take at most in the file, however many a file has."""
+"""What the rows of one batch take at most in the file, however many a file has; their token vectors
+take this and those of one document more at most."""
 
 BATCH_ROWS = 1000
 
@@ -41,12 +44,15 @@ class Columns:
         text: default one of `TEXT_NAMES`, where there is one.
         metadata: columns or fields that become entries of each document's metadata, beside those of
             the column `metadata`, where there is one.
+        tokens: the array or field with the token vectors; default one of `TOKEN_NAMES`, where there
+            is one.
     """
 
     vectors: str | None = None
     id: str | None = None
     text: str | None = None
     metadata: tuple[str, ...] = ()
+    tokens: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +64,15 @@ class VectorBatch:
         ids: n ids, or None where the file has none.
         texts: n texts, or None where the file has none.
         metadata: n JSON objects, or None where the file has none.
+        tokens: n documents' token vectors, None for one that has none; None where the file has
+            none.
     """
 
     vectors: FloatArray
     ids: list[DocumentId] | None = None
     texts: list[str] | None = None
     metadata: list[dict[str, object]] | None = None
+    tokens: list[MultiVector | None] | None = None
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -83,6 +92,10 @@ class VectorFile(Protocol):
     @property
     def count(self) -> int | None:
         """How many there are; None where only reading the whole file tells."""
+
+    @property
+    def token_dim(self) -> int | None:
+        """Width of the token vectors; None where the file has none."""
 
     def batches(self) -> Iterator[VectorBatch]:
         """The documents, read as they are needed, in bounded memory.
@@ -145,6 +158,28 @@ def check_rows(raw: npt.NDArray[Any], place: Place) -> FloatArray:
         if found.size:
             raise VectorFileError(f"{place(int(found[0]))} {what}: leave it out")
     return rows
+
+
+def token_vectors(raw: npt.ArrayLike, dim: int, where: str) -> MultiVector:
+    """A document's token vectors.
+
+    Args:
+        raw: (tokens, dim) numbers.
+        dim: the width of the file's first.
+        where: names them in errors.
+
+    Raises:
+        VectorFileError: they have another width, or are no token vectors; see `MultiVector`.
+    """
+    try:
+        found = MultiVector(raw, where)
+    except InputError as error:
+        raise VectorFileError(str(error)) from error
+    if found.dim != dim:
+        raise VectorFileError(
+            f"{where} have {found.dim} dimensions, the first have {dim}: give all the same width"
+        )
+    return found
 
 
 def choose_vectors(candidates: Sequence[str], wanted: str | None, where: str) -> str:

@@ -21,6 +21,8 @@ FORMATS: dict[str, Callable[[Path, Columns], VectorFile]] = {
     ".safetensors": SafetensorsFile.open,
 }
 
+WITH_TOKENS = (".jsonl", ".npz")
+
 
 def open_vector_file(path: Path, columns: Columns | None = None) -> VectorFile:
     """Open a file of vectors and check its header.
@@ -39,6 +41,11 @@ def open_vector_file(path: Path, columns: Columns | None = None) -> VectorFile:
         raise VectorFileError(
             f"{path} does not end in one of {', '.join(FORMATS)}: name the file by its format"
         )
+    columns = columns or Columns()
+    if columns.tokens is not None and path.suffix.lower() not in WITH_TOKENS:
+        raise VectorFileError(
+            f"{path}: token vectors are read from {' and '.join(WITH_TOKENS)} only: use one of them"
+        )
     if not path.is_file():
         raise VectorFileError(f"there is no file of vectors {path}: check the path")
-    return opener(path, columns or Columns())
+    return opener(path, columns)

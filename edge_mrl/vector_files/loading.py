@@ -31,14 +31,22 @@ def add_vector_file(
         How many were added.
 
     Raises:
-        InputError: a row cannot be used, or an id is taken; the batches before it stay. Call
-            `check_vector_file` first where that must not happen.
+        InputError: the index takes no token vectors of the file's width; a row cannot be used, or
+            an id is taken: the batches before it stay. Call `check_vector_file` first where that
+            must not happen.
         IndexFileError: the index cannot be written.
     """
+    _check_tokens(index, file)
     put = index.upsert if upsert else index.add
     done = 0
     for batch in file.batches():
-        put(batch.texts, ids=batch.ids, metadata=batch.metadata, vectors=batch.vectors)
+        put(
+            batch.texts,
+            ids=batch.ids,
+            metadata=batch.metadata,
+            vectors=batch.vectors,
+            token_vectors=batch.tokens,
+        )
         done += len(batch)
         if on_progress is not None:
             on_progress(done)
@@ -52,9 +60,10 @@ def check_vector_file(index: Index, file: VectorFile, *, upsert: bool = False) -
         How many documents it holds.
 
     Raises:
-        InputError: a row cannot be used, an id stands twice, or, without `upsert`, is in the
-            index already.
+        InputError: the index takes no token vectors of the file's width, a row cannot be used, an
+            id stands twice, or, without `upsert`, is in the index already.
     """
+    _check_tokens(index, file)
     seen: set[DocumentId] = set()
     count = 0
     for batch in file.batches():
@@ -80,6 +89,27 @@ def check_vector_file(index: Index, file: VectorFile, *, upsert: bool = False) -
                 "replace such documents"
             )
     return count
+
+
+def _check_tokens(index: Index, file: VectorFile) -> None:
+    """Refuse token vectors that the index would not take.
+
+    Raises:
+        InputError: it keeps none, or none of that width.
+    """
+    if file.token_dim is None:
+        return
+    widths = index.token_widths
+    if not widths:
+        raise VectorFileError(
+            f"{file.path} holds token vectors, and the index keeps none: make room for them with "
+            f"create_token_index({file.token_dim}), or build the index from a file that has them"
+        )
+    if file.token_dim not in widths:
+        raise VectorFileError(
+            f"{file.path}: token vectors of {file.token_dim} dimensions do not fit this index: "
+            f"give {' or '.join(map(str, widths))}"
+        )
 
 
 def single_vector(file: VectorFile) -> FloatArray:

@@ -25,6 +25,7 @@ class NpyFile:
 
     path: Path
     header: ArrayHeader
+    token_dim: None = None
 
     @classmethod
     def open(cls, path: Path, columns: Columns) -> NpyFile:

@@ -1,4 +1,5 @@
-"""Vectors in a .npz file, a zip archive of .npy arrays: `vectors`, perhaps `ids` and `texts`.
+"""Vectors in a .npz file, a zip archive of .npy arrays: `vectors`, perhaps `ids` and `texts`;
+perhaps `token_vectors` of all documents, one after another, and `token_counts`, how many each has.
 
 The arrays are decompressed as they are read, side by side, so that neither a large archive nor one
 that claims to be fills the memory."""
@@ -7,15 +8,21 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+
+import numpy as np
 
 from edge_mrl.errors import VectorFileError
+from edge_mrl.retrieval.multi_vector import MAX_TOKENS, MultiVector
 from edge_mrl.vector_files.batch import (
+    BATCH_BYTES,
     ID_NAMES,
     TEXT_NAMES,
+    TOKEN_NAMES,
     Columns,
     DocumentId,
     VectorBatch,
@@ -25,6 +32,7 @@ from edge_mrl.vector_files.batch import (
     choose_named,
     choose_vectors,
     numbered,
+    token_vectors,
 )
 from edge_mrl.vector_files.npy_array import ArrayHeader, read_header, read_rows
 
@@ -34,6 +42,7 @@ MAX_EXPANSION = 200
 _MAX_ARRAYS = 1000
 _MAX_ITEM_BYTES = 2**18
 _SUFFIX = ".npy"
+_COUNTS = "token_counts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,7 @@ class NpzFile:
 
     Attributes:
         path: the file.
-        vectors, ids, texts: the arrays' names.
+        vectors, ids, texts, tokens: the arrays' names.
         headers: their headers, by name.
     """
 
@@ -50,6 +59,7 @@ class NpzFile:
     vectors: str
     ids: str | None
     texts: str | None
+    tokens: str | None
     headers: dict[str, ArrayHeader]
 
     @classmethod
@@ -63,7 +73,8 @@ class NpzFile:
             raise VectorFileError(f"{path}: a .npz file has no metadata columns: leave them out")
         with _explained(path), zipfile.ZipFile(path) as archive:
             headers = _headers(archive, path)
-        tables = [name for name, header in headers.items() if _is_table(header)]
+        tokens = choose_named(list(headers), columns.tokens, TOKEN_NAMES, str(path))
+        tables = [name for name, header in headers.items() if name != tokens and _is_table(header)]
         vectors = choose_vectors(tables, columns.vectors, str(path))
         present = [name for name in headers if name != vectors]
         found = cls(
@@ -71,12 +82,15 @@ class NpzFile:
             vectors,
             choose_named(present, columns.id, ID_NAMES, str(path)),
             choose_named(present, columns.text, TEXT_NAMES, str(path)),
+            tokens,
             headers,
         )
         check_shape(headers[vectors].shape, f"{path}: {vectors}")
         for name, kinds in ((found.ids, "iuU"), (found.texts, "U")):
             if name is not None:
                 _check_beside(path, name, headers[name], found.count, kinds)
+        if tokens is not None:
+            _check_tokens(path, tokens, headers, found.count)
         return found
 
     @property
@@ -89,26 +103,80 @@ class NpzFile:
         """See `VectorFile`."""
         return self.headers[self.vectors].shape[0]
 
+    @property
+    def token_dim(self) -> int | None:
+        """See `VectorFile`."""
+        return None if self.tokens is None else self.headers[self.tokens].shape[1]
+
     def batches(self) -> Iterator[VectorBatch]:
         """See `VectorFile`."""
-        names = [name for name in (self.vectors, self.ids, self.texts) if name is not None]
+        wanted = (self.vectors, self.ids, self.texts, None if self.tokens is None else _COUNTS)
+        names = [name for name in wanted if name is not None]
         rows = batch_rows(sum(self.headers[name].row_bytes for name in names))
         first = 0
         with _explained(self.path), ExitStack() as stack:
             archive = stack.enter_context(zipfile.ZipFile(self.path))
             parts = []
             for name in names:
-                member = stack.enter_context(archive.open(name + _SUFFIX))
-                member.read(self.headers[name].offset)
+                member = self._opened(archive, name, stack)
                 parts.append(read_rows(member, self.headers[name], rows, f"{self.path}: {name}"))
+            tokens = None if self.tokens is None else self._opened(archive, self.tokens, stack)
             for together in zip(*parts, strict=True):
                 by_name = dict(zip(names, together, strict=True))
                 ids: list[DocumentId] | None = by_name[self.ids].tolist() if self.ids else None
                 texts: list[str] | None = by_name[self.texts].tolist() if self.texts else None
-                yield VectorBatch(
-                    check_rows(by_name[self.vectors], numbered(self.path, first)), ids, texts
+                vectors = check_rows(by_name[self.vectors], numbered(self.path, first))
+                if tokens is None:
+                    yield VectorBatch(vectors, ids, texts)
+                else:
+                    counts = by_name[_COUNTS].tolist()
+                    for start, found in self._tokens(tokens, counts, first):
+                        rows_of = slice(start, start + len(found))
+                        yield VectorBatch(
+                            vectors[rows_of],
+                            None if ids is None else ids[rows_of],
+                            None if texts is None else texts[rows_of],
+                            None,
+                            found,
+                        )
+                first += len(vectors)
+            if tokens is not None and tokens.read(1):
+                raise VectorFileError(
+                    f"{self.path}: {self.tokens} has more rows than {_COUNTS} adds up to: they are "
+                    "not of the same documents"
                 )
-                first += len(together[0])
+
+    def _opened(self, archive: zipfile.ZipFile, name: str, stack: ExitStack) -> IO[bytes]:
+        """An array's numbers as a stream."""
+        member = stack.enter_context(archive.open(name + _SUFFIX))
+        member.read(self.headers[name].offset)
+        return member
+
+    def _tokens(
+        self, stream: IO[bytes], counts: Sequence[int], first: int
+    ) -> Iterator[tuple[int, list[MultiVector | None]]]:
+        """Token vectors of some documents, a few documents at a time: the number of the first among
+        them, and one entry for each."""
+        assert self.tokens is not None
+        header = self.headers[self.tokens]
+        start, taken, found = 0, 0, list[MultiVector | None]()
+        for number, count in enumerate(counts):
+            where = f"{self.path}: the {self.tokens} of vector {first + number} (counted from 0)"
+            if not 0 <= count <= MAX_TOKENS:
+                raise VectorFileError(f"{where} are {count}: give 0 to {MAX_TOKENS}")
+            data = stream.read(count * header.row_bytes)
+            if len(data) != count * header.row_bytes:
+                raise VectorFileError(
+                    f"{where} are not all there: {_COUNTS} adds up to more than it has rows"
+                )
+            raw = np.frombuffer(data, header.dtype).reshape(count, *header.shape[1:])
+            found.append(token_vectors(raw, header.shape[1], where) if count else None)
+            taken += len(data)
+            if taken >= BATCH_BYTES:
+                yield start, found
+                start, taken, found = number + 1, 0, []
+        if found:
+            yield start, found
 
 
 def _headers(archive: zipfile.ZipFile, path: Path) -> dict[str, ArrayHeader]:
@@ -148,6 +216,21 @@ def _check_beside(path: Path, name: str, header: ArrayHeader, count: int, kinds:
         raise VectorFileError(
             f"{path}: {name} takes {header.dtype.itemsize} bytes for each item: use Parquet or "
             "JSON lines for long texts"
+        )
+
+
+def _check_tokens(path: Path, name: str, headers: dict[str, ArrayHeader], count: int) -> None:
+    if not _is_table(headers[name]):
+        raise VectorFileError(
+            f"{path}: {name} has the shape {headers[name].shape} and type {headers[name].dtype}: "
+            "give one of (token vectors of all documents, dimensions)"
+        )
+    check_shape((1, headers[name].shape[1]), f"{path}: {name}")
+    counts = headers.get(_COUNTS)
+    if counts is None or counts.shape != (count,) or counts.dtype.kind not in "iu":
+        raise VectorFileError(
+            f"{path}: {name} needs an array {_COUNTS} of {count} whole numbers: how many token "
+            "vectors each document has, 0 for none"
         )
 
 

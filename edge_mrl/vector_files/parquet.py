@@ -60,6 +60,7 @@ class ParquetFile:
     count: int
     dim: int
     names: _Names
+    token_dim: None = None
 
     @classmethod
     def open(cls, path: Path, columns: Columns) -> ParquetFile:

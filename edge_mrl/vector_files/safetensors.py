@@ -59,6 +59,7 @@ class SafetensorsFile:
     dim: int
     dtype: str
     offset: int
+    token_dim: None = None
 
     @classmethod
     def open(cls, path: Path, columns: Columns) -> SafetensorsFile:

@@ -30,7 +30,20 @@ def install_commands(manifest: Manifest) -> dict[str, str]:
 
 
 def python_snippet(manifest: Manifest) -> str:
-    """A program that loads the bundle from the folder ``bundle`` and searches with it."""
+    """A program that loads the bundle from the folder ``bundle`` and searches with it: a model of
+    late interaction by its token vectors."""
+    if manifest.embedding.late_interaction is not None:
+        return """from edge_mrl import Encoder, Index, Prefetch
+
+encoder = Encoder.load("bundle", token_vectors=True)
+with Index.open("notes.db", encoder) as index:
+    index.create_token_index()
+    index.add(["The heron waits in the reeds.", "Compress a file with gzip."])
+    shortlist = Prefetch(using="dense", limit=50)
+    found = index.query("zip an archive", prefetch=shortlist, using="tokens", limit=2)
+    for hit in found.hits:
+        print(round(hit.score, 3), hit.text)
+"""
     return f"""from edge_mrl import Encoder, Index
 
 encoder = Encoder.load("bundle", truncate_dim={example_dim(manifest)})
@@ -43,11 +56,14 @@ with Index.open("notes.db", encoder) as index:
 
 def command_lines(manifest: Manifest) -> str:
     """The same on the command line, from a check of the copy to a search."""
+    by_tokens = manifest.embedding.late_interaction is not None
+    build = "--token-vectors" if by_tokens else f"--dim {example_dim(manifest)}"
+    search = " --using tokens --funnel dense:50" if by_tokens else ""
     return f"""edge-mrl verify bundle      # every file's hash, every variant that can run here
 edge-mrl doctor bundle      # what this device can run, tried for real
 edge-mrl plan bundle --profile auto --docs 10000
-edge-mrl build notes.db --bundle bundle --input corpus.jsonl --dim {example_dim(manifest)}
-edge-mrl search notes.db "zip an archive"
+edge-mrl build notes.db --bundle bundle --input corpus.jsonl {build}
+edge-mrl search notes.db "zip an archive"{search}
 """
 
 

@@ -16,6 +16,7 @@ from edge_mrl_export.markup import Markup, code, element, facts, items, joined, 
 from edge_mrl_export.report import VariantReport
 from edge_mrl_export.report_speed import speed
 from edge_mrl_export.report_style import STYLE
+from edge_mrl_export.report_tokens import token_vectors
 
 REPORT_FILE = "report.html"
 
@@ -46,6 +47,7 @@ def html_report(
             *report_quality.judged(manifest),
             *report_quality.layers(manifest),
             *_variants(reports, reference),
+            *token_vectors(manifest, reports),
             *speed(manifest, devices),
             *_use(manifest),
             *_phone(manifest),

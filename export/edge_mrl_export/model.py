@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from edge_mrl.bundle.manifest import Precision, Similarity, VariantFormat
+from edge_mrl.bundle.manifest import LateInteraction, Precision, Similarity, VariantFormat
 from edge_mrl.slices import FloatArray
 
 
@@ -33,7 +33,8 @@ class ModelDescription:
     `identity` is the SHA-256, in hex, of everything that decides the vectors: weights, tokenizer,
     module list. `tools` are the packages that make the variants, whose versions the bundle records.
     `matryoshka_dims` are the trained sizes in rising order; the last may be smaller
-    than `dim`. `include_prompt` is false where the tokens of a prompt are left out of pooling."""
+    than `dim`. `include_prompt` is false where the tokens of a prompt are left out of pooling.
+    `late_interaction` is there for a model of which token vectors are always kept."""
 
     name: str
     architecture: str
@@ -48,6 +49,7 @@ class ModelDescription:
     tokenizer: TokenizerSource
     tools: tuple[str, ...]
     include_prompt: bool = True
+    late_interaction: LateInteraction | None = None
 
 
 @dataclass(frozen=True, slots=True)

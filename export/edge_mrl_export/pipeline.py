@@ -6,6 +6,7 @@ import contextlib
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
@@ -22,6 +23,7 @@ from edge_mrl.bundle.manifest import (
     TokenizerInfo,
     Variant,
 )
+from edge_mrl.encoder.encoder import SELF_TEST_TEXTS
 from edge_mrl.errors import ExportError
 from edge_mrl.profiles.files import shipped
 from edge_mrl.version import __version__
@@ -89,6 +91,9 @@ def export(
         staged(destination, overwrite=options.overwrite) as folder,
     ):
         description = model.describe()
+        if description.late_interaction is not None:
+            _refuse_tflite(options)
+            options = replace(options, token_vectors=True)
         requests = _requests(model, options, on_step)
         for request in requests:
             model.check(request)
@@ -98,7 +103,12 @@ def export(
         on_step("comparing prefixes with random coordinates")
         front_loading = _front_loading(model, description, sample, checkup)
         _warn_or_refuse(front_loading, options, on_step)
-        golden = Golden(checkup.texts[: checkup.golden], checkup.reference[: checkup.golden])
+        tokens = _token_checkup(model, checkup) if options.token_vectors else None
+        golden = Golden(
+            checkup.texts[: checkup.golden],
+            checkup.reference[: checkup.golden],
+            () if tokens is None else tokens.reference[:SELF_TEST_TEXTS],
+        )
         (folder / TOKENIZER_FILE).write_bytes(description.tokenizer.json)
         (folder / GOLDEN_FILE).write_bytes(dump_golden(golden))
         tokens = _token_checkup(model, checkup) if options.token_vectors else None
@@ -184,6 +194,14 @@ def _requests(model: Source, options: ExportOptions, on_step: Step) -> tuple[Var
         VariantRequest(format_, precision) for format_, precision in product(formats, precisions)
     )
     return _with_tokens(chosen, options, on_step)
+
+
+def _refuse_tflite(options: ExportOptions) -> None:
+    if "tflite" in (options.formats or ()):
+        raise ExportError(
+            "a model of late interaction is its token vectors, which a TFLite file does not give: "
+            "ask for --formats onnx"
+        )
 
 
 def _with_tokens(
@@ -282,6 +300,7 @@ def _manifest(
             prompts=description.prompts,
             default_prompt_name=description.default_prompt_name,
             include_prompt=description.include_prompt,
+            late_interaction=description.late_interaction,
         ),
         tokenizer=TokenizerInfo(
             path=TOKENIZER_FILE,

@@ -192,7 +192,7 @@ WRONG_FIELDS = [
     (
         "2_Dense",
         {"module_input_name": "token_embeddings"},
-        "only modules on the sentence embedding",
+        "only modules on sentence_embedding",
     ),
     ("2_Dense", {"in_features": 31}, "takes 31 numbers but the module before it"),
     ("2_Dense", {"out_features": "64"}, "'out_features' must be a whole number"),

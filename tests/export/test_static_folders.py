@@ -205,7 +205,7 @@ def test_a_missing_file_is_named(tmp_path, name):
 
 
 def test_a_folder_of_neither_kind(tmp_path):
-    assert "neither the modules.json of sentence-transformers nor" in refusal(tmp_path)
+    assert "neither the modules.json of sentence-transformers, nor" in refusal(tmp_path)
 
 
 def test_no_folder(tmp_path):

@@ -158,3 +158,12 @@ class Following:
         with self._store.read():
             kept = tokens.layout(self._store)
         return None if kept is None else kept.stored
+
+    @property
+    def token_widths(self) -> tuple[int, ...]:
+        """Widths of token vectors that `add` takes, rising; empty where the index keeps none."""
+        from edge_mrl.index.companions import tokens
+
+        with self._store.read():
+            kept = tokens.layout(self._store)
+        return () if kept is None else kept.widths

@@ -65,6 +65,11 @@ class TokenLayout(NamedTuple):
             )
         return cls(dim, sizes, kept, by_model)
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Widths of token vectors that can be cut to what is kept, rising."""
+        return tuple(size for size in self.matryoshka_dims if self.stored.dim <= size)
+
     def resliced(self, wanted: Slice) -> TokenLayout:
         """The layout of token vectors that are cut from those kept this way.
 
@@ -93,11 +98,10 @@ class TokenLayout(NamedTuple):
         Raises:
             InputError: they have another width, or one has no direction in what is kept.
         """
-        widths = [size for size in self.matryoshka_dims if self.stored.dim <= size]
-        if vectors.dim not in widths:
+        if vectors.dim not in self.widths:
             raise InputError(
                 f"{what} have {vectors.dim} dimensions, which do not fit this index: "
-                f"give {' or '.join(map(str, widths))}"
+                f"give {' or '.join(map(str, self.widths))}"
             )
         units = prefix(vectors.vectors, self.stored.dim)
         empty = ~units.any(axis=1)

@@ -75,6 +75,11 @@ def adapt(
     reading = ExportOptions(revision=options.revision, trust_remote_code=options.trust_remote_code)
     origin = locate(source, reading)
     layout = read_layout(origin.folder)
+    if layout.late_interaction:
+        raise ExportError(
+            f"{source} is a model of late interaction, whose vectors of texts are no more than the "
+            "mean of their tokens': an adapter is for models that embed texts"
+        )
     dims = options.dims or default_dims(layout.dim)
     model = open_folder(origin, replace(reading, dims=dims))
     chosen = evenly(

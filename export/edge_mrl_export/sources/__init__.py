@@ -13,6 +13,7 @@ from edge_mrl_export.sources.hub import fetch, is_hub_id
 from edge_mrl_export.sources.model2vec import is_model2vec, open_model2vec
 from edge_mrl_export.sources.modules_json import MODULES_JSON, module_entries
 from edge_mrl_export.sources.origin import Origin
+from edge_mrl_export.sources.stanford_colbert import METADATA, is_stanford_colbert
 from edge_mrl_export.sources.static_embedding import MODULE as STATIC_MODULE
 from edge_mrl_export.sources.static_embedding import open_static_embedding
 from edge_mrl_export.sources.wordllama import WordLlamaSource
@@ -70,12 +71,13 @@ def open_folder(origin: Origin, options: ExportOptions) -> Source:
     if is_model2vec(folder):
         _check_static_opset(options)
         return open_model2vec(origin, dims=options.dims, licence=options.licence)
-    if not (folder / MODULES_JSON).is_file():
+    stanford = is_stanford_colbert(folder)
+    if not stanford and not (folder / MODULES_JSON).is_file():
         raise ExportError(
             f"{folder} is not a model folder: it has neither the {MODULES_JSON} of "
-            "sentence-transformers nor the weights of model2vec"
+            f"sentence-transformers, nor the weights of model2vec, nor the {METADATA} of ColBERT"
         )
-    if [kind for kind, _ in module_entries(folder)][:1] == [STATIC_MODULE]:
+    if not stanford and [kind for kind, _ in module_entries(folder)][:1] == [STATIC_MODULE]:
         _check_static_opset(options)
         return open_static_embedding(origin, dims=options.dims, licence=options.licence)
     from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource

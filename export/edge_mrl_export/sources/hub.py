@@ -14,11 +14,13 @@ from pathlib import Path
 from edge_mrl.errors import ExportError
 from edge_mrl_export.extras import require
 from edge_mrl_export.sources.modules_json import MODULES_JSON, TRANSFORMER_CONFIGS, module_entries
+from edge_mrl_export.sources.stanford_colbert import METADATA
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 _ABOUT = (
     MODULES_JSON,
+    METADATA,
     "config_sentence_transformers.json",
     "mrl.json",
     "README.md",

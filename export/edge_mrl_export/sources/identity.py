@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+from edge_mrl.bundle.manifest import LateInteraction
 from edge_mrl_export.model import TokenizerSource
 from edge_mrl_export.sources.model_files import read_object, weight_files
 from edge_mrl_export.sources.modules_json import (
@@ -31,7 +32,11 @@ _NO_EFFECT = frozenset(
 
 
 def identity(
-    layout: ModelLayout, tokenizer: TokenizerSource, *, trust_remote_code: bool = False
+    layout: ModelLayout,
+    tokenizer: TokenizerSource,
+    late_interaction: LateInteraction | None = None,
+    *,
+    trust_remote_code: bool = False,
 ) -> str:
     """SHA-256, in hex, over the weights, the backbone's config, the tokenizer and the parsed
     modules.
@@ -58,6 +63,8 @@ def identity(
         "pooling": pooling,
         "tail": [_canonical(module) for module in layout.tail],
     }
+    if late_interaction is not None:
+        document["late_interaction"] = late_interaction._asdict()
     if trust_remote_code:
         document["code"] = {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest()

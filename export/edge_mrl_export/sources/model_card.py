@@ -40,12 +40,15 @@ class EncodingSettings:
     similarity: Similarity
 
 
-def read_settings(folder: Path, *, unit_length: bool) -> EncodingSettings:
+def read_settings(
+    folder: Path, *, unit_length: bool, late_interaction: bool = False
+) -> EncodingSettings:
     """Prompts and similarity from config_sentence_transformers.json; the file may be absent.
 
     Args:
         folder: the model folder.
         unit_length: whether the model itself scales its vectors to unit length.
+        late_interaction: whether it compares token vectors (MaxSim), by cosine.
 
     Raises:
         ExportError: the default prompt is not among the prompts, or vectors are compared in a way
@@ -63,6 +66,8 @@ def read_settings(folder: Path, *, unit_length: bool) -> EncodingSettings:
         settings.fail(
             f"default_prompt_name {default!r} is not among the prompts: correct one of them"
         )
+    if late_interaction and settings.get("similarity_fn_name") in (None, "MaxSim"):
+        return EncodingSettings(prompts, default, "cosine")
     return EncodingSettings(prompts, default, _similarity(settings, unit_length))
 
 
@@ -78,13 +83,19 @@ def _similarity(settings: Table, unit_length: bool) -> Similarity:
     )
 
 
-def trained_sizes(folder: Path, dim: int, asked: Sequence[int] | None) -> tuple[int, ...]:
+def trained_sizes(
+    folder: Path,
+    dim: int,
+    asked: Sequence[int] | None,
+    otherwise: tuple[int, ...] | None = None,
+) -> tuple[int, ...]:
     """The trained sizes: those asked for, else those that the model's files record.
 
     Args:
         folder: the model folder.
         dim: the width of the model's vector.
         asked: what the user gave with `--dims`, or None.
+        otherwise: what they are where nobody says; None where somebody must.
 
     Raises:
         ExportError: the sizes are out of order, repeated or beyond the model, or there are none.
@@ -106,6 +117,8 @@ def trained_sizes(folder: Path, dim: int, asked: Sequence[int] | None) -> tuple[
         return _recorded(
             sizes.integers("matryoshka_dims", 1, MAX_DIM), dim, f"{card}: matryoshka_dims"
         )
+    if otherwise is not None:
+        return otherwise
     raise ExportError(
         f"{folder} does not record the sizes it was trained for: give them with --dims, "
         f"as in --dims 64,128,{dim}"

@@ -100,11 +100,13 @@ TailModule = DenseModule | LayerNormModule | NormalizeModule
 
 @dataclass(frozen=True, slots=True)
 class ModelLayout:
-    """The modules in order. `dim` is the width of the final vector."""
+    """The modules in order. `dim` is the width of the final vector. A model of `late_interaction`
+    has no pooling of its own; the mean stands for it."""
 
     transformer: TransformerModule
     pooling: PoolingModule
     tail: tuple[TailModule, ...]
+    late_interaction: bool = False
 
     @property
     def dim(self) -> int:
@@ -129,16 +131,23 @@ def read_layout(folder: Path) -> ModelLayout:
         )
     entries = module_entries(folder)
     kinds = [kind for kind, _ in entries]
-    if kinds[:2] != ["Transformer", "Pooling"]:
+    late = kinds[:1] == ["Transformer"] and set(kinds[1:]) == {"Dense"}
+    if not late and kinds[:2] != ["Transformer", "Pooling"]:
         raise ExportError(
             f"{folder / MODULES_JSON} begins with {' -> '.join(kinds[:2]) or 'nothing'}: "
-            "only models that begin with Transformer -> Pooling can be exported"
+            "only models that begin with Transformer -> Pooling, and ColBERT models of Transformer "
+            "and Dense modules, can be exported"
         )
     transformer = _transformer(entries[0][1])
-    pooling = _pooling(entries[1][1])
-    layout = ModelLayout(
-        transformer, pooling, tuple(_tail(kind, path) for kind, path in entries[2:])
-    )
+    if late:
+        # What takes each token here stands after pooling in other models.
+        dense = tuple(_dense(path, "token_embeddings") for _, path in entries[1:])
+        pooling = PoolingModule(dense[0].in_features, ("mean",), include_prompt=True)
+        tail: tuple[TailModule, ...] = (*dense, NormalizeModule())
+    else:
+        pooling = _pooling(entries[1][1])
+        tail = tuple(_tail(kind, path) for kind, path in entries[2:])
+    layout = ModelLayout(transformer, pooling, tail, late)
     _check_widths(folder, layout)
     return layout
 
@@ -156,7 +165,7 @@ def module_entries(folder: Path) -> list[tuple[str, Path]]:
         "modules", max_items=100
     ):
         name = entry.text("type")
-        match = re.fullmatch(r"sentence_transformers\.(?:\w+\.)*(\w+)", name)
+        match = re.fullmatch(r"(?:sentence_transformers|pylate)\.(?:\w+\.)*(\w+)", name)
         if match is None or match[1] not in KNOWN_MODULES:
             raise ExportError(
                 f"{path} names the module {name!r}, which cannot be exported: "
@@ -239,31 +248,42 @@ def _pooling(folder: Path) -> PoolingModule:
 
 
 def _tail(kind: str, folder: Path) -> TailModule:
-    path = folder / "config.json"
-    # Version 5 writes no folder for Normalize.
-    raw = read_optional_object(path) if kind == "Normalize" else read_object(path)
-    config = Table(raw, str(path), ExportError)
-    for key in ("module_input_name", "module_output_name"):
-        if config.optional_text(key) not in (None, "sentence_embedding"):
-            config.fail(
-                f"{key} is {raw[key]!r}: only modules on the sentence embedding can be exported"
-            )
     if kind == "Dense":
-        # sentence-transformers' own default is Tanh.
-        name = config.optional_text("activation_function") or "torch.nn.modules.activation.Tanh"
-        short = name.rpartition(".")[2] if name.startswith("torch.nn.") else name
-        return DenseModule(
-            folder=folder,
-            in_features=config.integer("in_features", 1, MAX_DIM),
-            out_features=config.integer("out_features", 1, MAX_DIM),
-            bias=config.flag("bias") if "bias" in config else True,
-            activation=_choice(config, "activation", short, get_args(Activation)),
-        )
+        return _dense(folder, "sentence_embedding")
+    # Version 5 writes no folder for Normalize.
+    config = _config(folder, "sentence_embedding", needed=kind != "Normalize")
     if kind == "LayerNorm":
         return LayerNormModule(folder, config.integer("dimension", 1, MAX_DIM))
     if kind == "Normalize":
         return NormalizeModule()
     raise ExportError(f"{folder} is a second {kind}: only one can be exported")
+
+
+def _config(folder: Path, taken: str, *, needed: bool) -> Table:
+    """The config of a module that takes what is named so."""
+    path = folder / "config.json"
+    raw = read_object(path) if needed else read_optional_object(path)
+    config = Table(raw, str(path), ExportError)
+    for key in ("module_input_name", "module_output_name"):
+        if config.optional_text(key) not in (None, taken):
+            config.fail(f"{key} is {raw[key]!r}: only modules on {taken} can be exported here")
+    if raw.get("use_residual"):
+        config.fail("use_residual adds a module's input to its output, which cannot be exported")
+    return config
+
+
+def _dense(folder: Path, taken: str) -> DenseModule:
+    config = _config(folder, taken, needed=True)
+    # sentence-transformers' own default is Tanh.
+    name = config.optional_text("activation_function") or "torch.nn.modules.activation.Tanh"
+    short = name.rpartition(".")[2] if name.startswith("torch.nn.") else name
+    return DenseModule(
+        folder=folder,
+        in_features=config.integer("in_features", 1, MAX_DIM),
+        out_features=config.integer("out_features", 1, MAX_DIM),
+        bias=config.flag("bias") if "bias" in config else True,
+        activation=_choice(config, "activation", short, get_args(Activation)),
+    )
 
 
 def _choice(config: Table, what: str, value: str, choices: tuple[Choice, ...]) -> Choice:

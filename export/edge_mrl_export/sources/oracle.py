@@ -16,6 +16,7 @@ import numpy as np
 from edge_mrl.slices import FloatArray, normalize
 from edge_mrl_export.scratch import Scratch
 from edge_mrl_export.sources.backbone import read_config
+from edge_mrl_export.sources.model_files import weight_files
 from edge_mrl_export.sources.modules_json import (
     LEGACY_POOLING,
     MODULES_JSON,
@@ -25,6 +26,7 @@ from edge_mrl_export.sources.modules_json import (
     TailModule,
 )
 from edge_mrl_export.sources.refusing import refusing
+from edge_mrl_export.sources.safetensors_file import read_float32
 
 if TYPE_CHECKING:
     import torch
@@ -39,8 +41,8 @@ class Oracle:
 
     Args:
         folder: the model folder.
-        layout: its parsed modules. An installed version 5 cannot load what version 6 saved; the
-            folder is then rewritten for it, with the same weights.
+        layout: its parsed modules. An installed version 5 cannot load what version 6 or PyLate
+            saved; the folder is then rewritten for it, with the same weights.
         trust_remote_code: whether code that the folder brings may run.
 
     Raises:
@@ -54,14 +56,7 @@ class Oracle:
             read_config(layout.transformer.folder, trust_remote_code=trust_remote_code)
         self._folder = folder
         with refusing(f"sentence-transformers cannot load {folder}"):
-            try:
-                self._model = _load(folder, trust_remote_code)
-            except ImportError:
-                # A class path of a newer layout.
-                with Scratch() as scratch:
-                    copy = scratch / folder.resolve().name
-                    write_style_5(folder, layout, copy)
-                    self._model = _load(copy, trust_remote_code)
+            self._model = _load_layout(folder, layout, trust_remote_code)
         # Only the whole vector without a prompt is compared.
         self._model.truncate_dim = None
         self._model.default_prompt_name = None
@@ -111,6 +106,18 @@ def _tail(model: SentenceTransformer) -> torch.nn.Module:
     return torch.nn.Sequential(*list(model.children())[2:])
 
 
+def _load_layout(folder: Path, layout: ModelLayout, trust_remote_code: bool) -> SentenceTransformer:
+    # PyLate's Dense takes tokens; here it stands after a pooling.
+    if not layout.late_interaction:
+        # A class path of a newer layout cannot be imported.
+        with contextlib.suppress(ImportError):
+            return _load(folder, trust_remote_code)
+    with Scratch() as scratch:
+        copy = scratch / folder.resolve().name
+        write_style_5(folder, layout, copy)
+        return _load(copy, trust_remote_code)
+
+
 def _load(folder: Path, trust_remote_code: bool) -> SentenceTransformer:
     with _quiet():
         import torch
@@ -147,7 +154,10 @@ def write_style_5(folder: Path, layout: ModelLayout, out: Path) -> None:
         if path.is_file() and path.name != MODULES_JSON and not path.name.startswith("sentence_"):
             (out / path.name).symlink_to(path.resolve())
     settings = folder / "config_sentence_transformers.json"
-    if settings.is_file() and backbone != folder:
+    if layout.late_interaction:
+        # PyLate's settings are no others': markers are tokens of a text here.
+        (out / settings.name).unlink(missing_ok=True)
+    elif settings.is_file() and backbone != folder:
         shutil.copyfile(settings, out / settings.name)
     transformer = {
         "max_seq_length": layout.transformer.max_seq_length,
@@ -164,8 +174,7 @@ def write_style_5(folder: Path, layout: ModelLayout, out: Path) -> None:
         place = out / f"{number}_{kind}"
         _write(place / "config.json", _config_5(module))
         if isinstance(module, (DenseModule, LayerNormModule)):
-            weights = module.folder / "model.safetensors"
-            (place / weights.name).symlink_to(weights.resolve())
+            _place_weights(module, backbone, place)
         modules.append((place.name, kind))
     _write(
         out / MODULES_JSON,
@@ -174,6 +183,20 @@ def write_style_5(folder: Path, layout: ModelLayout, out: Path) -> None:
             for number, (path, kind) in enumerate(modules)
         ],
     )
+
+
+def _place_weights(module: DenseModule | LayerNormModule, backbone: Path, place: Path) -> None:
+    weights = module.folder / "model.safetensors"
+    if module.folder != backbone:
+        (place / weights.name).symlink_to(weights.resolve())
+        return
+    # Stanford's ColBERT has the projection among the weights of the backbone.
+    from safetensors.numpy import save_file
+
+    assert isinstance(module, DenseModule)
+    shape = module.out_features, module.in_features
+    matrix = read_float32(weight_files(module.folder), "linear.weight", shape)
+    save_file({"linear.weight": matrix}, place / weights.name)
 
 
 def _config_5(module: TailModule) -> dict[str, object]:

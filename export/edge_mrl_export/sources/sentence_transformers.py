@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,11 +34,13 @@ from edge_mrl_export.sources.modules_json import NormalizeModule, read_layout
 from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.sources.safetensors_file import count_weights
 from edge_mrl_export.sources.size_limit import check_size, fits
+from edge_mrl_export.sources.stanford_colbert import is_stanford_colbert, stanford_layout
 from edge_mrl_export.sources.tokenizer_json import positions_read, read_tokenizer
 
 if TYPE_CHECKING:
     import onnx
 
+    from edge_mrl_export.sources.late_interaction import LateReading
     from edge_mrl_export.sources.oracle import Oracle
 
 _TOOLS = (
@@ -54,7 +57,7 @@ _FOLDER = "onnx"
 
 
 class SentenceTransformersSource:
-    """A folder that sentence-transformers 5 or 6 saved.
+    """A folder that sentence-transformers 5 or 6 saved, PyLate, or Stanford's ColBERT.
 
     Nothing heavy is imported, and no weights are read, before a method asks for it.
 
@@ -87,53 +90,78 @@ class SentenceTransformersSource:
         self._folder = folder
         self._origin = origin or Origin.of_folder(folder)
         self._trusted = trust_remote_code
-        self._layout = read_layout(folder)
+        stanford = is_stanford_colbert(folder)
+        self._layout = stanford_layout(folder) if stanford else read_layout(folder)
         tail = self._layout.tail
+        late = self._layout.late_interaction
         self._settings = read_settings(
-            folder, unit_length=bool(tail) and isinstance(tail[-1], NormalizeModule)
+            folder,
+            unit_length=bool(tail) and isinstance(tail[-1], NormalizeModule),
+            late_interaction=late,
         )
-        self._dims = trained_sizes(folder, self._layout.dim, dims)
+        width = self._layout.dim
+        self._dims = trained_sizes(folder, width, dims, otherwise=(width,) if late else None)
         self._licence = licence or read_licence(folder)
         weights = weight_files(self._layout.transformer.folder)
         check_layers(self._layout.transformer.folder, weights)
         self._weights = count_weights(weights)
         self._tokenizer = read_tokenizer(self._layout.transformer)
+        self._late: LateReading | None = None
+        if late:
+            from edge_mrl_export.sources.late_interaction import read_late_interaction
+
+            default = self._settings.prompts.get(self._settings.default_prompt_name or "", "")
+            transformer = self._layout.transformer
+            self._late = read_late_interaction(folder, transformer, self._tokenizer, default)
+            self._tokenizer = self._late.tokenizer
+            # The oracle is to read as much of a text.
+            read = replace(transformer, max_seq_length=self._tokenizer.max_tokens)
+            self._layout = replace(self._layout, transformer=read)
         self._lengths = choose_lengths(sequence_lengths, self._tokenizer.max_tokens)
         self._oracle: Oracle | None = None
 
     def describe(self) -> ModelDescription:
         """Everything that does not depend on a variant; reads all weights once, to hash them."""
+        settings, late = self._settings, self._late
         return ModelDescription(
             name=self._origin.name,
             architecture=self._architecture(),
-            source=self._origin.said("sentence-transformers folder"),
+            source=self._origin.said(
+                "sentence-transformers folder" if late is None else "ColBERT folder"
+            ),
             licence=self._licence,
-            identity=identity(self._layout, self._tokenizer, trust_remote_code=self._trusted),
+            identity=identity(
+                self._layout,
+                self._tokenizer,
+                None if late is None else late.settings,
+                trust_remote_code=self._trusted,
+            ),
             dim=self._layout.dim,
             matryoshka_dims=self._dims,
-            similarity=self._settings.similarity,
-            prompts=self._settings.prompts,
-            default_prompt_name=self._settings.default_prompt_name,
+            similarity=settings.similarity,
+            prompts=settings.prompts if late is None else late.prompts,
+            default_prompt_name=settings.default_prompt_name if late is None else None,
             tokenizer=self._tokenizer,
             include_prompt=self._layout.pooling.include_prompt,
+            late_interaction=None if late is None else late.settings,
             tools=(*_TOOLS, *(LITE_TOOLS if installed(*LITE_MODULES) else ())),
         )
 
     def default_requests(self) -> tuple[VariantRequest, ...]:
-        """TFLite int8-fast where litert-torch is installed; ONNX int8-fast, int8-portable, and fp32
-        where it fits one file."""
+        """TFLite int8-fast where litert-torch is installed and the model pools; ONNX int8-fast,
+        int8-portable, and fp32 where it fits one file."""
         onnx: tuple[Precision, ...] = ("int8-fast", "int8-portable")
         if fits(self._weights, "fp32"):
             onnx = (*onnx, "fp32")
         requests = tuple(VariantRequest("onnx", precision) for precision in onnx)
-        if installed(*LITE_MODULES):
+        if installed(*LITE_MODULES) and self._late is None:
             return (VariantRequest("tflite", "int8-fast"), *requests)
         return requests
 
     def default_note(self) -> str | None:
         """Which format or precision is not there, and why."""
         notes = []
-        if not installed(*LITE_MODULES):
+        if not installed(*LITE_MODULES) and self._late is None:
             notes.append(
                 "no TFLite, since litert-torch is not installed: for it, run `pip install "
                 "'edge-mrl[export]'` with Python 3.11 to 3.13, not on 64-bit ARM Linux"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,18 +140,27 @@ def _lowercased(normalizer: object) -> dict[str, object]:
     return {"type": "Sequence", "normalizers": parts if lower in parts else [lower, *parts]}
 
 
-def _pad_token(folder: Path) -> str:
-    """The padding token's text, from either file in which transformers writes it."""
-    for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        token = read_optional_object(folder / name).get("pad_token")
+def special_token(folder: Path, names: Sequence[str]) -> str | None:
+    """The text of the first of some special tokens that a tokenizer has, from either file in which
+    transformers writes it."""
+    files = ("tokenizer_config.json", "special_tokens_map.json")
+    for name, file in product(names, files):
+        token = read_optional_object(folder / file).get(name)
         if isinstance(token, dict):
             token = token.get("content")
         if isinstance(token, str) and token:
             return token
-    raise ExportError(
-        f"the tokenizer in {folder} has no padding token: set pad_token with "
-        "transformers.AutoTokenizer and save it"
-    )
+    return None
+
+
+def _pad_token(folder: Path) -> str:
+    token = special_token(folder, ("pad_token",))
+    if token is None:
+        raise ExportError(
+            f"the tokenizer in {folder} has no padding token: set pad_token with "
+            "transformers.AutoTokenizer and save it"
+        )
+    return token
 
 
 def _load(path: Path, document: dict[str, object]) -> Tokenizer:
