@@ -137,7 +137,10 @@ def test_a_forked_child_does_not_use_its_parents_index(path):
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
-            for use in (lambda: index.add(vectors=np.ones((1, 16))), lambda: index.search([1] * 16)):
+            for use in (
+                lambda: index.add(vectors=np.ones((1, 16))),
+                lambda: index.search([1] * 16),
+            ):
                 try:
                     os.write(writing, f"{use()}\n".encode())
                 except IndexFileError as error:
