@@ -49,7 +49,7 @@ def main() -> None:
     encoders = [Encoder.load(arguments.bundle, variant=name) for name in names]
     fastembed = None if arguments.fastembed is None else fastembed_model(arguments.fastembed)
     rows = []
-    for tokens in (16, 256):
+    for tokens in (16, 64, 256):
         rows += measure(encoders, fastembed, tokens, arguments.rounds)
     result = {"machine": describe(), "rounds": arguments.rounds, "rows": rows}
     if arguments.json:
@@ -139,11 +139,16 @@ def fastembed_model(folder: Path) -> Callable[[str], object]:
     from fastembed.common.model_description import ModelSource, PoolingType
 
     from edge_mrl_export.graphs.backbone import export_backbone
+    from edge_mrl_export.graphs.constants import take_in
+    from edge_mrl_export.scratch import Scratch
 
     place = Path(tempfile.mkdtemp(prefix="edge-mrl-fastembed-"))
     for path in folder.glob("*.json"):
         (place / path.name).symlink_to(path.resolve())
-    onnx.save(export_backbone(folder), place / "model.onnx")
+    with Scratch() as scratch:
+        backbone = export_backbone(folder, scratch)
+        take_in(backbone)
+        onnx.save(backbone, place / "model.onnx")
     width = json.loads((folder / "config.json").read_text())["hidden_size"]
     TextEmbedding.add_custom_model(
         model="the/same",

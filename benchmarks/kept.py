@@ -1,12 +1,14 @@
 """What smaller variants keep of fp32's retrieval: nDCG@10 at every trained size, query by query.
 
-    python -m benchmarks.kept BUNDLE FOLDER... [--reference NAME] [--variant NAME ...] [--cache DIR]
+    python -m benchmarks.kept BUNDLE FOLDER... [--reference NAME] [--variant NAME ...]
+        [--documents N] [--queries N] [--cache DIR]
 
 Each FOLDER is a labelled set in BEIR's layout. The reference is the bundle's first fp32 variant,
 unless another is named. Differences to it are paired: the interval is over queries, of the
 difference of each one, and so is much narrower than those of the two figures. Sets of more than
---documents (default 3000) keep all judged ones and an even selection of the others. With --cache,
-vectors are kept there, so that a run that was ended goes on where it was.
+--documents (default 3000) keep all judged ones and an even selection of the others, sets of more
+than --queries (default 2000) an even selection of those. With --cache, vectors are kept there, so
+that a run that was ended goes on where it was.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from edge_mrl_export.evaluation.run import embed
 from edge_mrl_export.sample import evenly
 
 DOCUMENTS = 3000
+QUERIES = 2000
 
 
 def main() -> None:
@@ -41,6 +44,7 @@ def main() -> None:
     parser.add_argument("--reference", metavar="NAME")
     parser.add_argument("--variant", nargs="+", help="default: every variant that can run here")
     parser.add_argument("--documents", type=int, default=DOCUMENTS)
+    parser.add_argument("--queries", type=int, default=QUERIES)
     parser.add_argument("--cache", type=Path, metavar="DIR", help="a folder for the vectors")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--json", action="store_true")
@@ -57,11 +61,11 @@ def main() -> None:
         data = read_data(folder)
         if not isinstance(data, RetrievalData):
             parser.error(f"{folder} holds pairs, not documents and queries")
-        part = smaller(data, arguments.documents)
+        part = smaller(data, arguments.documents, arguments.queries)
         rows += measure(
             arguments.bundle, part, [reference, *variants], arguments.threads, arguments.cache
         )
-    result = {"machine": describe(), "documents": arguments.documents, "rows": rows}
+    result = {"machine": describe(), "rows": rows}
     if arguments.json:
         print(json.dumps(result, indent=2))
         return
@@ -140,17 +144,21 @@ def vectors(
     return queries, documents
 
 
-def smaller(data: RetrievalData, documents: int) -> RetrievalData:
-    """All judged documents, and of the others as many as there is room for."""
-    judged = sorted({place for grades in data.judgements for place in grades})
+def smaller(data: RetrievalData, documents: int, queries: int) -> RetrievalData:
+    """An even selection of the queries, all documents that are judged for them, and of the others
+    as many as there is room for."""
+    asked = evenly(range(len(data.queries)), queries)
+    judgements = [data.judgements[query] for query in asked]
+    judged = sorted({place for grades in judgements for place in grades})
     others = sorted(set(range(len(data.documents))) - set(judged))
     kept = sorted([*judged, *evenly(others, max(0, documents - len(judged)))])
     place = {old: new for new, old in enumerate(kept)}
     return replace(
         data,
         documents=tuple(data.documents[old] for old in kept),
+        queries=tuple(data.queries[query] for query in asked),
         judgements=tuple(
-            {place[old]: grade for old, grade in grades.items()} for grades in data.judgements
+            {place[old]: grade for old, grade in grades.items()} for grades in judgements
         ),
     )
 

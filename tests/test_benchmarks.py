@@ -5,6 +5,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -252,3 +253,28 @@ def test_ndcg_is_that_of_the_published_formula():
     """Two relevant documents at ranks 1 and 3: (1 + 1/2) / (1 + 1/log2(3))."""
     found = {"q": ["a", "x", "b"]}
     assert ndcg(found, {"q": {"a": 1.0, "b": 1.0}}) == pytest.approx(1.5 / 1.6309297535714573)
+
+
+def test_a_random_model_is_laid_out_as_the_real_one(tmp_path):
+    """In small; `benchmarks.large` writes the sizes of the real ones."""
+    pytest.importorskip("sentence_transformers")
+    from benchmarks.large_work import SHAPES, write
+    from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
+
+    real = SHAPES["embeddinggemma-300m"]
+    sizes = real.sizes | {
+        "vocab_size": 10_000,
+        "hidden_size": 32,
+        "intermediate_size": 32,
+        "num_hidden_layers": 6,
+        "head_dim": 8,
+        "query_pre_attn_scalar": 8,
+        "layer_types": real.sizes["layer_types"][:6],
+    }
+    small = replace(real, sizes=sizes, dense=((32, 64), (64, 32)), dims=(8, 32))
+    write(small, tmp_path / "model")
+    source = SentenceTransformersSource(tmp_path / "model")
+    description = source.describe()
+    assert (description.dim, description.matryoshka_dims) == (32, (8, 32))
+    assert (description.architecture, description.tokenizer.max_tokens) == ("gemma3_text", 128)
+    assert source.reference(["one text", "and another"]).shape == (2, 32)

@@ -9,7 +9,10 @@ from pathlib import Path
 from edge_mrl.bundle import Bundle, Manifest
 from edge_mrl.bundle.manifest import Estimate
 from edge_mrl.bundle.manifest_json import dump
+from edge_mrl.cli import drawing
 from edge_mrl.cli.output import format_bytes, format_table, print_json
+from edge_mrl.cli.quality_plot import quality_drawing
+from edge_mrl.errors import InputError
 
 SHOWN_BITS = (4, 32)
 """What a scan reads, and what a variant itself is worth."""
@@ -19,11 +22,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `edge_mrl.cli.registry`."""
     parser.add_argument("bundle", type=Path, help="the bundle folder")
     parser.add_argument("--json", action="store_true", help="print the manifest as one JSON object")
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw what each slice keeps against its bytes: an .svg file, or a .png file, which "
+        "needs `edge-mrl[png]`",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
+    if arguments.plot is not None:
+        drawing.check_name(arguments.plot)
     bundle = Bundle.open(arguments.bundle)
+    if arguments.plot is not None:
+        if not bundle.manifest.quality.slices:
+            raise InputError(
+                f"{arguments.bundle} does not say what its slices keep, so there is nothing to "
+                "draw: `edge-mrl eval` measures it"
+            )
+        drawing.write(arguments.plot, quality_drawing(bundle.manifest))
     if arguments.json:
         print_json(json.loads(dump(bundle.manifest)))
         return 0

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from edge_mrl.backends import installed_engines
 from edge_mrl.bundle import Bundle
+from edge_mrl.cli import drawing
 from edge_mrl.cli.companion_arguments import add_companion_arguments, companions_of
 from edge_mrl.cli.encoder_arguments import document_count
 from edge_mrl.cli.output import print_json
 from edge_mrl.cli.plan_plot import plan_plot
 from edge_mrl.cli.plan_table import plan_rows, render_plans
-from edge_mrl.cli.png import to_png
 from edge_mrl.errors import InputError, ProfileError
 from edge_mrl.index import Index
 from edge_mrl.planning import (
@@ -132,11 +132,7 @@ def _draw(
     file: Path = arguments.plot
     if len(profiles) != 1 or len(arguments.docs) != 1:
         raise InputError("--plot draws one plan: give one --profile and one --docs")
-    if file.suffix not in (".svg", ".png"):
-        raise InputError(
-            f"--plot writes .svg and .png files: name the file {file.with_suffix('.svg')} or "
-            f"{file.with_suffix('.png')}"
-        )
+    drawing.check_name(file)
     found = survey(
         facts,
         profiles[0],
@@ -147,9 +143,4 @@ def _draw(
     )
     if not found.known:
         raise refusal(found.request, found.known)
-    drawing = plan_plot(found)
-    content = to_png(drawing) if file.suffix == ".png" else drawing.encode()
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise InputError(f"cannot write {file}: {error.strerror or error}") from error
+    drawing.write(file, plan_plot(found))

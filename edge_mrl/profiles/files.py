@@ -54,6 +54,20 @@ def load_profile(
     return _named(text)
 
 
+def shipped(*names: str) -> tuple[DeviceProfile, ...]:
+    """Profiles that come with the package, whatever a user's folder holds.
+
+    Raises:
+        ProfileError: the installation is incomplete.
+    """
+    folder = shipped_profile_folder()
+
+    def lookup(name: str) -> tuple[str, str]:
+        return _read(folder / f"{name}.toml")
+
+    return tuple(parse_profile(*lookup(name), lookup) for name in names)
+
+
 def calibrated_name(recognised: str) -> str:
     """The name of the profile that `edge-mrl calibrate` writes for a device."""
     return f"{recognised}-measured"

@@ -9,22 +9,30 @@ from collections.abc import Iterator, Sequence
 
 from edge_mrl.bundle.manifest import Manifest, Variant
 from edge_mrl.cli.output import format_bytes
+from edge_mrl.profiles.profile import DeviceProfile
 from edge_mrl_export import deployment, report_quality
 from edge_mrl_export.gates import MAX_DIFFERENCE, RankGate
 from edge_mrl_export.markup import Markup, code, element, facts, items, joined, table, words
 from edge_mrl_export.report import VariantReport
+from edge_mrl_export.report_speed import speed
 from edge_mrl_export.report_style import STYLE
 
 REPORT_FILE = "report.html"
 
 
-def html_report(manifest: Manifest, reports: Sequence[VariantReport], reference: str) -> str:
+def html_report(
+    manifest: Manifest,
+    reports: Sequence[VariantReport],
+    reference: str,
+    devices: Sequence[DeviceProfile],
+) -> str:
     """Write the page.
 
     Args:
         manifest: the bundle's, with its measured quality; its list of files need not hold the page.
         reports: every variant that was built, the refused ones too.
         reference: the library that gave the reference vectors, and its version.
+        devices: those whose times and memory are shown.
 
     Returns:
         An HTML document.
@@ -38,6 +46,7 @@ def html_report(manifest: Manifest, reports: Sequence[VariantReport], reference:
             *report_quality.judged(manifest),
             *report_quality.layers(manifest),
             *_variants(reports, reference),
+            *speed(manifest, devices),
             *_use(manifest),
             *_phone(manifest),
             *_made_with(manifest),

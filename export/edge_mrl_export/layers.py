@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from edge_mrl.errors import ExportError
 from edge_mrl.schema import Table
+from edge_mrl_export.scratch import Scratch
 from edge_mrl_export.sources.model_files import read_object
 from edge_mrl_export.sources.modules_json import read_layout
 
@@ -55,8 +55,8 @@ def first_layers(folder: Path, layers: int) -> Iterator[Path]:
             if have > 1
             else f"--layers {layers}: {folder} has one layer, which cannot be cut"
         )
-    with tempfile.TemporaryDirectory(prefix="edge-mrl-") as scratch:
-        out = Path(scratch) / f"{folder.resolve().name}-{layers}-layers"
+    with Scratch() as scratch:
+        out = scratch / f"{folder.resolve().name}-{layers}-layers"
         _link(folder, out)
         config = read_layout(out).transformer.folder / "config.json"
         _cut(config, layers)

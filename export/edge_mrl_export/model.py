@@ -118,6 +118,14 @@ class Source(Protocol):
         """That library and its version, for the report."""
         ...
 
+    def check(self, request: VariantRequest) -> None:
+        """Say at once what `build` would say after long work.
+
+        Raises:
+            ExportError: this source cannot give that format or precision.
+        """
+        ...
+
     def build(self, request: VariantRequest, folder: Path) -> tuple[BuiltVariant, ...]:
         """Write the files of a variant below `folder`.
 

@@ -23,6 +23,7 @@ from edge_mrl.bundle.manifest import (
     Variant,
 )
 from edge_mrl.errors import ExportError
+from edge_mrl.profiles.files import shipped
 from edge_mrl.version import __version__
 from edge_mrl_export.front_loading import FrontLoading, measure_front_loading
 from edge_mrl_export.gates import TOKEN_GATES
@@ -46,6 +47,9 @@ CHECKUP_TEXTS = 100
 FRONT_LOADING_TEXTS = 200
 TOKEN_TEXTS = 20
 """Beside the golden texts; some thousand tokens."""
+
+DEVICES = ("raspberry-pi-5", "raspberry-pi-4b", "raspberry-pi-zero-2w", "android-mid-range")
+"""Those whose times and memory the page shows."""
 
 TOOLS = ("numpy", "tokenizers")
 """Packages that every export uses; a source names its own."""
@@ -86,6 +90,8 @@ def export(
     ):
         description = model.describe()
         requests = _requests(model, options, on_step)
+        for request in requests:
+            model.check(request)
         sample = sample_from_file(options.texts) if options.texts else default_sample()
         on_step(f"reference vectors by {model.reference_name()}")
         checkup = _checkup(model, sample)
@@ -95,11 +101,11 @@ def export(
         golden = Golden(checkup.texts[: checkup.golden], checkup.reference[: checkup.golden])
         (folder / TOKENIZER_FILE).write_bytes(description.tokenizer.json)
         (folder / GOLDEN_FILE).write_bytes(dump_golden(golden))
+        tokens = _token_checkup(model, checkup) if options.token_vectors else None
         built: list[BuiltVariant] = []
         for request in requests:
             on_step(f"building {request.format} {request.precision}")
             built.extend(model.build(request, folder))
-        tokens = _token_checkup(model, checkup) if options.token_vectors else None
         reports = _verify(folder, description, built, checkup, tokens, options, on_step)
         kept = [variant for variant, report in zip(built, reports, strict=True) if report.kept]
         if not kept:
@@ -136,7 +142,7 @@ def export(
             )
         manifest = _manifest(folder, description, kept, reports, quality)
         on_step("writing the bundle")
-        page = html_report(manifest, reports, model.reference_name())
+        page = html_report(manifest, reports, model.reference_name(), shipped(*DEVICES))
         (folder / REPORT_FILE).write_text(page, encoding="utf-8", newline="\n")
         manifest = manifest._replace(files=list_files(folder))
         write_manifest(folder, manifest)

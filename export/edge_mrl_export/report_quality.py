@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from edge_mrl.bundle.manifest import Estimate, Manifest
+from edge_mrl.bundle.manifest import Estimate, Manifest, SliceQuality
+from edge_mrl.cli import svg
 from edge_mrl.cli.output import format_bytes
+from edge_mrl.cli.quality_plot import ON_WHITE, Palette, best_for_their_bytes, quality_plot
 from edge_mrl_export import deployment
 from edge_mrl_export.markup import Markup, code, element, items, joined, table
-from edge_mrl_export.quality_plot import best_for_their_bytes, quality_plot
 
 LEVELS = (0.9, 0.95, 0.99)
 """Shares of the full quality for which the cheapest slice is named."""
@@ -16,6 +17,15 @@ LEVELS = (0.9, 0.95, 0.99)
 MANY = 100_000
 WIDE, NARROW = (720, 460), (360, 520)
 """Both sizes of the plot; the page shows the one that suits the screen."""
+
+OF_THE_PAGE = Palette(
+    page="var(--page)",
+    ink="var(--ink)",
+    soft="var(--soft)",
+    faint="var(--faint)",
+    bits={bits: f"var(--bits{bits})" for bits in ON_WHITE.bits},
+)
+"""Variables of the page's style, so that the plot follows the page into the dark."""
 
 
 def slices(manifest: Manifest) -> Iterator[Markup]:
@@ -35,7 +45,7 @@ def slices(manifest: Manifest) -> Iterator[Markup]:
         if slice_ is not None
     )
     if quality.slices:
-        plots = [quality_plot(quality.slices, *size) for size in (WIDE, NARROW)]
+        plots = [plot(quality.slices, *size) for size in (WIDE, NARROW)]
         caption = element(
             "figcaption",
             "Share of the full vector's nDCG@10 that retrieval with the slice alone keeps. The "
@@ -76,6 +86,15 @@ def slices(manifest: Manifest) -> Iterator[Markup]:
         "the full vector's top 10 are among them. For n documents expect the table's number times "
         f"(n / {quality.documents}) to the power {quality.shortlist_growth:g}.",
         class_="note",
+    )
+
+
+def plot(rows: Sequence[SliceQuality], width: int, height: int) -> Markup:
+    """The rows of a quality table as an SVG element, of this width and height in pixels."""
+    return Markup(
+        f'<svg viewBox="0 0 {width} {height}" role="img" font-family="{svg.FONT}" '
+        f'font-size="12" class="at{width}">\n<title>Quality kept against bytes per vector</title>'
+        f"\n{quality_plot(rows, width, height, OF_THE_PAGE)}\n</svg>"
     )
 
 

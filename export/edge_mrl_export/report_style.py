@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-# The colours of the bits are Okabe and Ito's, which people with a colour vision deficiency can
-# tell apart, two of them darker or lighter so that they show on either page.
-STYLE = """:root {
+from edge_mrl.cli.quality_plot import ON_WHITE
+
+_BITS = " ".join(f"--bits{bits}: {colour};" for bits, colour in ON_WHITE.bits.items())
+_DAY = f""":root {{
   color-scheme: light dark;
-  --page: #ffffff; --ink: #1f2328; --soft: #7a828c; --faint: #e3e6ea; --panel: #f5f6f8;
-  --good: #e8f3ec; --bad: #fbe6e2;
-  --bits1: #d55e00; --bits2: #b8860b; --bits4: #009e73; --bits8: #0072b2; --bits16: #cc79a7;
-  --bits32: #555b64;
-}
-@media (prefers-color-scheme: dark) {
+  --page: {ON_WHITE.page}; --ink: {ON_WHITE.ink}; --soft: {ON_WHITE.soft};
+  --faint: {ON_WHITE.faint}; --panel: #f5f6f8; --good: #e8f3ec; --bad: #fbe6e2;
+  {_BITS}
+}}
+"""
+
+# By night the same hues are lighter, so that they show.
+STYLE = (
+    _DAY
+    + """@media (prefers-color-scheme: dark) {
   :root {
     --page: #15181c; --ink: #e4e7eb; --soft: #9aa3ad; --faint: #2c3138; --panel: #1e2227;
     --good: #1b3326; --bad: #45221c;
@@ -68,3 +73,4 @@ pre code { font-size: inherit; }
   dl { column-gap: 0.6rem; }
 }
 """
+)

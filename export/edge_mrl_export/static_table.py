@@ -40,6 +40,19 @@ def quantize_rows(
     return codes.astype(np.int8), scales.astype(np.float32)
 
 
+def check_static_request(request: VariantRequest) -> None:
+    """Refuse what a static model has not.
+
+    Raises:
+        ExportError: it has no such format or precision.
+    """
+    if request.precision != "int8-portable":
+        raise ExportError(
+            f"a static model has no {request.format} at {request.precision}: it can give table, "
+            "onnx and tflite at int8-portable"
+        )
+
+
 def build_static_variants(
     table: npt.NDArray[np.floating], dims: tuple[int, ...], request: VariantRequest, folder: Path
 ) -> tuple[BuiltVariant, ...]:
@@ -59,11 +72,7 @@ def build_static_variants(
         ExportError: a static model has no such format or precision, or the package that writes it
             is not installed.
     """
-    if request.precision != "int8-portable":
-        raise ExportError(
-            f"a static model has no {request.format} at {request.precision}: it can give table, "
-            "onnx and tflite at int8-portable"
-        )
+    check_static_request(request)
     if request.format == "onnx":
         return (_onnx(table, dims, folder, request.token_vectors),)
     if request.format == "tflite":

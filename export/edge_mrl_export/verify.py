@@ -11,6 +11,7 @@ import numpy as np
 
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.encoder import Encoder
+from edge_mrl.encoder.loaded_variant import LoadedVariant
 from edge_mrl.slices import FloatArray, prefix
 from edge_mrl_export.gates import RANK_GATES, TOKEN_GATES, Measures, missed, missed_tokens
 from edge_mrl_export.model import BuiltVariant
@@ -43,12 +44,13 @@ def verify_variant(
 ) -> VariantReport:
     """Compare one variant of a bundle folder with the reference, at every size it gives.
 
-    Every text is run at the largest size; the golden texts are run at every size, alone, in a
-    batch and with other padding, so that the cut inside a graph is tried too. Where the variant
-    gives token vectors, those of `tokens` are compared likewise. The gates are those of
-    `edge_mrl_export.gates`; with `allow`, a variant that misses one is kept all the same.
+    Every text is run at the largest size; the golden texts are run at every size, alone and in a
+    batch, so that the cut inside a graph is tried too, and at the largest with other padding.
+    Where the variant gives token vectors, those of `tokens` are compared likewise. The gates are
+    those of `edge_mrl_export.gates`; with `allow`, a variant that misses one is kept all the same.
     """
-    full = _encoder(folder, variant, max(variant.dims))
+    loaded = _loaded(folder, variant)
+    full = Encoder(loaded, max(variant.dims), None)
     everything = full.encode(checkup.texts, prompt="")
     # A text of which a variant reads less than the model has another vector by right.
     whole = np.array(full.reads_whole(checkup.texts), dtype=bool)
@@ -56,21 +58,22 @@ def verify_variant(
     cosine: dict[int, float] = {}
     shared: dict[int, float] = {}
     lowest = 1.0
-    by_batch = by_padding = 0.0
+    by_padding = _difference(
+        np.concatenate([full.encode([text], prompt="") for text in golden]),
+        full.encode_padded(golden, LONGEST),
+    )
+    by_batch = 0.0
     for dim in variant.dims:
-        encoder = _encoder(folder, variant, dim)
+        encoder = Encoder(loaded, dim, None)
         batch = encoder.encode(golden, prompt="")
         alone = np.concatenate([encoder.encode([text], prompt="") for text in golden])
-        padded = encoder.encode_padded(golden, LONGEST)
-        by_batch = _larger(by_batch, alone, batch)
-        by_padding = _larger(by_padding, alone, padded)
+        by_batch = float(np.maximum(by_batch, _difference(alone, batch)))
         vectors = np.concatenate([batch, prefix(everything[checkup.golden :], dim)])
         reference = prefix(checkup.reference, dim)
         cosines = _cosines(vectors, reference)
         cosine[dim] = float(cosines[whole].mean())
         lowest = min(lowest, float(cosines[: checkup.golden][whole[: checkup.golden]].min()))
         shared[dim] = overlap(neighbours(vectors[whole]), neighbours(reference[whole]))
-    bundle = Bundle.open(folder)
     gate = RANK_GATES[variant.precision]
     found = Measures(cosine, lowest, shared, by_batch, by_padding)
     failures = missed(found, variant.min_cosine, gate)
@@ -82,7 +85,7 @@ def verify_variant(
         name=variant.name,
         format=variant.format,
         precision=variant.precision,
-        size=bundle.size(bundle.manifest.variant(variant.name)),
+        size=loaded.bundle.size(loaded.variant),
         cosine=cosine,
         cosine_min=lowest,
         overlap_at_10=shared,
@@ -97,19 +100,14 @@ def verify_variant(
     )
 
 
-def _encoder(folder: Path, variant: BuiltVariant, dim: int) -> Encoder:
-    return Encoder.load(
-        folder,
-        variant=variant.name,
-        truncate_dim=dim,
-        threads=os.cpu_count(),
-        self_test=False,
-    )
+def _loaded(folder: Path, variant: BuiltVariant) -> LoadedVariant:
+    """The variant's engine, once for all sizes: it may take gigabytes."""
+    bundle = Bundle.open(folder)
+    return LoadedVariant.open(bundle, bundle.manifest.variant(variant.name), os.cpu_count() or 1)
 
 
-def _larger(so_far: float, ours: FloatArray, theirs: FloatArray) -> float:
-    # numpy's maximum, unlike max, keeps a NaN.
-    return float(np.maximum(so_far, np.abs(ours - theirs).max()))
+def _difference(ours: FloatArray, theirs: FloatArray) -> float:
+    return float(np.abs(ours - theirs).max())
 
 
 def _cosines(vectors: FloatArray, reference: FloatArray) -> FloatArray:

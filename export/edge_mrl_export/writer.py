@@ -17,6 +17,7 @@ from pathlib import Path
 from edge_mrl.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest
 from edge_mrl.bundle.manifest_json import dump
 from edge_mrl.errors import ExportError
+from edge_mrl_export.processes import runs
 
 _PARTIAL, _REPLACED = ".partial-", ".replaced-"
 _NEXT_TO_NOTHING = 2**16
@@ -120,24 +121,12 @@ def _clear_leftovers(destination: Path) -> None:
     one of them had already moved aside."""
     for path in destination.parent.glob(f".{glob.escape(destination.name)}.*"):
         kind, _, number = path.name.removeprefix(f".{destination.name}").rpartition("-")
-        if f"{kind}-" not in (_PARTIAL, _REPLACED) or not number.isdigit() or _runs(int(number)):
+        if f"{kind}-" not in (_PARTIAL, _REPLACED) or not number.isdigit() or runs(int(number)):
             continue
         if f"{kind}-" == _REPLACED and not os.path.lexists(destination):
             path.rename(destination)
         else:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    if process == os.getpid():
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _is_full(error: OSError, folder: Path) -> bool:

@@ -4,6 +4,7 @@ import importlib.util
 import json
 
 import numpy as np
+import onnx
 import pytest
 
 from edge_mrl.backends import open_backend
@@ -55,6 +56,24 @@ def test_float32_equals_sentence_transformers(name, format_, tmp_path):
     for dim in built.dims:
         vectors = backend.embed(token_ids(tokenizer, texts), dim)
         np.testing.assert_allclose(vectors, prefix(reference, dim), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    # RoBERTa's family counts positions from the padding token's id, 1, on.
+    ("name", "rows"),
+    [("distilbert", 32), ("mpnet", 34), ("xlm-roberta", 34)],
+)
+def test_positions_beyond_the_longest_text_are_left_out(name, rows, tmp_path):
+    """The longest of TEXTS, which reaches the last position, is compared above."""
+    folder = write_model(tmp_path / name, ARCHITECTURES[name])
+    assert json.loads((folder / "config.json").read_text())["max_position_embeddings"] == 64
+    (built,) = SentenceTransformersSource(folder).build(VariantRequest("onnx", "fp32"), tmp_path)
+    (table,) = (
+        tensor
+        for tensor in onnx.load(tmp_path / built.files[0]).graph.initializer
+        if tensor.name.endswith("position_embeddings.weight")
+    )
+    assert table.dims[0] == rows
 
 
 def test_an_encoder_with_a_decoder_is_refused_by_name(tmp_path):

@@ -4,7 +4,6 @@ every time, and right in what it tells people to type."""
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 import shutil
 from dataclasses import replace
@@ -15,17 +14,18 @@ import pytest
 
 from edge_mrl import Encoder
 from edge_mrl.bundle import Bundle
-from edge_mrl.bundle.manifest import Estimate, LayerQuality, SliceQuality, VariantQuality
+from edge_mrl.bundle.manifest import Estimate, LayerQuality, VariantQuality
 from edge_mrl.cli.main import main
-from edge_mrl.cli.svg import LETTER
+from edge_mrl.planning.encoder_cost import embedding_latency
+from edge_mrl.planning.facts import BundleFacts
+from edge_mrl.profiles.files import shipped
 from edge_mrl.slices import Slice
 from edge_mrl_export import deployment
 from edge_mrl_export.gates import RANK_GATES
 from edge_mrl_export.html_report import REPORT_FILE, html_report
 from edge_mrl_export.markup import element, words
-from edge_mrl_export.quality_plot import RADIUS, best_for_their_bytes, quality_plot
+from edge_mrl_export.pipeline import DEVICES
 from edge_mrl_export.report import VariantReport
-from edge_mrl_export.report_quality import NARROW, WIDE
 from tests.planning.bundles import minilm_manifest, static_manifest
 
 HOSTILE = "<script>alert(1)</script>\"'&amp;</title></style>\x1b\u202egnp.exe\ud800"
@@ -52,7 +52,9 @@ def report(name="table-int8-256", **changes):
 
 
 def page(manifest=None, reports=None, reference="the library 1.0"):
-    return html_report(manifest or static_manifest(), reports or [report()], reference)
+    return html_report(
+        manifest or static_manifest(), reports or [report()], reference, shipped(*DEVICES)
+    )
 
 
 def tree(text):
@@ -97,7 +99,10 @@ def test_it_is_listed_with_its_hash(static_bundle, export_report):
 
 def test_the_same_export_gives_the_same_page(export_report, real):
     assert real == html_report(
-        export_report.manifest, export_report.variants, export_report.reference
+        export_report.manifest,
+        export_report.variants,
+        export_report.reference,
+        shipped(*DEVICES),
     )
     assert "seconds" not in real and str(export_report.path) not in real
 
@@ -157,7 +162,7 @@ def test_model_slices_variants_and_tools_are_all_named(real, export_report):
     for variant in export_report.variants:
         assert variant.name in text and f"{variant.cosine_min:.5f}" in text
         assert variant.reason in text
-    slices, _ = (table for table in tree(real).iter("table"))
+    slices, *_ = tree(real).iter("table")
     rows = [[said(cell) for cell in row] for row in slices.find("tbody")]
     assert rows == [
         [
@@ -259,6 +264,20 @@ def test_what_a_phone_takes():
     assert "LiteRT" in page(manifest)
 
 
+def test_times_are_those_that_the_planner_expects():
+    manifest = minilm_manifest()
+    facts, devices = BundleFacts.from_manifest(manifest), shipped(*DEVICES)
+    text = said(tree(page(manifest)))
+    assert all(device.title in text for device in devices)
+    for variant in facts.variants:
+        seconds = embedding_latency(devices[0], facts, variant, 256)
+        assert f"/ {1000 * seconds:.0f}" in text, variant.name
+    # A board with numpy alone has no engine for a graph.
+    table_only = replace(devices[1], facts=replace(devices[1].facts, engines=("numpy",)))
+    alone = html_report(manifest, [report()], "the library 1.0", [table_only])
+    assert said(tree(alone)).count("no engine") == len(manifest.variants)
+
+
 def test_notes_that_only_some_variants_need():
     manifest = minilm_manifest()
     picky = manifest.variants[2]._replace(
@@ -275,84 +294,3 @@ def test_notes_that_only_some_variants_need():
         "gives 32, 64 numbers only",
     ):
         assert note in text
-
-
-def rows_of(manifest):
-    return [row for row in manifest.quality.slices if row.slice.bits != 16]
-
-
-ROUGH = [
-    SliceQuality(Slice(dim, bits), 0.3, round(min(1.0, dim / 900 + 0.03 * bits), 4), 10)
-    for dim in (64, 128, 256, 512, 768)
-    for bits in (1, 2, 4, 8, 32)
-]
-POOR = [SliceQuality(Slice(64, 32), 0.0, 0.0, 10)]
-
-
-@pytest.mark.parametrize("size", [WIDE, NARROW])
-@pytest.mark.parametrize(
-    "rows",
-    [rows_of(static_manifest()), rows_of(minilm_manifest()), ROUGH, POOR],
-    ids=["static", "minilm", "rough", "poor"],
-)
-def test_every_slice_has_a_point_and_a_label_that_nothing_covers(rows, size):
-    root = ElementTree.fromstring(quality_plot(rows, *size))
-    hints = [title.text.split(":")[0] for title in root.iterfind("g/title")]
-    assert hints == [str(row.slice) for row in rows]
-    circles = [(float(one.get("cx")), float(one.get("cy"))) for one in root.iterfind("g/circle")]
-    boxes = {}
-    for text in root.iterfind("text"):
-        if re.fullmatch(r"\d+x\d+", text.text):
-            x, y, letters = float(text.get("x")), float(text.get("y")), int(text.get("font-size"))
-            half = 0.5 * LETTER * letters * len(text.text)
-            boxes[text.text] = (x - half, y - 0.75 * letters, x + half, y)
-    assert sorted(boxes) == sorted(hints)
-    for name, (left, top, right, bottom) in boxes.items():
-        assert left >= 0 and right <= size[0] and top >= 0 and bottom <= size[1]
-        for other, (left2, top2, right2, bottom2) in boxes.items():
-            assert name == other or not (
-                left < right2 and left2 < right and top < bottom2 and top2 < bottom
-            ), (name, other)
-        for x, y in circles:
-            assert not (
-                left < x + RADIUS
-                and x - RADIUS < right
-                and top < y + RADIUS
-                and y - RADIUS < bottom
-            ), name
-
-
-def test_points_stand_where_their_figures_say():
-    """Two points give the scales, bytes in powers of two; every other must lie on them."""
-    root = ElementTree.fromstring(quality_plot(rows_of(static_manifest()), *WIDE))
-    seen = []
-    for group in root.iterfind("g"):
-        count, kept = re.search(r": (\d+) bytes, ([\d.]+) %", group[0].text).groups()
-        seen.append((int(count), float(kept), float(group[1].get("cx")), float(group[1].get("cy"))))
-    few, most = min(seen), max(seen)
-    low, high = min(seen, key=lambda one: one[1]), max(seen, key=lambda one: one[1])
-    for count, kept, x, y in seen:
-        share = math.log2(count / few[0]) / math.log2(most[0] / few[0])
-        assert x == pytest.approx(few[2] + share * (most[2] - few[2]), abs=0.2)
-        assert y == pytest.approx(
-            low[3] + (kept - low[1]) / (high[1] - low[1]) * (high[3] - low[3]), abs=0.5
-        )
-
-
-def test_the_best_for_their_bytes_by_trying_all():
-    rows = rows_of(minilm_manifest())
-    expected = [
-        row
-        for row in rows
-        if not any(
-            other.slice.nbytes <= row.slice.nbytes
-            and other.kept >= row.kept
-            and (other.slice.nbytes, other.kept) != (row.slice.nbytes, row.kept)
-            for other in rows
-        )
-    ]
-    best = best_for_their_bytes(rows)
-    assert {(row.slice.nbytes, row.kept) for row in best} == {
-        (row.slice.nbytes, row.kept) for row in expected
-    }
-    assert [row.kept for row in best] == sorted(row.kept for row in best)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,31 +11,43 @@ from pathlib import Path
 import onnx
 
 from edge_mrl.errors import ExportError
+from edge_mrl_export.graphs.constants import load_with_files
 from edge_mrl_export.graphs.head import OPSET
+from edge_mrl_export.graphs.position_table import cut_position_table
 from edge_mrl_export.sources.backbone import is_encoder_half, load_backbone, read_config
 from edge_mrl_export.sources.refusing import refusing
 
 HIDDEN = "last_hidden_state"
 
+_WEIGHTS_IN_FILES = "FORCE_ONNX_EXTERNAL_DATA"
+"""What Optimum does for a model of more than 2 GB, it then does for every one."""
+
 
 def export_backbone(
-    folder: Path, *, opset: int = OPSET, trust_remote_code: bool = False
+    folder: Path,
+    scratch: Path,
+    *,
+    positions: int | None = None,
+    opset: int = OPSET,
+    trust_remote_code: bool = False,
 ) -> onnx.ModelProto:
     """Export a transformers folder.
 
     Args:
         folder: holds config.json and model.safetensors.
+        scratch: an empty folder for the weights, which the model names: it must stand as long as
+            the model is used.
+        positions: how many rows of a table of positions the longest text reads; None for all.
         opset: the ONNX operator set, one that `check_opset` lets through.
         trust_remote_code: whether the folder's own code may run.
 
     Returns:
-        A model with the output `HIDDEN`, float32 [batch, sequence, hidden]. Nothing is left on
-        disk.
+        A model with the output `HIDDEN`, float32 [batch, sequence, hidden].
 
     Raises:
         ExportError: Optimum does not know the architecture, or could not trace it.
     """
-    with _silence(), tempfile.TemporaryDirectory(prefix="edge-mrl-") as scratch:
+    with _silence(), _weights_in_files():
         from optimum.exporters.onnx import export
         from optimum.exporters.tasks import TasksManager
 
@@ -54,16 +66,30 @@ def export_backbone(
             ) from error
         backbone = load_backbone(folder, trust_remote_code=trust_remote_code)
         backbone.config.use_cache = False
-        out = Path(scratch) / "backbone.onnx"
+        out = scratch / "backbone.onnx"
         with refusing(f"Optimum cannot export the model in {folder}"):
             description = describe(backbone.config)
             if is_encoder_half(config):
                 description = description.with_behavior("encoder")
             export(backbone, description, out, opset=opset)
-        model = onnx.load(out)
+        model = load_with_files(out)
+    if positions is not None:
+        cut_position_table(model, config.max_position_embeddings, positions)
     if HIDDEN not in {output.name for output in model.graph.output}:
         raise ExportError(f"the model in {folder} gives no {HIDDEN}: it is not a text encoder")
     return model
+
+
+@contextlib.contextmanager
+def _weights_in_files() -> Iterator[None]:
+    before = os.environ.get(_WEIGHTS_IN_FILES)
+    os.environ[_WEIGHTS_IN_FILES] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_WEIGHTS_IN_FILES]
+        if before is not None:
+            os.environ[_WEIGHTS_IN_FILES] = before
 
 
 @contextlib.contextmanager

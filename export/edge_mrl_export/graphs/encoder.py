@@ -9,6 +9,8 @@ import onnx
 from edge_mrl.errors import ExportError
 from edge_mrl_export.graphs.backbone import HIDDEN
 from edge_mrl_export.graphs.builder import GraphBuilder
+from edge_mrl_export.graphs.checking import check
+from edge_mrl_export.graphs.compact import compact
 from edge_mrl_export.graphs.head import append_matryoshka_head
 from edge_mrl_export.graphs.pooling import PROMPT_TOKENS, append_pooling
 from edge_mrl_export.graphs.positions import POSITIONS, append_positions
@@ -108,9 +110,11 @@ def with_nodes(
     domains: Mapping[str, int],
 ) -> onnx.ModelProto:
     """A checked copy of a finished model with other nodes and constants, and further operator sets;
-    unread constants go."""
+    what nobody reads goes, and the names of values become short."""
     outputs = [output.name for output in model.graph.output]
     kept, constants, _ = prune(nodes, initializers, outputs)
+    ends = {*outputs, *(value.name for value in model.graph.input)}
+    kept, constants = compact(kept, constants, ends)
     graph = onnx.helper.make_graph(
         kept, model.graph.name, list(model.graph.input), list(model.graph.output), constants
     )
@@ -124,17 +128,3 @@ def with_nodes(
     )
     check(result)
     return result
-
-
-def check(model: onnx.ModelProto) -> None:
-    """Check a model with its types and shapes.
-
-    Raises:
-        ExportError: it is not valid.
-    """
-    try:
-        onnx.checker.check_model(model, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ExportError(
-            f"the exported graph is not valid ONNX ({str(error).splitlines()[0]})"
-        ) from error

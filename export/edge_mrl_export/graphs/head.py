@@ -88,8 +88,16 @@ def _append_cut(model: ModelProto, value: str, names: str, output: str, shape: l
 
 
 def finish(model: ModelProto) -> bytes:
-    """Check a model and serialise it, without anything that differs from run to run."""
-    import onnx
+    """Check a model and serialise it, without anything that differs from run to run.
+
+    Args:
+        model: used up by this: its constants are brought into it.
+
+    Raises:
+        ExportError: it is not valid, or more than one file holds.
+    """
+    from edge_mrl_export.graphs.checking import check
+    from edge_mrl_export.graphs.constants import take_in
 
     model.ir_version = min(model.ir_version, IR_VERSION)
     model.producer_name, model.producer_version, model.doc_string = "edge-mrl", "", ""
@@ -98,5 +106,6 @@ def finish(model: ModelProto) -> bytes:
         del node.metadata_props[:]
     del model.metadata_props[:]
     del model.graph.value_info[:]
-    onnx.checker.check_model(model)
+    check(model)
+    take_in(model)
     return bytes(model.SerializeToString(deterministic=True))

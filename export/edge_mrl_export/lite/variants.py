@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import weakref
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from edge_mrl_export.lite.process import convert, quantize
 from edge_mrl_export.lite.rows import TableRewriter
 from edge_mrl_export.model import BuiltVariant
 from edge_mrl_export.precision.techniques import TFLITE_TECHNIQUES
+from edge_mrl_export.scratch import Scratch
 
 FOLDER = "tflite"
 MODULES = ("litert_torch", "ai_edge_quantizer", "ai_edge_litert")
@@ -30,6 +28,7 @@ class LiteVariants:
         dims: its trained sizes.
         lengths: tokens per signature, rising.
         max_tokens: the model's own limit, or None.
+        scratch: for the float32 file, from which all are made.
         trust_remote_code: whether code that the folder brings may run.
     """
 
@@ -39,11 +38,13 @@ class LiteVariants:
         dims: tuple[int, ...],
         lengths: tuple[int, ...],
         max_tokens: int | None,
+        scratch: Scratch,
         *,
         trust_remote_code: bool = False,
     ) -> None:
         self._trusted = trust_remote_code
         self._source, self._dims, self._lengths = source, dims, lengths
+        self._scratch = scratch
         self._max_tokens = None if lengths[-1] == max_tokens else lengths[-1]
 
     def build(self, precision: Precision, folder: Path) -> BuiltVariant:
@@ -79,10 +80,7 @@ class LiteVariants:
     @cached_property
     def _float32(self) -> Path:
         require(*MODULES)
-        scratch = Path(tempfile.mkdtemp(prefix="edge-mrl-"))
-        # Kept for the other precisions, and gone with this object.
-        weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
-        out = scratch / "fp32.tflite"
+        out = self._scratch.path / "fp32.tflite"
         convert(self._source, out, self._lengths, trust_remote_code=self._trusted)
         return out
 

@@ -7,6 +7,8 @@ engine, because the multiplication comes after the gather and so cannot be folde
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import onnx
 
 from edge_mrl_export.precision.rewrite import Rewriter
@@ -25,27 +27,28 @@ def quantize_embeddings(rewriter: Rewriter) -> None:
         matrix = rewriter.matrix(table)
         if matrix is None:
             return None
-        rows = quantize(matrix, axis=0)
-        codes = rewriter.add(f"{table}_codes", rows.codes)
-        scales = rewriter.add(f"{table}_scales", rows.scales.reshape(-1, 1))
+        rows = quantize(matrix, axis=0, short_scales=True)
         name = node.name
         return [
+            *_gathered(rewriter, f"{table}_codes", rows.codes, ids, f"{name}_codes"),
+            *_gathered(rewriter, f"{table}_scales", rows.scales[:, None], ids, f"{name}_scales"),
             onnx.helper.make_node(
-                "Gather", [codes, ids], [f"{name}_codes"], name=f"{name}_codes", axis=0
-            ),
-            onnx.helper.make_node(
-                "Gather", [scales, ids], [f"{name}_scale"], name=f"{name}_scale", axis=0
-            ),
-            onnx.helper.make_node(
-                "Cast",
-                [f"{name}_codes"],
-                [f"{name}_cast"],
-                name=f"{name}_cast",
-                to=onnx.TensorProto.FLOAT,
-            ),
-            onnx.helper.make_node(
-                "Mul", [f"{name}_cast", f"{name}_scale"], list(node.output), name=name
+                "Mul", [f"{name}_codes", f"{name}_scales"], list(node.output), name=name
             ),
         ]
 
     rewriter.replace(rule)
+
+
+def _gathered(
+    rewriter: Rewriter, table: str, rows: npt.NDArray[np.generic], ids: str, result: str
+) -> list[onnx.NodeProto]:
+    """Nodes that give rows of a table as float32."""
+    rewriter.add(table, rows)
+    if rows.dtype == np.float32:
+        return [onnx.helper.make_node("Gather", [table, ids], [result], name=result, axis=0)]
+    kept = f"{result}_stored"
+    return [
+        onnx.helper.make_node("Gather", [table, ids], [kept], name=kept, axis=0),
+        onnx.helper.make_node("Cast", [kept], [result], name=result, to=onnx.TensorProto.FLOAT),
+    ]

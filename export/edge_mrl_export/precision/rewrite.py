@@ -9,6 +9,7 @@ import numpy.typing as npt
 import onnx
 
 from edge_mrl.slices import FloatArray
+from edge_mrl_export.graphs.constants import values
 from edge_mrl_export.graphs.encoder import with_nodes
 
 MIN_WEIGHTS = 1024
@@ -36,7 +37,7 @@ class Rewriter:
             return None
         if tensor.dims[0] * tensor.dims[1] < MIN_WEIGHTS:
             return None
-        return np.asarray(onnx.numpy_helper.to_array(tensor), dtype=np.float32)
+        return np.asarray(values(tensor), dtype=np.float32)
 
     def add(self, name: str, array: npt.NDArray[np.generic]) -> str:
         """Add a constant, once for each name."""

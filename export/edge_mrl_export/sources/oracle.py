@@ -6,7 +6,6 @@ import contextlib
 import json
 import logging
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_mrl.slices import FloatArray, normalize
+from edge_mrl_export.scratch import Scratch
 from edge_mrl_export.sources.backbone import read_config
 from edge_mrl_export.sources.modules_json import (
     LEGACY_POOLING,
@@ -58,8 +58,8 @@ class Oracle:
                 self._model = _load(folder, trust_remote_code)
             except ImportError:
                 # A class path of a newer layout.
-                with tempfile.TemporaryDirectory(prefix="edge-mrl-") as scratch:
-                    copy = Path(scratch) / folder.resolve().name
+                with Scratch() as scratch:
+                    copy = scratch / folder.resolve().name
                     write_style_5(folder, layout, copy)
                     self._model = _load(copy, trust_remote_code)
         # Only the whole vector without a prompt is compared.

@@ -20,6 +20,7 @@ from edge_mrl_export.lite.variants import TOOLS as LITE_TOOLS
 from edge_mrl_export.lite.variants import LiteVariants
 from edge_mrl_export.model import BuiltVariant, ModelDescription, VariantRequest
 from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES, TFLITE_TECHNIQUES
+from edge_mrl_export.scratch import Scratch
 from edge_mrl_export.sources.backbone import check_layers
 from edge_mrl_export.sources.identity import identity
 from edge_mrl_export.sources.model_card import (
@@ -30,8 +31,9 @@ from edge_mrl_export.sources.model_card import (
 from edge_mrl_export.sources.model_files import read_object, weight_files
 from edge_mrl_export.sources.modules_json import NormalizeModule, read_layout
 from edge_mrl_export.sources.origin import Origin
-from edge_mrl_export.sources.size_limit import check_size
-from edge_mrl_export.sources.tokenizer_json import read_tokenizer
+from edge_mrl_export.sources.safetensors_file import count_weights
+from edge_mrl_export.sources.size_limit import check_size, fits
+from edge_mrl_export.sources.tokenizer_json import positions_read, read_tokenizer
 
 if TYPE_CHECKING:
     import onnx
@@ -92,11 +94,12 @@ class SentenceTransformersSource:
         )
         self._dims = trained_sizes(folder, self._layout.dim, dims)
         self._licence = licence or read_licence(folder)
-        self._weights = weight_files(self._layout.transformer.folder)
-        check_layers(self._layout.transformer.folder, self._weights)
+        weights = weight_files(self._layout.transformer.folder)
+        check_layers(self._layout.transformer.folder, weights)
+        self._weights = count_weights(weights)
         self._tokenizer = read_tokenizer(self._layout.transformer)
         self._lengths = choose_lengths(sequence_lengths, self._tokenizer.max_tokens)
-        self._encoders: dict[bool, onnx.ModelProto] = {}
+        self._oracle: Oracle | None = None
 
     def describe(self) -> ModelDescription:
         """Everything that does not depend on a variant; reads all weights once, to hash them."""
@@ -117,55 +120,71 @@ class SentenceTransformersSource:
         )
 
     def default_requests(self) -> tuple[VariantRequest, ...]:
-        """TFLite int8-fast where litert-torch is installed; ONNX int8-fast, int8-portable, fp32."""
-        onnx: tuple[Precision, ...] = ("int8-fast", "int8-portable", "fp32")
+        """TFLite int8-fast where litert-torch is installed; ONNX int8-fast, int8-portable, and fp32
+        where it fits one file."""
+        onnx: tuple[Precision, ...] = ("int8-fast", "int8-portable")
+        if fits(self._weights, "fp32"):
+            onnx = (*onnx, "fp32")
         requests = tuple(VariantRequest("onnx", precision) for precision in onnx)
         if installed(*LITE_MODULES):
             return (VariantRequest("tflite", "int8-fast"), *requests)
         return requests
 
     def default_note(self) -> str | None:
-        """How to get TFLite, where it is not installed."""
-        if installed(*LITE_MODULES):
-            return None
-        return (
-            "no TFLite, since litert-torch is not installed: for it, run `pip install "
-            "'edge-mrl[export]'` with Python 3.11 to 3.13, not on 64-bit ARM Linux"
-        )
+        """Which format or precision is not there, and why."""
+        notes = []
+        if not installed(*LITE_MODULES):
+            notes.append(
+                "no TFLite, since litert-torch is not installed: for it, run `pip install "
+                "'edge-mrl[export]'` with Python 3.11 to 3.13, not on 64-bit ARM Linux"
+            )
+        if not fits(self._weights, "fp32"):
+            notes.append(
+                f"no fp32, since {self._weights / 1e6:.0f} million weights of four bytes are more "
+                "than the 2 GB that one file holds"
+            )
+        return "; ".join(notes) or None
 
     def reference(self, texts: Sequence[str]) -> FloatArray:
         """The vectors of sentence-transformers, without a prompt: (n, dim) float32, unit length."""
-        return self._oracle.embed(texts)
+        return self._library().embed(texts)
 
     def reference_tokens(self, texts: Sequence[str]) -> list[FloatArray]:
         """See `Source.reference_tokens`."""
         from edge_mrl_export.graphs.tokens import check_token_vectors
 
         check_token_vectors(self._layout)
-        return self._oracle.embed_tokens(texts)
+        return self._library().embed_tokens(texts)
 
     def reference_name(self) -> str:
         """The library and its version."""
         return f"sentence-transformers {importlib.metadata.version('sentence-transformers')}"
 
+    def check(self, request: VariantRequest) -> None:
+        """See `Source.check`."""
+        techniques = {"onnx": ONNX_TECHNIQUES, "tflite": TFLITE_TECHNIQUES}.get(request.format, {})
+        if request.precision not in techniques:
+            raise ExportError(
+                f"a sentence-transformers model cannot be written as {request.format} "
+                f"{request.precision}: choose onnx with one of {', '.join(ONNX_TECHNIQUES)}, or "
+                f"tflite with one of {', '.join(TFLITE_TECHNIQUES)}"
+            )
+        check_size(self._weights, request.precision)
+
     def build(self, request: VariantRequest, folder: Path) -> tuple[BuiltVariant, ...]:
         """Write one file below `folder`; what all variants of a format share is made at the first
-        call and kept.
+        call and kept on disk. The library that gives references is let go, with its copy of the
+        weights.
 
         Raises:
             ExportError: there is no such format or precision, the packages for it are not
-                installed, or the model cannot be exported.
+                installed, or the model cannot be exported or is too large.
         """
-        check_size(self._weights)
-        if request.format == "onnx" and request.precision in ONNX_TECHNIQUES:
+        self.check(request)
+        self._oracle = None
+        if request.format == "onnx":
             return (self._build_onnx(request, folder),)
-        if request.format == "tflite" and request.precision in TFLITE_TECHNIQUES:
-            return (self._lite.build(request.precision, folder),)
-        raise ExportError(
-            f"a sentence-transformers model cannot be written as {request.format} "
-            f"{request.precision}: choose onnx with one of {', '.join(ONNX_TECHNIQUES)}, or tflite "
-            f"with one of {', '.join(TFLITE_TECHNIQUES)}"
-        )
+        return (self._lite.build(request.precision, folder),)
 
     def _build_onnx(self, request: VariantRequest, folder: Path) -> BuiltVariant:
         from edge_mrl_export.graphs.head import finish
@@ -196,29 +215,37 @@ class SentenceTransformersSource:
             self._dims,
             self._lengths,
             self._tokenizer.max_tokens,
+            Scratch(needed=4 * self._weights),
             trust_remote_code=self._trusted,
         )
 
     @cached_property
-    def _oracle(self) -> Oracle:
+    def _scratch(self) -> Scratch:
+        # Optimum writes the weights one by one, and then once more into one file.
+        return Scratch(needed=8 * self._weights)
+
+    @cached_property
+    def _backbone(self) -> onnx.ModelProto:
+        from edge_mrl_export.graphs.backbone import export_backbone
+
+        return export_backbone(
+            self._layout.transformer.folder,
+            self._scratch.path,
+            positions=positions_read(self._layout.transformer),
+            opset=self._opset,
+            trust_remote_code=self._trusted,
+        )
+
+    def _library(self) -> Oracle:
         from edge_mrl_export.sources.oracle import Oracle
 
-        return Oracle(self._folder, self._layout, trust_remote_code=self._trusted)
-
-    def _encoder(self, *, token_vectors: bool) -> onnx.ModelProto:
-        """The fp32 graph, from which every variant is made."""
-        from edge_mrl_export.graphs.backbone import export_backbone
-        from edge_mrl_export.graphs.encoder import build_encoder
-
-        if token_vectors not in self._encoders:
-            backbone = export_backbone(
-                self._layout.transformer.folder, opset=self._opset, trust_remote_code=self._trusted
-            )
-            built = build_encoder(backbone, self._layout, token_vectors=token_vectors)
-            self._encoders[token_vectors] = built
-        return self._encoders[token_vectors]
+        if self._oracle is None:
+            self._oracle = Oracle(self._folder, self._layout, trust_remote_code=self._trusted)
+        return self._oracle
 
     def _convert(self, request: VariantRequest) -> onnx.ModelProto:
+        """The graph at one precision, made from the fp32 one."""
+        from edge_mrl_export.graphs.encoder import build_encoder
         from edge_mrl_export.precision.fast import int8_fast
         from edge_mrl_export.precision.four_bits import int4
         from edge_mrl_export.precision.half import fp16
@@ -230,7 +257,7 @@ class SentenceTransformersSource:
             "fp16": fp16,
             "int4": int4,
         }
-        model = self._encoder(token_vectors=request.token_vectors)
+        model = build_encoder(self._backbone, self._layout, token_vectors=request.token_vectors)
         return passes[request.precision](model) if request.precision in passes else model
 
     def _architecture(self) -> str:

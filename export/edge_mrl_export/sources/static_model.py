@@ -17,7 +17,7 @@ from edge_mrl_export.extras import installed
 from edge_mrl_export.model import BuiltVariant, ModelDescription, TokenizerSource, VariantRequest
 from edge_mrl_export.sources.model_card import EncodingSettings, read_licence, trained_sizes
 from edge_mrl_export.sources.origin import Origin
-from edge_mrl_export.static_table import build_static_variants
+from edge_mrl_export.static_table import build_static_variants, check_static_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,10 @@ class StaticModel:
     def reference_tokens(self, texts: Sequence[str]) -> list[FloatArray]:
         """See `Source.reference_tokens`: a token's vector is its row."""
         return rows_of_tokens(self.table, self._loaded_tokenizer(), texts)
+
+    def check(self, request: VariantRequest) -> None:
+        """See `Source.check`."""
+        check_static_request(request)
 
     def build(self, request: VariantRequest, folder: Path) -> tuple[BuiltVariant, ...]:
         """See `Source.build`."""

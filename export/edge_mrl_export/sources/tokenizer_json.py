@@ -90,8 +90,6 @@ def max_tokens(module: TransformerModule) -> int | None:
     That is max_seq_length, else the tokenizer's model_max_length; and never beyond the positions
     that the backbone has.
     """
-    config_path = module.folder / "config.json"
-    config = Table(read_object(config_path), str(config_path), ExportError)
     limits = []
     tokenizer_limit = read_optional_object(module.folder / "tokenizer_config.json").get(
         "model_max_length"
@@ -100,17 +98,34 @@ def max_tokens(module: TransformerModule) -> int | None:
         limits.append(module.max_seq_length)
     elif isinstance(tokenizer_limit, int) and 0 < tokenizer_limit <= MOST_TOKENS:
         limits.append(tokenizer_limit)
-    # XLNet writes -1 for no limit.
-    positions = config.optional_integer("max_position_embeddings", -1, 10**9)
-    if positions is not None and positions > 0:
-        unused = 0
-        if config.optional_text("model_type") in _OFFSET_POSITIONS:
-            unused = (config.optional_integer("pad_token_id", 0, 2**31 - 1) or 0) + 1
-        if positions <= unused:
-            config.fail(f"max_position_embeddings {positions} leaves no position for a token")
-        if positions - unused <= MOST_TOKENS:
-            limits.append(positions - unused)
+    positions, unused = _positions(module)
+    if positions is not None and positions - unused <= MOST_TOKENS:
+        limits.append(positions - unused)
     return min(limits, default=None)
+
+
+def positions_read(module: TransformerModule) -> int | None:
+    """How many positions the longest input takes, the unused first ones counted; None where the
+    backbone states no number of them."""
+    positions, unused = _positions(module)
+    tokens = max_tokens(module)
+    return None if positions is None or tokens is None else tokens + unused
+
+
+def _positions(module: TransformerModule) -> tuple[int | None, int]:
+    """The positions that the backbone's config states, and how many of them no token has."""
+    path = module.folder / "config.json"
+    config = Table(read_object(path), str(path), ExportError)
+    positions = config.optional_integer("max_position_embeddings", -1, 10**9)
+    # XLNet writes -1 for no limit.
+    if positions is None or positions <= 0:
+        return None, 0
+    unused = 0
+    if config.optional_text("model_type") in _OFFSET_POSITIONS:
+        unused = (config.optional_integer("pad_token_id", 0, 2**31 - 1) or 0) + 1
+    if positions <= unused:
+        config.fail(f"max_position_embeddings {positions} leaves no position for a token")
+    return positions, unused
 
 
 def _lowercased(normalizer: object) -> dict[str, object]:

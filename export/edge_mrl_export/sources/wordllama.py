@@ -25,7 +25,7 @@ from edge_mrl.slices import FloatArray, check_trained, normalize
 from edge_mrl_export.extras import installed, require
 from edge_mrl_export.model import BuiltVariant, ModelDescription, TokenizerSource, VariantRequest
 from edge_mrl_export.sources.static_model import mean_of_rows, rows_of_tokens
-from edge_mrl_export.static_table import build_static_variants
+from edge_mrl_export.static_table import build_static_variants, check_static_request
 from edge_mrl_export.tokenizer_file import stored_form
 
 if TYPE_CHECKING:
@@ -135,6 +135,10 @@ class WordLlamaSource:
         """See `Source.reference_tokens`: a token's vector is its row."""
         tokenizer = Tokenizer.from_str(self.tokenizer_json.decode())
         return rows_of_tokens(self.table, tokenizer, texts)
+
+    def check(self, request: VariantRequest) -> None:
+        """See `Source.check`."""
+        check_static_request(request)
 
     def build(self, request: VariantRequest, folder: Path) -> tuple[BuiltVariant, ...]:
         """See `Source.build`."""
