@@ -63,3 +63,22 @@ def test_a_file_that_the_engine_refuses_leaves_no_thread(bundle_copy, monkeypatc
     with pytest.raises(BundleError, match="no engine takes"):
         LoadedVariant.open(bundle, bundle.manifest.variants[0], 1)
     assert threading.active_count() == before
+
+
+def test_long_texts_are_tokenised_one_by_one(static_bundle, monkeypatch):
+    """The tokenizer takes a kilobyte for a character, so few are handed to it at once."""
+    bundle = Bundle.open(static_bundle)
+    loaded = LoadedVariant.open(bundle, bundle.manifest.variants[0], 1)
+    texts = ["a heron", "reeds " * 5, "x", "", "the heron waits in the reeds", *"abcdefg"]
+    whole = loaded.embed(texts, 256, "")
+    sizes = []
+    encode = loaded.tokenizer.encode
+    monkeypatch.setattr(
+        loaded.tokenizer, "encode", lambda part: sizes.append(len(part)) or encode(part)
+    )
+    monkeypatch.setattr(loaded_variant, "BATCH_CHARACTERS", 31)
+    monkeypatch.setattr(loaded_variant, "BATCH_TEXTS", 5)
+    assert (loaded.embed(texts, 256, "") == whole).all()
+    # 7 and 30 characters, then 1 and 0 with the 30, 28 with three of one letter, the last four.
+    assert sizes == [1, 3, 4, 4]
+    assert loaded.embed([], 256, "").shape == (0, 256)

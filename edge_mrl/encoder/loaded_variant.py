@@ -18,6 +18,9 @@ from edge_mrl.slices import FloatArray, check_trained, prefix
 from edge_mrl.tokenization import TextTokenizer
 
 BATCH_TEXTS = 256
+BATCH_CHARACTERS = 1 << 17
+"""Tokenised at once, or one text. The tokenizer takes 0.3 to 1.3 kB for each character while it
+works, also of those beyond the model's length."""
 
 
 class LoadedVariant(NamedTuple):
@@ -126,13 +129,26 @@ class LoadedVariant(NamedTuple):
         left_out = 0
         if words and not self.embedding.include_prompt:
             left_out = self.tokenizer.prompt_tokens(words)
-        for start in range(0, len(texts), BATCH_TEXTS):
-            part = texts[start : start + BATCH_TEXTS]
+        for rows in _bounded(texts):
+            part = texts[rows]
             if words:
                 # What is no text is for the tokenizer to refuse.
                 part = [words + text if isinstance(text, str) else text for text in part]
-            ids = self.tokenizer.encode(part)
-            yield slice(start, start + len(ids)), ids, left_out
+            yield rows, self.tokenizer.encode(part), left_out
+
+
+def _bounded(texts: Sequence[str]) -> Iterator[slice]:
+    """Places of texts that follow one another, few enough to be tokenised at once."""
+    start = size = 0
+    for place, text in enumerate(texts):
+        # What is no text has a length of its own kind, or none.
+        length = len(text) if isinstance(text, str) else 0
+        if place > start and (place - start == BATCH_TEXTS or size + length > BATCH_CHARACTERS):
+            yield slice(start, place)
+            start, size = place, 0
+        size += length
+    if start < len(texts):
+        yield slice(start, len(texts))
 
 
 def with_token_vectors(bundle: Bundle, name: str | None) -> tuple[Variant, ...]:
