@@ -7,7 +7,7 @@ The shapes are those of Qwen3-Embedding-0.6B (596 million weights, which in floa
 file) and of EmbeddingGemma (308 million). The model is laid out as a sentence-transformers folder,
 its weights in bfloat16 and its tokenizer trained on the documentation of Python; it stays in the
 work folder with the bundle, and is made where it is not there. There are few texts, they are short,
-and no more than 128 tokens of one are read, since such a model reads some twenty a second on a
+and no more than 64 tokens of one are read, since such a model reads some twenty a second on a
 core.
 
 What is printed: time and memory of `edge-mrl export` (the largest of its processes), then for each
@@ -35,7 +35,7 @@ from benchmarks.large_work import LAST_FILE, SHAPES
 from benchmarks.machine import describe
 from edge_mrl.cli.output import format_bytes, format_table
 
-TEXTS = 30
+TEXTS = 24
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-TOKENS = 128
+TOKENS = 64
 """The most that is read of a text."""
 
 VOCABULARY = 30_000
@@ -61,7 +61,7 @@ SHAPES = {
         },
         "lasttoken",
         "left",
-        (256, 512, 1024),
+        (256, 1024),
         prompts={"query": "Instruct: find passages\nQuery:", "document": ""},
     ),
     "embeddinggemma-300m": Shape(
@@ -83,7 +83,7 @@ SHAPES = {
         },
         "mean_tokens",
         "right",
-        (128, 256, 512, 768),
+        (128, 768),
         dense=((768, 3072), (3072, 768)),
         prompts={"query": "task: search result | query: ", "document": "title: none | text: "},
     ),

@@ -137,8 +137,9 @@ class Runner:
         path.mkdir(exist_ok=True)
         return path
 
-    def run(self, kind: str, task: str, what: str = "store") -> tuple[dict[str, Any], float]:
-        """What the task printed, and the seconds from before its start to its first line.
+    def run(self, kind: str, task: str, what: str = "store") -> tuple[dict[str, Any], float, float]:
+        """What the task printed, the seconds from before its start to its first line, and those of
+        processor time that it took until its end.
 
         Raises:
             TaskFailedError: it ended otherwise than the task should.
@@ -158,13 +159,16 @@ class Runner:
             assert process.stdout is not None
             line = process.stdout.readline()
             spent = time.perf_counter() - start
-            process.communicate()
+            process.stdout.close()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
             killed = task == "kill" and process.returncode == -9
             if not killed and not line:
                 errors.seek(0)
                 said = errors.read().strip().splitlines() or [f"exit code {process.returncode}"]
                 raise TaskFailedError(f"{task}: {said[-1][:300]}")
-        return (json.loads(line) if line else {}), spent
+        answer = json.loads(line) if line else {}
+        return answer, spent, usage.ru_utime + usage.ru_stime
 
 
 def stored_bytes(folder: Path) -> int:
@@ -211,14 +215,16 @@ def measure(
             least = pinned(kind.pinned)
             row |= {"least_packages": len(least), "least_bytes": installed_bytes(least)}
     running = [key for key, row in rows.items() if "missing" not in row]
-    colds: dict[str, list[float]] = {key: [] for key in running}
+    colds: dict[str, list[tuple[float, float]]] = {key: [] for key in running}
     for _ in range(rounds):
         for key in running:
-            answer, spent = runner.run(key, "cold")
-            colds[key].append(spent)
+            answer, spent, cpu = runner.run(key, "cold")
+            colds[key].append((spent, cpu))
             rows[key]["cold_peak_bytes"] = answer["cold_peak_bytes"]
-    for key, spent in colds.items():
-        rows[key] |= {"cold_s": statistics.median(spent), "cold_fastest_s": min(spent)}
+    for key, measured in colds.items():
+        walls, cpus = zip(*measured, strict=True)
+        rows[key] |= {"cold_s": statistics.median(walls), "cold_fastest_s": min(walls)}
+        rows[key]["cold_cpu_s"] = statistics.median(cpus)
     return list(rows.values())
 
 

@@ -54,7 +54,7 @@ def layouts(facts: BundleFacts, scans: list[Slice] | None) -> list[IndexLayout]:
         if scan.dim <= stored and (scans is None or scan in scans)
     ]
     refined = [
-        replace(one, refine=Slice(largest, times * one.scan.bits))
+        IndexLayout(one.stored, one.scan, Slice(largest, times * one.scan.bits))
         for one in plain
         if one.scan.dim == one.stored.dim == largest and one.scan.bits <= 2
         for times in (2, 4)

@@ -51,7 +51,8 @@ SEARCH = (
 )
 PIPELINES = (
     Column("", "name"),
-    Column("cold start s", "cold_s", 1, 2),
+    Column("cold start s", "cold_s", 1, 3),
+    Column("CPU s", "cold_cpu_s", 1, 3),
     Column("peak MB", "cold_peak_bytes", 1e-6),
     Column("warm query ms", "warm_ms", 1, 2),
     Column("ingest documents/s", "ingest_per_s"),

@@ -34,6 +34,11 @@ class Meanwhile(Generic[T]):
         if self._thread is not None:
             self._thread.join()
 
+    @property
+    def running(self) -> bool:
+        """Whether the thread is still at it."""
+        return self._thread is not None and self._thread.is_alive()
+
     def result(self) -> T:
         """What the call returned.
 

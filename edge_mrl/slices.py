@@ -5,11 +5,8 @@ A Matryoshka model (Kusupati et al. 2022, "Matryoshka Representation Learning", 
 trained so that the first d coordinates are a good embedding for each d of a *trained* list. A
 `Slice` is one way to keep such a vector: the first `dim` coordinates at `bits` bits each."""
 
-from __future__ import annotations
-
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,42 +23,48 @@ MAX_DIM = 65_536
 FloatArray = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Slice:
+class _SliceFields(NamedTuple):
+    dim: int
+    bits: int
+
+
+class Slice(_SliceFields):
     """The first `dim` coordinates at `bits` bits each, e.g. ``Slice(128, 4)``, written ``128x4``.
 
     Raises:
         SliceError: `dim` is not in 1..65536, or `bits` is not one of 1, 2, 4, 8, 16, 32.
     """
 
-    dim: int
-    bits: int
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.dim <= MAX_DIM:
-            raise SliceError(f"a slice of {self.dim} dimensions cannot be: give 1 to {MAX_DIM}")
-        if self.bits not in CODE_BITS:
+    def __new__(cls, dim: int, bits: int) -> Self:
+        """Checked as the class says."""
+        if not 1 <= dim <= MAX_DIM:
+            raise SliceError(f"a slice of {dim} dimensions cannot be: give 1 to {MAX_DIM}")
+        if bits not in CODE_BITS:
             raise SliceError(
-                f"a slice of {self.bits} bits cannot be: give one of "
-                f"{', '.join(map(str, CODE_BITS))}"
+                f"a slice of {bits} bits cannot be: give one of {', '.join(map(str, CODE_BITS))}"
             )
+        return super().__new__(cls, dim, bits)
 
     def __str__(self) -> str:
         return f"{self.dim}x{self.bits}"
 
     @classmethod
-    def parse(cls, text: str) -> Slice:
+    def parse(cls, text: str) -> Self:
         """Read ``"128x4"``.
 
         Raises:
             SliceError: the text is not of that form.
         """
-        match = re.fullmatch(r"(\d{1,6})x(\d{1,3})", text.strip())
-        if match is None:
+        dim, _, bits = text.strip().partition("x")
+        # No regular expression: compiling one takes as long as opening an index.
+        numbers = dim.isascii() and dim.isdigit() and bits.isascii() and bits.isdigit()
+        if not (numbers and len(dim) <= 6 and len(bits) <= 3):
             raise SliceError(
                 f"cannot read the slice {text!r}: write dimensions x bits, as in 128x4"
             )
-        return cls(int(match[1]), int(match[2]))
+        return cls(int(dim), int(bits))
 
     @property
     def code_bytes(self) -> int:

@@ -6,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from edge_mrl.bundle.manifest import TokenizerInfo
 from edge_mrl.errors import BundleError, InputError
 
@@ -24,6 +22,9 @@ class TextTokenizer:
     """
 
     def __init__(self, file: Path, info: TokenizerInfo) -> None:
+        # Here, since an engine starts meanwhile.
+        from tokenizers import Tokenizer
+
         try:
             # From the file: as a str the text would be held in memory twice.
             self._tokenizer = Tokenizer.from_file(str(file))

@@ -276,5 +276,5 @@ def test_a_random_model_is_laid_out_as_the_real_one(tmp_path):
     source = SentenceTransformersSource(tmp_path / "model")
     description = source.describe()
     assert (description.dim, description.matryoshka_dims) == (32, (8, 32))
-    assert (description.architecture, description.tokenizer.max_tokens) == ("gemma3_text", 128)
+    assert (description.architecture, description.tokenizer.max_tokens) == ("gemma3_text", 64)
     assert source.reference(["one text", "and another"]).shape == (2, 32)

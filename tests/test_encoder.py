@@ -63,6 +63,18 @@ def test_the_table_of_a_slice_gives_the_same_vectors_as_the_large_one(static_bun
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+def test_a_vector_belongs_to_whom_it_was_given(static_bundle, variant):
+    encoder = Encoder.load(static_bundle, variant=variant, truncate_dim=64)
+    first = encoder.encode("the heron waits")
+    before = first.copy()
+    second = encoder.encode("in the reeds")
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(first, before)
+    first[:] = 0
+    np.testing.assert_array_equal(encoder.encode("the heron waits"), before)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_a_text_alone_and_in_a_batch_has_one_vector(static_bundle, variant):
     encoder = Encoder.load(static_bundle, variant=variant)
     together = encoder.encode(GOLDEN_TEXTS)

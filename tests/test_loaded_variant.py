@@ -1,5 +1,7 @@
 """Loading tokenizer and engine at once: nothing is used before it was checked, whoever is first."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -42,6 +44,45 @@ def test_an_engine_never_gets_a_damaged_file(bundle_copy, started):
     assert not started
     LoadedVariant.open(bundle, variant, 1)
     assert started == [variant.name]
+
+
+def test_the_engine_starts_while_the_tokenizer_is_read(static_bundle, monkeypatch):
+    starting = threading.Event()
+    start = loaded_variant.open_backend
+
+    def announced(variant, files, **settings):
+        starting.set()
+        return start(variant, files, **settings)
+
+    class Waiting(loaded_variant.TextTokenizer):
+        def __init__(self, file, info):
+            assert starting.wait(20)
+            super().__init__(file, info)
+
+    monkeypatch.setattr(loaded_variant, "open_backend", announced)
+    monkeypatch.setattr(loaded_variant, "TextTokenizer", Waiting)
+    bundle = Bundle.open(static_bundle)
+    assert isinstance(LoadedVariant.open(bundle, bundle.manifest.variants[0], 1).tokenizer, Waiting)
+
+
+def test_what_an_index_needs_is_imported_while_the_engine_starts(static_bundle):
+    """In a fresh process, with an engine that waits for it."""
+    code = (
+        "import sys, time\n"
+        "from edge_mrl import Encoder\n"
+        "from edge_mrl.encoder import loaded_variant\n"
+        "start = loaded_variant.open_backend\n"
+        "def waiting(*given, **settings):\n"
+        "    end = time.monotonic() + 20\n"
+        "    while loaded_variant.WHAT_FOLLOWS[-1] not in sys.modules:\n"
+        "        assert time.monotonic() < end\n"
+        "        time.sleep(0.01)\n"
+        "    return start(*given, **settings)\n"
+        "loaded_variant.open_backend = waiting\n"
+        "assert loaded_variant.WHAT_FOLLOWS[-1] not in sys.modules\n"
+        "Encoder.load(sys.argv[1])\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(static_bundle)], check=True)
 
 
 def test_a_damaged_tokenizer_is_refused_and_leaves_no_thread(bundle_copy):

@@ -100,11 +100,16 @@ class LiteRtBackend:
         room: int = 0,
     ) -> FloatArray:
         """See `Backend.embed`. Texts run one by one; the longest signature bounds the memory."""
-        vectors = np.zeros((len(token_ids), self._signatures[0].width), dtype=np.float32)
-        for row, ids in enumerate(token_ids):
-            if ids:
-                vectors[row] = self._run(ids, prompt_tokens, room)
-        return prefix(vectors, dim)
+        width = self._signatures[0].width
+        if len(token_ids) == 1 and token_ids[0]:
+            # A query: what the engine gives is the result.
+            vectors = self._run(token_ids[0], prompt_tokens, room)
+        else:
+            vectors = np.zeros((len(token_ids), width), dtype=np.float32)
+            for row, ids in enumerate(token_ids):
+                if ids:
+                    vectors[row] = self._run(ids, prompt_tokens, room)[0]
+        return vectors if dim == width else prefix(vectors, dim)
 
     def _run(self, tokens: Sequence[int], prompt_tokens: int, room: int) -> FloatArray:
         longest = self._signatures[-1].length
@@ -129,8 +134,7 @@ class LiteRtBackend:
             raise BackendError(f"TFLite failed on a text of {len(tokens)} tokens: {error}") from (
                 error
             )
-        vector: FloatArray = np.asarray(output, dtype=np.float32)[0]
-        return vector
+        return np.asarray(output, dtype=np.float32)
 
     def _fitting(self, tokens: int) -> _Signature:
         for signature in self._signatures:

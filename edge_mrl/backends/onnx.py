@@ -84,10 +84,17 @@ class OnnxBackend:
         Texts are run longest first, in batches of similar length. A variant whose vectors depend on
         the batch (dynamic quantisation takes one scale per tensor) runs every text alone and never
         padded, so that they do not."""
+        room = room if self._batched else 0
+        if len(token_ids) == 1 and len(token_ids[0]):
+            # A query: what the engine gives is the result.
+            (vectors,) = self._run(
+                self._feeds(token_ids, dim, prompt_tokens, room), ["sentence_embedding"]
+            )
+            return vectors
         vectors = np.zeros((len(token_ids), dim), dtype=np.float32)
         for rows in self._batches(token_ids):
             batch = [token_ids[row] for row in rows]
-            feeds = self._feeds(batch, dim, prompt_tokens, room if self._batched else 0)
+            feeds = self._feeds(batch, dim, prompt_tokens, room)
             (vectors[rows],) = self._run(feeds, ["sentence_embedding"])
         return vectors
 
@@ -108,8 +115,9 @@ class OnnxBackend:
         return WithTokens(vectors, tokens)
 
     def _batches(self, token_ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-        order = sorted(range(len(token_ids)), key=lambda row: len(token_ids[row]), reverse=True)
-        order = [row for row in order if len(token_ids[row])]
+        order = [row for row, ids in enumerate(token_ids) if len(ids)]
+        if len(order) > 1:
+            order.sort(key=lambda row: len(token_ids[row]), reverse=True)
         start = 0
         while start < len(order):
             longest = len(token_ids[order[start]])

@@ -90,4 +90,5 @@ def _map(file: Path, dtype: np.dtype[Scalar]) -> npt.NDArray[Scalar]:
         ) from error
     if not isinstance(array, np.memmap) or array.dtype != dtype:
         raise BundleError(f"{file} does not hold {dtype} numbers: export the bundle again")
-    return array
+    # As a memmap, each look-up would go through Python.
+    return array.view(np.ndarray)

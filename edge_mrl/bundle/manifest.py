@@ -4,8 +4,6 @@ docs/bundle-format.md is the specification. `manifest_json` refuses a manifest a
 field is wrong, so code that holds a `Manifest` may rely on every relation checked there.
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 from edge_mrl.errors import BundleError

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge_mrl.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest, Variant
 from edge_mrl.bundle.manifest_json import MAX_MANIFEST_BYTES, parse
@@ -15,12 +14,8 @@ from edge_mrl.errors import BundleError
 if TYPE_CHECKING:
     from edge_mrl.bundle.golden import Golden
 
-_CHUNK = 2**22
-"""Bytes hashed at once, outside the interpreter's lock: few enough to need it seldom."""
 
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(NamedTuple):
     """A bundle folder whose manifest was read. Files are checked when they are asked for."""
 
     path: Path
@@ -55,17 +50,15 @@ class Bundle:
         entry = self.manifest.file(path)
         place = self.path / entry.path
         self._check_plain(entry, place)
-        # OpenSSL, which comes with it, takes 4 MB that a program without a bundle can spare.
-        import hashlib
-        import mmap
+        from edge_mrl.bundle.hashing import sha256_of
 
-        digest = hashlib.sha256()
-        # Not from the heap, which would keep large blocks for good once it has freed one.
-        with mmap.mmap(-1, _CHUNK) as buffer, place.open("rb", buffering=0) as stream:
-            while count := stream.readinto(buffer):
-                with memoryview(buffer) as whole, whole[:count] as part:
-                    digest.update(part)
-        if digest.hexdigest() != entry.sha256:
+        try:
+            found = sha256_of(place)
+        except OSError as error:
+            raise BundleError(
+                f"{place} cannot be read ({error.strerror}): copy the bundle again"
+            ) from error
+        if found != entry.sha256:
             raise BundleError(
                 f"{place} is damaged: its SHA-256 is not what the manifest says; copy the "
                 "bundle again"

@@ -6,13 +6,17 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_mrl.backends import installed_engines
 from edge_mrl.bundle import Bundle
 from edge_mrl.encoder import Encoder
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index import Index
-from edge_mrl.planning import DeviceProfile, IndexFacts, PlanChange, load_profile
+
+if TYPE_CHECKING:
+    # The planner is loaded by those who give a profile.
+    from edge_mrl.planning import DeviceProfile, PlanChange
 
 
 def add_encoder_arguments(parser: argparse.ArgumentParser, *, optional_bundle: bool) -> None:
@@ -95,6 +99,8 @@ def _threads(arguments: argparse.Namespace, device: DeviceProfile | None) -> int
 def _device(arguments: argparse.Namespace) -> DeviceProfile | None:
     if arguments.profile is None:
         return None
+    from edge_mrl.planning import load_profile
+
     return load_profile(arguments.profile, engines=installed_engines())
 
 
@@ -150,7 +156,11 @@ def load_encoder_for(
         device = _device(arguments)
         if opened.token_vectors_by_model and arguments.variant is None:
             token_vectors = token_vectors or manifest.has_token_vectors
-        facts = None if device is None else IndexFacts.of(opened.stats())
+        facts = None
+        if device is not None:
+            from edge_mrl.planning import IndexFacts
+
+            facts = IndexFacts.of(opened.stats())
     return Encoder.load(
         place,
         profile=device,

@@ -1,35 +1,33 @@
-"""Arguments of the commands that take vectors instead of texts."""
+"""Arguments of the commands that take vectors instead of texts. What reads their files is imported
+when there is one."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import InputError
-from edge_mrl.vector_files import (
-    FORMATS,
-    Columns,
-    VectorFile,
-    open_vector_file,
-    single_vector,
-)
 
-_ENDINGS = ", ".join(FORMATS)
+if TYPE_CHECKING:
+    from edge_mrl.vector_files import VectorFile
 
 
 def add_vector_file_arguments(
     parser: argparse.ArgumentParser, source: argparse._MutuallyExclusiveGroup
 ) -> None:
     """`--vectors` beside the other source of documents, and where in its file things are."""
+    from edge_mrl.vector_files import FORMATS
+
     source.add_argument(
         "--vectors",
         type=Path,
         metavar="FILE",
-        help=f"vectors that were made elsewhere: {_ENDINGS}",
+        help=f"vectors that were made elsewhere: {', '.join(FORMATS)}",
     )
     parser.add_argument("--column", help="the array, column or field of FILE with the vectors")
     parser.add_argument("--id-column", metavar="COLUMN", help="the one with the ids")
@@ -56,6 +54,8 @@ def refuse_column_arguments(arguments: argparse.Namespace) -> None:
 
 def chosen_vector_file(arguments: argparse.Namespace) -> VectorFile:
     """The file that `--vectors` names, its header checked."""
+    from edge_mrl.vector_files import Columns, open_vector_file
+
     metadata = arguments.metadata_columns
     columns = Columns(
         arguments.column,
@@ -73,6 +73,8 @@ def query_vector(argument: str) -> npt.NDArray[np.float64 | np.float32]:
         InputError: it is neither.
     """
     if argument.lstrip()[:1] != "[":
+        from edge_mrl.vector_files import open_vector_file, single_vector
+
         return single_vector(open_vector_file(Path(argument)))
     try:
         listed = json.loads(argument)

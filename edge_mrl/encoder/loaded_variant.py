@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -22,6 +24,14 @@ BATCH_CHARACTERS = 1 << 17
 """Tokenised at once, or one text. The tokenizer takes 0.3 to 1.3 kB for each character while it
 works, also of those beyond the model's length."""
 
+WHAT_FOLLOWS = (
+    "edge_mrl.bundle.golden",
+    "edge_mrl.index.opening",
+    "edge_mrl.index.searching.dense",
+)
+"""What the self-test and an opened index are made of; 12 ms of imports. Who loads an encoder opens
+an index next, but for few."""
+
 
 class LoadedVariant(NamedTuple):
     """A variant that runs. Make one with `open`."""
@@ -36,8 +46,8 @@ class LoadedVariant(NamedTuple):
     def open(
         cls, bundle: Bundle, variant: Variant, threads: int, max_tokens: int | None = None
     ) -> LoadedVariant:
-        """Load a variant's files, each checked first: they are hashed while the engine is imported,
-        and the engine starts while the tokenizer is read.
+        """Load a variant's files, each checked first. They are hashed while the engine is imported
+        or, where that takes less, the tokenizer read; the engine starts while that is read.
 
         Args:
             bundle: the bundle.
@@ -51,13 +61,20 @@ class LoadedVariant(NamedTuple):
         """
         longest = max_tokens or bundle.manifest.max_tokens(variant)
         info = bundle.manifest.tokenizer._replace(max_tokens=longest)
-        # Two things at a time, one inside the interpreter's lock and one outside it.
+        # In the thread it would keep the engine's import waiting.
+        importlib.import_module("edge_mrl.bundle.hashing")
+        # Two things at a time. Imports and the tokenizer hold the interpreter's lock all along,
+        # so what can do without it has the thread: hashing, and most of an engine's start.
         with Meanwhile(lambda: [bundle.checked(file) for file in variant.files]) as checking:
             import_engine(variant)
-            files = checking.result()
-        with Meanwhile(lambda: TextTokenizer(bundle.checked(info.path), info)) as reading:
-            backend = open_backend(variant, files, pad_id=info.pad_id, threads=threads)
-            return cls(bundle, variant, reading.result(), longest, backend)
+
+            def start() -> Backend:
+                return open_backend(variant, checking.result(), pad_id=info.pad_id, threads=threads)
+
+            with Meanwhile(start) as starting:
+                tokenizer = TextTokenizer(bundle.checked(info.path), info)
+                _import_what_follows(starting)
+                return cls(bundle, variant, tokenizer, longest, starting.result())
 
     @property
     def embedding(self) -> EmbeddingInfo:
@@ -75,8 +92,12 @@ class LoadedVariant(NamedTuple):
 
     def embed(self, texts: Sequence[str], dim: int, words: str) -> FloatArray:
         """Embed texts with a prompt before each: (n, dim) float32; see `Encoder.encode`."""
+        parts = self._tokenized(texts, words)
+        if 0 < len(texts) <= BATCH_TEXTS:
+            ((_, ids, left_out),) = parts
+            return self.backend.embed(ids, dim, prompt_tokens=left_out)
         vectors = np.empty((len(texts), dim), dtype=np.float32)
-        for rows, ids, left_out in self._tokenized(texts, words):
+        for rows, ids, left_out in parts:
             vectors[rows] = self.backend.embed(ids, dim, prompt_tokens=left_out)
         return vectors
 
@@ -149,6 +170,16 @@ def _bounded(texts: Sequence[str]) -> Iterator[slice]:
         size += length
     if start < len(texts):
         yield slice(start, len(texts))
+
+
+def _import_what_follows(starting: Meanwhile[Backend]) -> None:
+    """Import what comes next as long as the engine starts: it takes no time then, where there is a
+    second core."""
+    for name in WHAT_FOLLOWS:
+        if starting.running:
+            # Who opens an index is told what is missing; others need not care.
+            with suppress(ImportError):
+                importlib.import_module(name)
 
 
 def with_token_vectors(bundle: Bundle, name: str | None) -> tuple[Variant, ...]:

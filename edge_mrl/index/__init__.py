@@ -11,17 +11,18 @@ from edge_mrl.index.format.layout import IndexLayout, default_layout
 from edge_mrl.index.index import Index
 from edge_mrl.index.querying.hit import Hit
 from edge_mrl.index.records import Document, Record
-from edge_mrl.index.searching.funnel import Measurement
 from edge_mrl.index.text_encoder import TextEncoder
 
 if TYPE_CHECKING:
     from edge_mrl.index.build import build_index, build_with
     from edge_mrl.index.querying.result import QueryResult
     from edge_mrl.index.reslice import reslice_index
+    from edge_mrl.index.searching.funnel import Measurement
     from edge_mrl.index.stats import IndexStats
 
 _HOMES = {
     "IndexStats": "edge_mrl.index.stats",
+    "Measurement": "edge_mrl.index.searching.funnel",
     "QueryResult": "edge_mrl.index.querying.result",
     "build_index": "edge_mrl.index.build",
     "build_with": "edge_mrl.index.build",

@@ -7,15 +7,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_mrl.index import opening
-from edge_mrl.index.planned import Follower
-from edge_mrl.index.searching.searcher import Searcher
-from edge_mrl.index.storage.meta import IndexMeta
-from edge_mrl.index.storage.schema_sql import SCHEMA_VERSION
-from edge_mrl.index.storage.store import Store
-
 if TYPE_CHECKING:
+    from edge_mrl.index.planned import Follower
+    from edge_mrl.index.searching.searcher import Searcher
     from edge_mrl.index.stats import IndexStats
+    from edge_mrl.index.storage.meta import IndexMeta
+    from edge_mrl.index.storage.store import Store
 
 
 class Administration:
@@ -58,6 +55,8 @@ class Administration:
         Raises:
             IndexMismatchError: it belongs to another; names both.
         """
+        from edge_mrl.index import opening
+
         opening.check_model(self._store.path, self._meta, identity, model_name)
 
     def optimize(self) -> None:
@@ -70,6 +69,7 @@ class Administration:
         """
         from edge_mrl.index.companions import lexical, sparse
         from edge_mrl.index.storage import segment_store
+        from edge_mrl.index.storage.schema_sql import SCHEMA_VERSION
 
         with self._store.write():
             self._store.migrate(SCHEMA_VERSION)

@@ -11,20 +11,17 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy.typing as npt
 
 from edge_mrl.errors import EdgeMrlError
-from edge_mrl.index import opening
 from edge_mrl.index.administration import Administration
 from edge_mrl.index.companions.following import Following
 from edge_mrl.index.format.layout import IndexLayout, default_layout
-from edge_mrl.index.opening import Opened
 from edge_mrl.index.planned import Follower, follower_for
 from edge_mrl.index.querying.search import Querying
 from edge_mrl.index.records import Document, DocumentId, Incoming, Record
-from edge_mrl.index.searching.searcher import Searcher
-from edge_mrl.index.storage.meta import IndexMeta
 from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.index.writing import batch
 
 if TYPE_CHECKING:
+    from edge_mrl.index.opening import Opened
     from edge_mrl.retrieval.multi_vector import MultiVector
     from edge_mrl.retrieval.sparse_vector import SparseVector
 
@@ -99,6 +96,8 @@ class Index(Administration, Following, Querying):
             PlanError: the index does not fit the device; says by how much, and what would have to
                 give.
         """
+        from edge_mrl.index import opening
+
         budget = batch.check_budget(memory_budget, "memory_budget")
         row_cache = batch.check_budget(row_cache, "row_cache")
         follower = follower_for(encoder, profile)
@@ -140,6 +139,9 @@ class Index(Administration, Following, Querying):
             SliceError: the layout is wider than `dim`.
             InputError: the sizes or names cannot be used.
         """
+        from edge_mrl.index import opening
+        from edge_mrl.index.storage.meta import IndexMeta
+
         chosen = layout or default_layout(dim, matryoshka_dims)
         meta = IndexMeta.checked(dim, matryoshka_dims, identity, model_name or identity, chosen)
         return cls(opening.make(Path(path), meta), None)
@@ -313,6 +315,7 @@ class Index(Administration, Following, Querying):
 
 def _planned_budget(follower: Follower, opened: Opened, given: int | None) -> int:
     """The bytes that the plan for an index as it is leaves for its codes and rows."""
+    from edge_mrl.index.searching.searcher import Searcher
     from edge_mrl.index.stats import gather
 
     holds_nothing = Searcher(opened.store, opened.meta.layout, memory_budget=0)

@@ -6,11 +6,8 @@ memory strictly forward. The last block is filled up with zero bytes. 8-bit code
 row, as a dot product reads them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +20,13 @@ BoolArray = npt.NDArray[np.bool_]
 BLOCK_ROWS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class CodeBlock:
+class _BlockFields(NamedTuple):
+    codes: ByteArray
+    gains: GainArray
+    alive: BoolArray | None = None
+
+
+class CodeBlock(_BlockFields):
     """Packed codes of some rows.
 
     Attributes:
@@ -37,21 +39,20 @@ class CodeBlock:
         ValueError: shapes, types or strides are not these: a compiled kernel relies on them.
     """
 
-    codes: ByteArray
-    gains: GainArray
-    alive: BoolArray | None = None
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        rows = self.gains.size
-        if self.codes.ndim == 3:
-            sound = self.codes.shape[::2] == (-(-rows // BLOCK_ROWS), BLOCK_ROWS)
+    def __new__(cls, codes: ByteArray, gains: GainArray, alive: BoolArray | None = None) -> Self:
+        """Checked as the class says."""
+        rows = gains.size
+        if codes.ndim == 3:
+            sound = codes.shape[::2] == (-(-rows // BLOCK_ROWS), BLOCK_ROWS)
         else:
-            sound = self.codes.ndim == 2 and self.codes.shape[0] == rows
-        if not (sound and _plain(self.codes, np.uint8) and _plain(self.gains, np.uint16)):
-            raise ValueError(f"codes of shape {self.codes.shape} do not fit {rows} gains")
-        alive = self.alive
+            sound = codes.ndim == 2 and codes.shape[0] == rows
+        if not (sound and _plain(codes, np.uint8) and _plain(gains, np.uint16)):
+            raise ValueError(f"codes of shape {codes.shape} do not fit {rows} gains")
         if alive is not None and not (_plain(alive, np.bool_) and alive.shape == (rows,)):
             raise ValueError(f"a mask of shape {alive.shape} does not fit {rows} rows")
+        return super().__new__(cls, codes, gains, alive)
 
     @property
     def rows(self) -> int:
@@ -85,7 +86,7 @@ class BlockList(NamedTuple):
     address: int
 
     @classmethod
-    def of(cls, blocks: Iterable[CodeBlock]) -> BlockList:
+    def of(cls, blocks: Iterable[CodeBlock]) -> Self:
         """Look everything up once, for any number of scans.
 
         Raises:

@@ -6,8 +6,6 @@ for Minimum Distortion", IRE Transactions on Information Theory 6 (1960), table 
 levels.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,10 +1,8 @@
 """Sums over lists of rows and scores, and the best of them: what words add to documents. Pure; the
 definition that a compiled kernel equals to the last bit."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +35,7 @@ class ScoreList(NamedTuple):
     address: tuple[int, int, int, int]
 
     @classmethod
-    def of(cls, rows: npt.ArrayLike, scores: npt.ArrayLike) -> ScoreList:
+    def of(cls, rows: npt.ArrayLike, scores: npt.ArrayLike) -> Self:
         """A list of rows and their scores.
 
         Raises:

@@ -1,10 +1,8 @@
 """What a search goes through: a scan of all rows, then closer looks at fewer and fewer. Arrays
 only."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +91,7 @@ class StageList(NamedTuple):
     kept: tuple[npt.NDArray[np.generic], ...]
 
     @classmethod
-    def of(cls, stages: Iterable[Stage]) -> StageList:
+    def of(cls, stages: Iterable[Stage]) -> Self:
         """Look everything up once, for any number of searches.
 
         Raises:

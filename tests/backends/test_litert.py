@@ -75,6 +75,16 @@ def test_texts_do_not_see_each_other_and_no_tokens_give_zeros(backend):
     assert backend.embed([], DIM).shape == (0, DIM)
 
 
+@pytest.mark.parametrize("dim", [8, DIM])
+def test_a_vector_belongs_to_whom_it_was_given(backend, dim):
+    first = backend.embed([[1, 2, 3]], dim)
+    before = first.copy()
+    assert not np.array_equal(backend.embed([[4, 5]], dim), before)
+    np.testing.assert_array_equal(first, before)
+    first[:] = 0
+    np.testing.assert_array_equal(backend.embed([[1, 2, 3]], dim), before)
+
+
 class Recorder:
     """Stands for a signature; notes the ids and masks that it was given."""
 

@@ -4,11 +4,14 @@ token vectors. Loaded when it is first asked for."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from edge_mrl.errors import InputError
-from edge_mrl.index.storage.store import Store
 from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.slices import Slice
+
+if TYPE_CHECKING:
+    from edge_mrl.index.storage.store import Store
 
 
 class Following:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +52,7 @@ def _places(segment: Segment, rows: IntArray) -> IntArray:
 def _masked(segment: Segment, places: IntArray) -> Segment:
     alive = np.zeros(segment.block.rows, dtype=np.bool_)
     alive[places] = True
-    return segment._replace(block=replace(segment.block, alive=alive))
+    return segment._replace(block=CodeBlock(segment.block.codes, segment.block.gains, alive))
 
 
 def _copied(segment: Segment, places: IntArray, layout: IndexLayout) -> Segment:

@@ -1,9 +1,7 @@
 """Which slices an index keeps: the truth, one to scan, and one between them. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from edge_mrl.errors import SliceError
 from edge_mrl.slices import Slice, check_trained
@@ -18,8 +16,13 @@ _LARGEST_SCAN_BYTES = 64
 """A scan row of more takes a shorter prefix; see `default_layout`."""
 
 
-@dataclass(frozen=True, slots=True)
-class IndexLayout:
+class _LayoutFields(NamedTuple):
+    stored: Slice
+    scan: Slice
+    refine: Slice | None = None
+
+
+class IndexLayout(_LayoutFields):
     """The slices of an index.
 
     Attributes:
@@ -33,30 +36,28 @@ class IndexLayout:
             stored one, or the refine slice is no finer than the scan slice.
     """
 
-    stored: Slice
-    scan: Slice
-    refine: Slice | None = None
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        if self.stored.bits not in STORED_BITS:
-            raise SliceError(f"the stored slice {self.stored} cannot be: give it 8, 16 or 32 bits")
-        for what, part in (("scan", self.scan), ("refine", self.refine)):
+    def __new__(cls, stored: Slice, scan: Slice, refine: Slice | None = None) -> Self:
+        """Checked as the class says."""
+        if stored.bits not in STORED_BITS:
+            raise SliceError(f"the stored slice {stored} cannot be: give it 8, 16 or 32 bits")
+        for what, part in (("scan", scan), ("refine", refine)):
             if part is None:
                 continue
             if part.bits not in SCAN_BITS:
                 raise SliceError(f"the {what} slice {part} cannot be: give it 1, 2, 4 or 8 bits")
-            if part.dim > self.stored.dim:
+            if part.dim > stored.dim:
                 raise SliceError(
-                    f"the {what} slice {part} is wider than the stored slice {self.stored}: "
+                    f"the {what} slice {part} is wider than the stored slice {stored}: "
                     f"choose a {what} slice of at most as many dimensions"
                 )
-        if self.refine is not None and (
-            self.refine.dim < self.scan.dim or self.refine.code_bytes <= self.scan.code_bytes
-        ):
+        if refine is not None and (refine.dim < scan.dim or refine.code_bytes <= scan.code_bytes):
             raise SliceError(
-                f"the refine slice {self.refine} tells no more than the scan slice {self.scan}: "
-                "choose one of more bytes and at least as many dimensions, or none"
+                f"the refine slice {refine} tells no more than the scan slice {scan}: choose one "
+                "of more bytes and at least as many dimensions, or none"
             )
+        return super().__new__(cls, stored, scan, refine)
 
     def __str__(self) -> str:
         middle = "" if self.refine is None else f", refine {self.refine}"

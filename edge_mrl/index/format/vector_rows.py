@@ -4,8 +4,6 @@ Stored vectors have length 1, so the codes say all: the scale of 8-bit codes is 
 to schema 3 a record of 8-bit codes began with a scale, which is read over.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Sequence
 from itertools import compress

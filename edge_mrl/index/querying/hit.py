@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge_mrl.index.records import DocumentId
-from edge_mrl.index.storage.store import Store
-from edge_mrl.retrieval.ranking import Ranking
+
+if TYPE_CHECKING:
+    from edge_mrl.index.storage.store import Store
+    from edge_mrl.retrieval.ranking import Ranking
 
 
 class Hit(NamedTuple):

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
-from edge_mrl.index.opening import Opened
 from edge_mrl.index.querying.hit import Hit, hits_of
 from edge_mrl.index.querying.vectors import query_vector, query_vectors
-from edge_mrl.index.searching.dense import Dense
-from edge_mrl.index.searching.searcher import Searcher
 from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.index.writing import batch
 from edge_mrl.slices import FloatArray
 
 if TYPE_CHECKING:
+    from edge_mrl.index.opening import Opened
     from edge_mrl.index.querying.result import QueryResult
     from edge_mrl.index.querying.staged import FilterLike, Queries
     from edge_mrl.retrieval.filters import Filter
@@ -30,6 +28,9 @@ class Querying:
     def __init__(
         self, opened: Opened, encoder: TextEncoder | None, memory_budget: int | None = None
     ) -> None:
+        from edge_mrl.index.searching.dense import Dense
+        from edge_mrl.index.searching.searcher import Searcher
+
         self._store = opened.store
         self._meta = opened.meta
         self._encoder = encoder

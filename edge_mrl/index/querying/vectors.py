@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import InputError
-from edge_mrl.index.storage.meta import IndexMeta
 from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.index.writing import batch
 from edge_mrl.slices import FloatArray
+
+if TYPE_CHECKING:
+    from edge_mrl.index.storage.meta import IndexMeta
 
 
 def query_vector(

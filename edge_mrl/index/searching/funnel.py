@@ -12,12 +12,10 @@ Bootstrap", 1993, chapter 13) that draw whole queries: neighbours of one query a
 together, so an interval that counts them one by one, as Wilson's would, is too narrow.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -96,7 +94,7 @@ class Measurement(NamedTuple):
         return json.dumps(self._asdict())
 
     @classmethod
-    def from_json(cls, text: str, where: str) -> Measurement:
+    def from_json(cls, text: str, where: str) -> Self:
         """Read it back.
 
         Raises:

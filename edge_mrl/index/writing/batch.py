@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import InputError
 from edge_mrl.index.records import DocumentId
-from edge_mrl.index.storage.meta import IndexMeta
 from edge_mrl.slices import FloatArray, prefix
+
+if TYPE_CHECKING:
+    from edge_mrl.index.storage.meta import IndexMeta
 
 _ID_LIMIT = 2**63
 

@@ -29,8 +29,8 @@ def quantize(matrix: FloatArray, axis: int, *, short_scales: bool = False) -> Qu
     Args:
         matrix: (r, c) float32, finite.
         axis: 0 for a scale per row, 1 for a scale per column.
-        short_scales: whether scales may be float16, which makes steps a thousandth longer at most.
-            They are where all of them are normal numbers there.
+        short_scales: whether scales may be float16, which moves a number by a sixteenth of a step
+            at most. They are where all of them are normal numbers there.
 
     Returns:
         Codes of the same shape, and r or c scales; rows or columns of zeros, or of numbers too
@@ -41,21 +41,8 @@ def quantize(matrix: FloatArray, axis: int, *, short_scales: bool = False) -> Qu
     peaks = np.maximum(highest, -lowest)
     vanishing = peaks < LEVELS * np.finfo(np.float32).tiny
     scales = np.where(vanishing, 1, peaks / LEVELS).astype(np.float32)
-    stored: npt.NDArray[np.floating] = scales
+    codes = np.clip(np.rint(matrix / scales), -LEVELS, LEVELS).astype(np.int8)
     half = np.finfo(np.float16)
-    if short_scales and scales.min() >= half.smallest_normal and scales.max() < half.max:
-        stored = _rounded_up(scales)
-    divisors = stored.astype(np.float32)
-    codes = np.empty(matrix.shape, dtype=np.int8)
-    # In parts: an embedding table may have half a gigabyte.
-    for start in range(0, len(matrix), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        steps = matrix[rows] / (divisors[rows] if axis == 0 else divisors)
-        codes[rows] = np.clip(np.rint(steps, out=steps), -LEVELS, LEVELS, out=steps)
-    return QuantizedMatrix(codes, stored.reshape(-1))
-
-
-def _rounded_up(scales: FloatArray) -> npt.NDArray[np.float16]:
-    """As float16, none smaller than it was: a smaller step would cut the largest numbers off."""
-    near = scales.astype(np.float16)
-    return np.where(near < scales, np.nextafter(near, np.float16(np.inf)), near)
+    if short_scales and scales.min() >= half.smallest_normal and scales.max() <= half.max:
+        return QuantizedMatrix(codes, scales.astype(np.float16).reshape(-1))
+    return QuantizedMatrix(codes, scales.reshape(-1))

@@ -227,8 +227,8 @@ def test_damaged_metadata_names_the_document(copy, query, value):
 READ_ONLY = """
 import os, sys, numpy as np
 from edge_mrl.errors import IndexFileError
-from edge_mrl.index import Index
-# Root may write everywhere; nobody may not.
+from edge_mrl.index import Index, opening
+# Root may write everywhere; nobody may not, nor read the modules of root's own Python.
 os.setuid(65534)
 with Index.open(sys.argv[1]) as index:
     print(len(index), index.search(np.ones(16), k=1)[0].id)
