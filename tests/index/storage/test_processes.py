@@ -209,3 +209,17 @@ def test_a_try_to_write_leaves_the_patience_of_readers(path):
             pass
         assert index._store.connection.execute("PRAGMA busy_timeout").fetchone() == (patience,)
         assert patience == 5000
+
+
+def test_rows_that_another_process_packed_are_held_once(path, monkeypatch):
+    """What a reader held after the last segment stands in one now."""
+    monkeypatch.setattr("edge_mrl.index.format.segments.MIN_ROWS", 10)
+    vectors = np.random.default_rng(2).standard_normal((20, 16))
+    with Index.open(path) as reader, Index.open(path) as writer:
+        writer.add(vectors=vectors[:5])
+        assert len(reader.search(vectors[0], k=100)) == 5
+        writer.add(vectors=vectors[5:12])
+        found = [hit.id for hit in reader.search(vectors[0], k=100)]
+        assert sorted(found) == list(range(1, 13))
+        with reader._store.read():
+            assert reader._searcher.codes().alive == 12
