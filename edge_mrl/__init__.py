@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edge_mrl.encoder import Encoder
     from edge_mrl.errors import EdgeMrlError
     from edge_mrl.index import Document, Hit, Index, IndexLayout
-    from edge_mrl.planning import DeviceProfile, Plan, plan
+    from edge_mrl.planning import DeviceProfile, Plan, load_profile, plan
     from edge_mrl.retrieval import Filter, Prefetch, SparseVector
     from edge_mrl.slices import Slice
 
@@ -34,6 +34,7 @@ _HOMES = {
     "Prefetch": "edge_mrl.retrieval",
     "Slice": "edge_mrl.slices",
     "SparseVector": "edge_mrl.retrieval",
+    "load_profile": "edge_mrl.planning",
     "plan": "edge_mrl.planning",
 }
 """Where each public name lives. On a small board numpy alone takes a second to import, so `edge-mrl
@@ -54,6 +55,7 @@ __all__ = [
     "Slice",
     "SparseVector",
     "__version__",
+    "load_profile",
     "plan",
 ]
 

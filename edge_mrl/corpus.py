@@ -10,17 +10,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_mrl.errors import CorpusError
+from edge_mrl.errors import CorpusError, InputError
 from edge_mrl.index import Record
+from edge_mrl.index.writing.batch import check_id, check_text
 from edge_mrl.json_lines import read_objects
+
+_FIELDS = {"_id", "text", "title", "metadata"}
+_FIELDS_NEEDED = "_id and text"
+_UNUSED_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A corpus file that was checked: `records` cannot fail unless the file changes meanwhile."""
+    """A corpus file that was checked: `records` cannot fail unless the file changes meanwhile.
+
+    Attributes:
+        path: the file.
+        count: how many documents it has.
+        unused: other fields that its lines have, which are not read.
+    """
 
     path: Path
     count: int
+    unused: tuple[str, ...] = ()
 
     @classmethod
     def check(cls, path: Path) -> Corpus:
@@ -35,8 +47,12 @@ class Corpus:
                 f"there is no corpus at {path}: give a file of JSON lines with _id and text"
             )
         lines_by_id: dict[int | str, int] = {}
-        for number, record in _read(path):
+        unused: set[str] = set()
+        for number, document in read_objects(path, CorpusError, fields=_FIELDS_NEEDED):
+            record = _record(document, f"{path}, line {number}")
             assert record.id is not None
+            if len(unused) < _UNUSED_NAMED:
+                unused |= document.keys() - _FIELDS
             first = lines_by_id.setdefault(record.id, number)
             if first != number:
                 raise CorpusError(
@@ -45,17 +61,12 @@ class Corpus:
                 )
         if not lines_by_id:
             raise CorpusError(f"{path} is empty: a corpus has at least one line with _id and text")
-        return cls(path, len(lines_by_id))
+        return cls(path, len(lines_by_id), tuple(sorted(unused)[:_UNUSED_NAMED]))
 
     def records(self) -> Iterator[Record]:
         """The documents in the order of the file, one at a time."""
-        for _, record in _read(self.path):
-            yield record
-
-
-def _read(path: Path) -> Iterator[tuple[int, Record]]:
-    for number, document in read_objects(path, CorpusError, fields="_id and text"):
-        yield number, _record(document, f"{path}, line {number}")
+        for number, document in read_objects(self.path, CorpusError, fields=_FIELDS_NEEDED):
+            yield _record(document, f"{self.path}, line {number}")
 
 
 def _record(document: dict[str, object], where: str) -> Record:
@@ -73,5 +84,11 @@ def _record(document: dict[str, object], where: str) -> Record:
         )
     if not isinstance(metadata, dict):
         raise CorpusError(f"{where}: the field 'metadata' must be an object")
+    joined = f"{title} {text}".strip()
+    try:
+        check_id(identifier)
+        check_text(joined, "the text")
+    except InputError as error:
+        raise CorpusError(f"{where}: {error}") from error
     found: dict[str, object] = {"title": title} if title else {}
-    return Record(text=f"{title} {text}".strip(), id=identifier, metadata=found | metadata)
+    return Record(text=joined, id=identifier, metadata=found | metadata)

@@ -14,14 +14,16 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from edge_mrl.backends import BACKENDS, BackendEntry
+from edge_mrl.backends import BACKENDS, BackendEntry, available
 from edge_mrl.bundle import Bundle
-from edge_mrl.bundle.manifest import VariantFormat
+from edge_mrl.bundle.engines import engines_for
+from edge_mrl.bundle.manifest import Variant, VariantFormat
 from edge_mrl.index.storage.connection import OLDEST_SQLITE
 from edge_mrl.planning.words import mebibytes
 from edge_mrl.profiles.this_machine import available_memory, read_machine
@@ -63,28 +65,33 @@ class Finding:
     advice: str = ""
 
 
-def examine(bundle: Path | None = None) -> tuple[Finding, ...]:
-    """Look at everything.
+def examine(bundle: Path | None = None) -> Iterator[Finding]:
+    """Look at everything, one thing after the other: an engine may take seconds to answer.
 
     Args:
         bundle: a bundle whose variants are to be tried too.
 
     Raises:
-        BundleError: there is no such bundle.
+        BundleError: there is no such bundle, or a file of it is damaged.
     """
-    findings = [
-        _system(),
-        Finding("python", None, f"{platform.python_version()}, numpy {np.__version__}"),
-        _kernel(),
-        _sqlite(),
-        _threads(),
-        *_room(),
-        _clock(),
-        *(_engine(format_) for format_ in BACKENDS),
-    ]
+    if bundle is None:
+        return _findings(None)
+    opened = Bundle.open(bundle)
+    opened.check_all()
+    return _findings(opened)
+
+
+def _findings(bundle: Bundle | None) -> Iterator[Finding]:
+    yield _system()
+    yield Finding("python", None, f"{platform.python_version()}, numpy {np.__version__}")
+    yield _kernel()
+    yield _sqlite()
+    yield _threads()
+    yield from _room()
+    yield _clock()
+    yield from map(_engine, BACKENDS)
     if bundle is not None:
-        findings += _variants(bundle)
-    return tuple(findings)
+        yield from _variants(bundle)
 
 
 def _system() -> Finding:
@@ -201,18 +208,40 @@ def _how_to_install(entry: BackendEntry) -> str:
     return "; ".join(reason for reason in reasons if reason)
 
 
-def _variants(path: Path) -> list[Finding]:
-    bundle = Bundle.open(path)
-    bundle.check_all()
-    statement = (
-        "import sys; from edge_mrl import Encoder; "
-        "encoder = Encoder.load(sys.argv[1], variant=sys.argv[2], self_test=False); "
-        "print(f'golden texts at cosine {encoder.verify():.5f}')"
-    )
-    return [
-        _tried(f"variant {one.name}", "choose another", statement, str(path), one.name)
-        for one in bundle.manifest.variants
-    ]
+def _variants(bundle: Bundle) -> Iterator[Finding]:
+    variants = bundle.manifest.variants
+    nothing_runs = not any(map(available, variants))
+    return (_variant(bundle.path, one, needed=nothing_runs) for one in variants)
+
+
+_TRY_VARIANT = """
+import sys
+from edge_mrl import EdgeMrlError, Encoder
+try:
+    encoder = Encoder.load(sys.argv[1], variant=sys.argv[2], self_test=False)
+    print(f"golden texts at cosine {encoder.verify():.5f}")
+except EdgeMrlError as error:
+    print(error)
+    sys.exit(3)
+"""
+_SAYS_ITSELF = 3
+"""Exit status of a child whose last line says what to do, too."""
+
+
+def _variant(bundle: Path, variant: Variant, *, needed: bool) -> Finding:
+    """One variant, tried where an engine for it is installed.
+
+    Args:
+        bundle: the folder.
+        variant: one of its variants.
+        needed: whether it is wrong that no engine is there, as none of the bundle's variants runs.
+    """
+    name = f"variant {variant.name}"
+    if not available(variant):
+        return Finding(
+            name, False if needed else None, f"needs {' or '.join(engines_for(variant))}"
+        )
+    return _tried(name, "choose another", _TRY_VARIANT, str(bundle), variant.name)
 
 
 def _tried(name: str, advice: str, statement: str, *arguments: str) -> Finding:
@@ -232,6 +261,9 @@ def _tried(name: str, advice: str, statement: str, *arguments: str) -> Finding:
     if done.returncode < 0:
         cause = signal.strsignal(-done.returncode) or f"signal {-done.returncode}"
         return Finding(name, False, f"the process died: {cause}", advice)
-    lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
+    if done.returncode == _SAYS_ITSELF:
+        advice = ""
+    said = done.stdout if done.returncode in (0, _SAYS_ITSELF) else done.stderr
+    lines = said.strip().splitlines()
     detail = lines[-1] if lines else "no answer"
     return Finding(name, done.returncode == 0, detail, "" if done.returncode == 0 else advice)

@@ -21,7 +21,10 @@ class Meanwhile(Generic[T]):
         self._work = work
         self._results: list[T] = []
         self._error: BaseException | None = None
-        self._thread: threading.Thread | None = threading.Thread(target=self._run, daemon=True)
+        self._at_work = threading.Lock()
+        self._at_work.acquire()
+        # No daemon: at exit, native code in such a thread would be torn down and abort the process.
+        self._thread: threading.Thread | None = threading.Thread(target=self._run)
         try:
             self._thread.start()
         except RuntimeError:
@@ -31,8 +34,7 @@ class Meanwhile(Generic[T]):
         return self
 
     def __exit__(self, *raised: object) -> None:
-        if self._thread is not None:
-            self._thread.join()
+        self._wait()
 
     @property
     def running(self) -> bool:
@@ -47,13 +49,23 @@ class Meanwhile(Generic[T]):
         """
         if self._thread is None:
             return self._work()
-        self._thread.join()
+        self._wait()
         if self._error is not None:
             raise self._error
         return self._results[0]
+
+    def _wait(self) -> None:
+        if self._thread is not None:
+            # Not by join alone: Python 3.11 takes a thread for ended whose join was interrupted,
+            # and would not wait for it at exit.
+            with self._at_work:
+                pass
+            self._thread.join()
 
     def _run(self) -> None:
         try:
             self._results.append(self._work())
         except BaseException as error:  # noqa: BLE001 - handed to who asks for the result
             self._error = error
+        finally:
+            self._at_work.release()

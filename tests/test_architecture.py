@@ -144,7 +144,7 @@ def test_pure_files_do_no_io(file):
         ("meanwhile.py", set()),
         ("backends", {"errors", "slices", "bundle", "backends"}),
         ("retrieval", {"errors", "slices", "retrieval"}),
-        ("index", {"errors", "slices", "schema", "kernel", "retrieval", "index"}),
+        ("index", {"errors", "slices", "schema", "kernel", "retrieval", "index", "processes"}),
         ("profiles", {"errors", "schema", "bundle", "profiles"}),
         ("planning", {"errors", "slices", "schema", "bundle", "index", "profiles", "planning"}),
         (

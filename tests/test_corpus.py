@@ -38,6 +38,9 @@ def test_title_comes_before_text_and_stays_in_the_metadata(tmp_path):
         ('{"_id": "b", "text": "x", "metadata": []}', "'metadata'"),
         ('{"_id": "a", "text": "x"}', "line 1 already"),
         ("[" * 100_000, "not valid JSON"),
+        ('{"_id": "b", "text": "x\\ud800"}', "the text holds a lone surrogate at character 1"),
+        ('{"_id": "\\ud800", "text": "x"}', "lone surrogate"),
+        ('{"_id": 9223372036854775808, "text": "x"}', "does not fit into 64 bits"),
     ],
 )
 def test_a_bad_line_is_named_by_its_number(tmp_path, line, words):
@@ -69,3 +72,9 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
     path.write_bytes(b'{"_id": "a", "text": "\xff"}\n')
     with pytest.raises(CorpusError, match="line 1"):
         Corpus.check(path)
+
+
+def test_fields_that_are_not_read_are_named(tmp_path):
+    lines = ['{"_id": 1, "text": "x", "url": "u"}', '{"_id": 2, "text": "y", "kind": "bird"}']
+    assert Corpus.check(write(tmp_path / "c", *lines)).unused == ("kind", "url")
+    assert Corpus.check(write(tmp_path / "d", '{"_id": 1, "text": "x"}')).unused == ()

@@ -133,7 +133,8 @@ def test_a_variant_that_gives_wrong_vectors_is_found(bundle_copy, monkeypatch):
     (bundle_copy / "manifest.json").write_text(json.dumps(manifest))
     finding = findings(bundle_copy)["variant table-int8-256"]
     assert finding.ok is False
-    assert "wrong vectors" in finding.detail
+    assert finding.detail.startswith("variant 'table-int8-256' gives wrong vectors")
+    assert finding.advice == ""  # the sentence says what to do
 
 
 def test_the_command_prints_one_line_each_and_one_object(capsys):
@@ -142,3 +143,13 @@ def test_the_command_prints_one_line_each_and_one_object(capsys):
     assert main(["doctor", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert {"name", "ok", "detail", "advice"} == set(document["findings"][0])
+
+
+def test_a_variant_without_its_engine_is_no_fault_while_another_runs(static_bundle, monkeypatch):
+    monkeypatch.setattr(doctor, "available", lambda variant: variant.format == "table")
+    found = findings(static_bundle)
+    portable = found["variant onnx-int8-portable"]
+    assert (portable.ok, portable.detail) == (None, "needs onnxruntime")
+    assert found["variant table-int8-256"].ok
+    monkeypatch.setattr(doctor, "available", lambda variant: False)
+    assert findings(static_bundle)["variant table-int8-256"].ok is False

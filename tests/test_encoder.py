@@ -241,11 +241,19 @@ def test_auto_plans_for_the_engines_that_are_installed(static_bundle, monkeypatc
     encoder = Encoder.load(static_bundle, profile="auto")
     assert encoder.variant.format == "table"
     assert encoder.plan.variant == encoder.variant.name
-    # A named board's plan speaks of the board, and loading it says what is missing here.
+
+
+def test_another_device_is_planned_with_what_runs_here_too(static_bundle, bundle_copy, monkeypatch):
+    monkeypatch.setitem(encoder_cost.ENCODE_TIME, ("onnx", "int8-portable"), 0.0001)
+    assert Encoder.load(static_bundle, profile="raspberry-pi-5").variant.format == "onnx"
+    without_onnx(monkeypatch)
+    # The plan of a named board speaks of the board; an encoder that is loaded is to run.
     facts = BundleFacts.from_manifest(Bundle.open(static_bundle).manifest)
     assert plan(facts, load_profile("raspberry-pi-5"), 1000).variant == "onnx-int8-portable"
+    assert Encoder.load(static_bundle, profile="raspberry-pi-5").variant.format == "table"
+    keep_only_onnx(bundle_copy)
     with pytest.raises(BackendMissingError, match=r"pip install 'edge-mrl\[onnx\]'"):
-        Encoder.load(static_bundle, profile="raspberry-pi-5")
+        Encoder.load(bundle_copy, profile="raspberry-pi-5")
 
 
 def test_auto_without_any_engine_for_the_bundle_names_the_pip_command(bundle_copy, monkeypatch):

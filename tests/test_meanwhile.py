@@ -1,5 +1,7 @@
 """Work in another thread: what it gives, what it raises, and that none is left behind."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -48,3 +50,16 @@ def test_without_threads_the_call_is_made_by_the_caller(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with Meanwhile(threading.current_thread) as other:
         assert other.result() is threading.current_thread()
+
+
+def test_a_process_ends_after_its_threads():
+    """An interrupt may come before the thread is waited for; native code that is torn down at exit
+    aborts the process."""
+    program = (
+        "import time\n"
+        "from edge_mrl.meanwhile import Meanwhile\n"
+        "Meanwhile(lambda: (time.sleep(0.3), print('ended')))\n"
+        "raise KeyboardInterrupt"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "ended\n"

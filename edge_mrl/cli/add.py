@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from edge_mrl.cli.arguments import checked_corpus
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
-from edge_mrl.cli.output import Progress, print_json
+from edge_mrl.cli.output import Progress, documents, print_json
 from edge_mrl.cli.plan_notices import PlanNotices
 from edge_mrl.cli.vector_arguments import (
     add_vector_file_arguments,
@@ -16,7 +19,7 @@ from edge_mrl.cli.vector_arguments import (
     refuse_column_arguments,
 )
 from edge_mrl.corpus import Corpus
-from edge_mrl.errors import CorpusError, InputError
+from edge_mrl.errors import CorpusError, EdgeMrlError, InputError
 from edge_mrl.index import Index, Record
 from edge_mrl.vector_files import add_vector_file, check_vector_file
 
@@ -49,19 +52,20 @@ def run(arguments: argparse.Namespace) -> int:
             | {"plan_changes": notices.to_json()}
         )
     else:
-        print(f"{arguments.index}: {added} documents added, {count} in all")
+        print(f"{arguments.index}: {documents(added)} added, {count} in all")
     return 0
 
 
 def _corpus(arguments: argparse.Namespace, notices: PlanNotices) -> tuple[int, int]:
     refuse_column_arguments(arguments)
-    corpus = Corpus.check(arguments.input)
+    corpus = checked_corpus(arguments.input)
     encoder = load_encoder_for(arguments.index, arguments, added=corpus.count)
     progress = Progress("adding", corpus.count, "documents")
     with open_index(arguments.index, encoder, arguments, notices) as index:
         if not arguments.upsert:
             _refuse_taken_ids(index, corpus)
-        index.add_stream(corpus.records(), upsert=arguments.upsert, on_progress=progress.update)
+        with _says_what_stays(progress):
+            index.add_stream(corpus.records(), upsert=arguments.upsert, on_progress=progress.update)
         progress.finish()
         return corpus.count, index.count()
 
@@ -75,9 +79,26 @@ def _vectors(arguments: argparse.Namespace, notices: PlanNotices) -> tuple[int, 
     with open_index(arguments.index, None, arguments, notices) as index:
         count = check_vector_file(index, file, upsert=arguments.upsert)
         progress = Progress("adding", count, "vectors")
-        add_vector_file(index, file, upsert=arguments.upsert, on_progress=progress.update)
+        with _says_what_stays(progress):
+            add_vector_file(index, file, upsert=arguments.upsert, on_progress=progress.update)
         progress.finish()
         return count, index.count()
+
+
+@contextmanager
+def _says_what_stays(progress: Progress) -> Iterator[None]:
+    """A file is added batch by batch, each for good; whoever stops in the middle must know."""
+    try:
+        yield
+    except (EdgeMrlError, KeyboardInterrupt):
+        if progress.done:
+            progress.finish()
+            print(
+                f"edge-mrl: the first {progress.done} of {progress.total} are in the index and "
+                "stay: --upsert goes through the file again",
+                file=sys.stderr,
+            )
+        raise
 
 
 def _refuse_taken_ids(index: Index, corpus: Corpus) -> None:

@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+from edge_mrl.corpus import Corpus
 from edge_mrl.errors import InputError
+
+
+def checked_corpus(path: Path) -> Corpus:
+    """The corpus of `--input`; says on standard error which of its fields are not read.
+
+    Raises:
+        CorpusError: it cannot be used.
+    """
+    corpus = Corpus.check(path)
+    if corpus.unused:
+        print(
+            f"edge-mrl: {path}: fields that are not read: {', '.join(corpus.unused)}; what filters "
+            'are to find belongs into "metadata"',
+            file=sys.stderr,
+        )
+    return corpus
 
 
 def numbers(text: str | None, what: str, example: str) -> tuple[int, ...] | None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_mrl.bundle import Bundle
-from edge_mrl.cli.arguments import numbers
+from edge_mrl.cli.arguments import checked_corpus, numbers
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder
-from edge_mrl.cli.output import Progress, format_bytes, print_json
+from edge_mrl.cli.output import Progress, documents, format_bytes, print_json
 from edge_mrl.cli.plan_notices import describe_plan
 from edge_mrl.cli.stats import layout_as_json
 from edge_mrl.cli.token_argument import add_token_argument, token_argument
@@ -19,7 +19,6 @@ from edge_mrl.cli.vector_arguments import (
     chosen_vector_file,
     refuse_column_arguments,
 )
-from edge_mrl.corpus import Corpus
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index, IndexStats, build_index, build_with, default_layout
 from edge_mrl.index.companions.lexical import TOKENIZERS
@@ -39,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_vector_file_arguments(parser, source)
     parser.add_argument("--identity", help="names the model that made the vectors")
     parser.add_argument(
-        "--dims", metavar="A,B", help="the sizes it was trained for (default: the vectors' width)"
+        "--dims",
+        metavar="D,D,...",
+        help="the sizes it was trained for (default: the vectors' width)",
     )
     add_encoder_arguments(parser, optional_bundle=False)
     parser.add_argument(
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         how = "" if variant is None else f", embedded with {variant}"
         print(
-            f"{place}: {stats.documents} documents, {format_bytes(stats.file_bytes)}, "
+            f"{place}: {documents(stats.documents)}, {format_bytes(stats.file_bytes)}, "
             f"{stats.layout}{how}"
         )
         if made is not None:
@@ -94,7 +95,7 @@ def _from_corpus(
         raise InputError("--identity and --dims go with --vectors: a bundle says both by itself")
     if arguments.bundle is None:
         raise InputError("texts need a model to embed them: name its folder with --bundle")
-    corpus = Corpus.check(arguments.input)
+    corpus = checked_corpus(arguments.input)
     token_vectors = token_argument(arguments)
     encoder = load_encoder(
         arguments, documents=corpus.count, token_vectors=token_vectors is not None

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
+from edge_mrl.bundle import Bundle
 from edge_mrl.cli.output import print_json
 from edge_mrl.doctor import Finding, examine
 
@@ -20,14 +21,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`. Exit code 1 where something is not as it should be."""
-    findings = examine(arguments.bundle)
+    findings = []
+    width = _width(arguments.bundle)
+    for finding in examine(arguments.bundle):
+        findings.append(finding)
+        if not arguments.json:
+            print(_line(finding, width), flush=True)
     if arguments.json:
         print_json({"findings": [dataclasses.asdict(finding) for finding in findings]})
-    else:
-        width = max(len(finding.name) for finding in findings)
-        for finding in findings:
-            print(_line(finding, width))
     return SOMETHING_WRONG if any(finding.ok is False for finding in findings) else 0
+
+
+def _width(bundle: Path | None) -> int:
+    """Room for the longest name of a finding: lines are printed as they are found."""
+    names = ["engine tflite"]
+    if bundle is not None:
+        names += [f"variant {one.name}" for one in Bundle.open(bundle).manifest.variants]
+    return max(map(len, names))
 
 
 def _line(finding: Finding, width: int) -> str:

@@ -32,7 +32,12 @@ def add_encoder_arguments(parser: argparse.ArgumentParser, *, optional_bundle: b
         parser.add_argument("--bundle", type=Path, help="the model's bundle folder")
         parser.add_argument("--dim", type=int, help="a trained size, instead of the planner's")
     parser.add_argument("--variant", help="a variant of the bundle, instead of the planner's")
-    parser.add_argument("--threads", type=int, help="threads of the engine (default: all cores)")
+    parser.add_argument(
+        "--threads",
+        type=at_least_one,
+        metavar="N",
+        help="threads of the engine (default: all cores; one for a single query)",
+    )
     parser.add_argument(
         "--profile",
         metavar="P",
@@ -60,6 +65,21 @@ def document_count(text: str) -> int:
         value = -1
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return value
+
+
+def at_least_one(text: str) -> int:
+    """A whole number from 1 on.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return value
 
 
@@ -148,7 +168,8 @@ def load_encoder_for(
         place = arguments.bundle or opened.bundle
         if place is None:
             raise IndexFileError(
-                f"{index} does not say where its model is: name the folder with --bundle"
+                f"{index} does not say where its model is, {opened.stats().model_name}: name the "
+                "bundle's folder with --bundle, or give vectors instead of texts"
             )
         manifest = Bundle.open(place).manifest
         model = manifest.model

@@ -6,14 +6,38 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
 
-from edge_mrl.cli.registry import COMMANDS
+from edge_mrl.cli.registry import COMMANDS, GROUPS
 from edge_mrl.errors import EdgeMrlError
 from edge_mrl.version import __version__
 
+if TYPE_CHECKING:
+    _Subparsers = argparse._SubParsersAction["_Parser"]
+
+BAD_INPUT = 2
 INTERRUPTED = 130
+
+_REQUIRED = ("numpy", "tokenizers")
+"""What an installation with `--no-deps` may have forgotten."""
+
+_START = """
+a first index:
+  edge-mrl export wordllama -o bundle
+  edge-mrl build notes.db --bundle bundle --input corpus.jsonl
+  edge-mrl search notes.db "zip an archive"
+
+`edge-mrl COMMAND --help` says what a command takes."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers wrong arguments as every other bad input is answered: with one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; `{self.prog} --help` says what it takes\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,24 +46,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments_in = list(sys.argv[1:] if argv is None else argv)
     parser, subparsers = _parser()
     chosen = next((word for word in arguments_in if not word.startswith("-")), None)
-    for command in COMMANDS:
-        subparser = subparsers.add_parser(
-            command.name, help=command.summary, description=command.summary
-        )
-        # Only the chosen command's module is imported, so that help answers at once.
-        if command.name == chosen:
-            command.add_arguments(subparser)
-            subparser.set_defaults(command=command)
-    arguments = parser.parse_args(arguments_in)
-    if chosen is None:
-        parser.print_help()
-        return 0
+    if chosen is not None and chosen not in {command.name for command in COMMANDS}:
+        parser.error(f"there is no command {chosen!r}{_suggestion(chosen)}")
     try:
-        return int(arguments.command.run(arguments))
+        return _run(parser, subparsers, arguments_in, chosen)
     except EdgeMrlError as error:
         print(f"edge-mrl: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
+        if argv is None:
+            # The process ends. A second Ctrl-C would cut off threads that are about to, and abort.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         print("edge-mrl: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
@@ -52,6 +69,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    except ModuleNotFoundError as error:
+        if error.name not in _REQUIRED:
+            raise
+        print(
+            f"edge-mrl: the package {error.name} is not installed beside edge-mrl: run "
+            f"`pip install {error.name}`",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
 
 
 def _never_fail_to_print() -> None:
@@ -61,13 +87,54 @@ def _never_fail_to_print() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _parser() -> tuple[
-    argparse.ArgumentParser, argparse._SubParsersAction[argparse.ArgumentParser]
-]:
-    parser = argparse.ArgumentParser(
+def _run(
+    parser: _Parser,
+    subparsers: _Subparsers,
+    arguments_in: Sequence[str],
+    chosen: str | None,
+) -> int:
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(command.name, description=command.summary)
+        # Only the chosen command's module is imported, so that help answers at once.
+        if command.name == chosen:
+            command.add_arguments(subparser)
+            subparser.set_defaults(command=command)
+    arguments = parser.parse_args(arguments_in)
+    if chosen is None:
+        parser.print_help()
+        return 0
+    code = int(arguments.command.run(arguments))
+    # What is still in the buffer may find its reader gone, too.
+    sys.stdout.flush()
+    return code
+
+
+def _parser() -> tuple[_Parser, _Subparsers]:
+    parser = _Parser(
         prog="edge-mrl",
+        usage="edge-mrl [-h] [--version] COMMAND ...",
         description="On-device embedding search for Matryoshka models.",
-        epilog="`edge-mrl COMMAND --help` says what a command takes.",
+        epilog=_overview() + _START,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"edge-mrl {__version__}")
-    return parser, parser.add_subparsers(metavar="COMMAND")
+    subparsers = parser.add_subparsers(prog="edge-mrl", metavar="COMMAND", help=argparse.SUPPRESS)
+    return parser, subparsers
+
+
+def _suggestion(word: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, [command.name for command in COMMANDS], n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _overview() -> str:
+    """Every command under its heading."""
+    width = max(len(command.name) for command in COMMANDS)
+    lines = []
+    for heading, commands in GROUPS:
+        lines.append(f"{heading}:")
+        lines += [f"  {command.name.ljust(width)}  {command.summary}" for command in commands]
+        lines.append("")
+    return "\n".join(lines)

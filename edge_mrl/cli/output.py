@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 
@@ -58,8 +60,27 @@ def format_table(
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(parts).rstrip())
-    lines.insert(1, "  ".join("-" * width for width in widths))
+    # A column without a name has no line under it either.
+    rule = ["-" * width if name else "" for name, width in zip(header, widths, strict=True)]
+    lines.insert(1, "  ".join(rule).rstrip())
     return "\n".join(lines)
+
+
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """Lines of running text, cut to the terminal's width and the same in a log."""
+    width = max(40, min(shutil.get_terminal_size((100, 24)).columns, 120))
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_on_hyphens=False,
+    )
+
+
+def documents(count: int) -> str:
+    """``"1 document"``, ``"2 documents"``."""
+    return f"{count} document" if count == 1 else f"{count} documents"
 
 
 def format_bytes(count: float) -> str:
@@ -81,17 +102,20 @@ class Progress:
         label: what is being done.
         total: how many steps there are, or None when nobody knows.
         unit: what a step is, in the plural.
+
+    Attributes:
+        done: steps done so far.
     """
 
     def __init__(self, label: str, total: int | None, unit: str) -> None:
         self._label, self.total, self._unit = label, total, unit
         self._terminal = sys.stderr.isatty()
         self._start = self._shown = time.monotonic()
-        self._done = 0
+        self.done = self._width = 0
 
     def update(self, done: int) -> None:
         """Say that `done` steps are done in all."""
-        self._done = done
+        self.done = done
         now = time.monotonic()
         if now - self._shown >= (0.1 if self._terminal else 10):
             self._shown = now
@@ -103,14 +127,17 @@ class Progress:
 
     def _show(self, before: str, after: str) -> None:
         seconds = time.monotonic() - self._start
-        rate = self._done / seconds if seconds > 0 else 0.0
-        count = f"{self._done}" if self.total is None else f"{self._done}/{self.total}"
+        rate = self.done / seconds if seconds > 0 else 0.0
+        count = f"{self.done}" if self.total is None else f"{self.done}/{self.total}"
         bar = ""
         if self._terminal and self.total:
-            filled = round(24 * self._done / self.total)
+            filled = round(24 * self.done / self.total)
             bar = f" [{'#' * filled}{'.' * (24 - filled)}]"
+        line = f"{self._label}{bar} {count} {self._unit}, {rate:,.0f}/s, {seconds:.1f} s"
+        # A shorter line leaves nothing of a longer one.
+        self._width = max(self._width, len(line)) if self._terminal else 0
         print(
-            f"{before}{self._label}{bar} {count} {self._unit}, {rate:,.0f}/s, {seconds:.1f} s",
+            f"{before}{line.ljust(self._width)}",
             end=after,
             file=sys.stderr,
             flush=True,

@@ -111,6 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
         print_json({"plans": [row.to_json() for row in rows]})
     else:
         print(render_plans(rows, every_reason=arguments.why))
+        if not arguments.why:
+            print("\n--why gives every reason of every plan.")
     return NOTHING_FITS if len(rows) == 1 and rows[0].plan is None else 0
 
 

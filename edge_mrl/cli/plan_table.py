@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from edge_mrl.cli.output import format_table
+from edge_mrl.cli.output import format_table, wrapped
 from edge_mrl.errors import PlanError
 from edge_mrl.planning.companion_cost import NO_COMPANIONS, Companions
 from edge_mrl.planning.facts import BundleFacts, IndexFacts
@@ -36,6 +36,8 @@ PLAN_NOTE = (
 )
 PLAN_LEFT = (0, 2, 11)
 """Columns set flush left."""
+_FEW = 3
+"""So many plans give their first reason without being asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +114,18 @@ def render_plans(rows: Sequence[PlanRow], *, every_reason: bool = False) -> str:
 
     Args:
         rows: from `plan_rows`, at least one.
-        every_reason: list all reasons of a plan, not only the first.
+        every_reason: list all reasons of each plan. Otherwise a few plans give their first, and
+            many only why one of them does not fit.
     """
     lines = [format_table(PLAN_HEADER, [row.cells() for row in rows], left=PLAN_LEFT)]
-    lines += ["", PLAN_NOTE, "", "why"]
-    for row in rows:
-        reasons = row.reasons(every=every_reason)
-        if len(reasons) == 1:
-            lines.append(f"  {row.device}, {number(row.documents)}: {reasons[0]}")
-        else:
-            lines.append(f"  {row.device}, {number(row.documents)}:")
-            lines.extend(f"    - {reason}" for reason in reasons)
+    lines += ["", PLAN_NOTE]
+    told = rows if every_reason or len(rows) <= _FEW else [row for row in rows if row.plan is None]
+    if told:
+        lines += ["", "why"]
+    for row in told:
+        lines.append(f"  {row.device}, {number(row.documents)}:")
+        for reason in row.reasons(every=every_reason):
+            lines += wrapped(f"- {reason}", "    ")
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_mrl.cli.output import Progress, format_bytes, print_json
+from edge_mrl.cli.output import Progress, documents, format_bytes, print_json
 from edge_mrl.cli.stats import layout_as_json
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index, reslice_index
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     else:
         print(
-            f"{place}: {after.documents} documents, {format_bytes(after.file_bytes)} "
+            f"{place}: {documents(after.documents)}, {format_bytes(after.file_bytes)} "
             f"instead of {format_bytes(before.file_bytes)}, {after.layout}"
         )
     return 0

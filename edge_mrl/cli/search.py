@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edge_mrl.cli.document_ids import meant_id
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
 from edge_mrl.cli.explain_table import format_explanation
 from edge_mrl.cli.json_argument import json_argument
@@ -99,8 +100,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group-by", metavar="KEY", help="put hits with the same value together")
     parser.add_argument(
         "--similar-to",
-        action="store_true",
-        help="the query is the id of a document; find what is like it",
+        metavar="ID",
+        help="search for what is like this document instead",
     )
     parser.add_argument("--explain", action="store_true", help="show what each stage did")
     add_encoder_arguments(parser, optional_bundle=True)
@@ -109,10 +110,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
-    given = [arguments.query, arguments.vector, arguments.sparse, arguments.json_query]
-    if sum(value is not None for value in (*given, arguments.queries)) != 1:
+    given = [arguments.query, arguments.vector, arguments.sparse, arguments.similar_to]
+    given += [arguments.json_query, arguments.queries]
+    if sum(value is not None for value in given) != 1:
         raise InputError(
-            "give what is searched for: words, --vector, --sparse, --query or --queries"
+            "give one thing that is searched for: words, --vector, --sparse, --similar-to, --query "
+            "or --queries"
         )
     if arguments.queries is not None:
         return _many(arguments)
@@ -145,7 +148,7 @@ def _many(arguments: argparse.Namespace) -> int:
         file = QueryFile.check(
             arguments.queries, lambda text: replace(base, query=_of_words(text, arguments))
         )
-        if base == Question("", limit=base.limit, filter=base.filter) and not arguments.similar_to:
+        if base == Question("", limit=base.limit, filter=base.filter):
             plain = base
     progress = Progress("searching", file.count, "queries")
     with _opened(arguments, embeds=file.embeds) as index:
@@ -233,30 +236,25 @@ def _filter(text: str | None) -> Filter | None:
 
 
 def _query(arguments: argparse.Namespace) -> QueryValue:
-    if arguments.query is None:
-        if arguments.similar_to:
-            raise InputError("--similar-to takes the id of a document, and no vector")
-        if arguments.vector is not None:
-            return query_vector(arguments.vector)
+    if arguments.similar_to is not None:
+        return SimilarTo(arguments.similar_to)
+    if arguments.vector is not None:
+        return query_vector(arguments.vector)
+    if arguments.sparse is not None:
         return parse_query_value(json_argument(arguments.sparse, "--sparse"), "--sparse")
     return _of_words(arguments.query, arguments)
 
 
 def _of_words(text: str, arguments: argparse.Namespace) -> QueryValue:
     """What a text asks beside the flags."""
-    if arguments.similar_to:
-        return SimilarTo(text)
     return Lexical(text) if arguments.using == "lexical" else text
 
 
 def _with_document(index: Index, question: Question) -> Question:
-    """A command line has no way to tell the id 7 from "7": the document that is there is meant."""
     asked = question.query
     if not isinstance(asked, SimilarTo):
         return question
-    text = str(asked.id)
-    number = text.removeprefix("-").isdecimal() and not index.get([text])
-    return replace(question, query=SimilarTo(int(text))) if number else question
+    return replace(question, query=SimilarTo(meant_id(index, str(asked.id))))
 
 
 def _funnel(text: str | None) -> Prefetch | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_mrl.backends import installed_engines
 from edge_mrl.bundle import Bundle
-from edge_mrl.cli.output import format_bytes, print_json
+from edge_mrl.cli.output import documents, format_bytes, print_json
 from edge_mrl.cli.plan_notices import describe_plan
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index import Index, IndexLayout, IndexStats
@@ -74,14 +74,21 @@ def describe(stats: IndexStats) -> str:
     """A few lines for people."""
     return "\n".join(
         [
-            f"{stats.documents} documents, {format_bytes(stats.file_bytes)}, "
+            f"{documents(stats.documents)}, {format_bytes(stats.file_bytes)}, "
             f"{format_bytes(stats.resident_bytes)} held in memory for searches ({stats.kernel})",
-            f"model {stats.model_name} ({stats.identity[:12]}), {stats.dim} dimensions, "
+            f"model {_model(stats)}, {stats.dim} dimensions, "
             f"trained sizes {', '.join(map(str, stats.matryoshka_dims))}",
             _kept(stats),
             f"{_steps(stats)}: {_expected(stats)}",
         ]
     )
+
+
+def _model(stats: IndexStats) -> str:
+    """The name, and the start of a bundle's identity; vectors from elsewhere have a name alone."""
+    if stats.identity == stats.model_name:
+        return stats.model_name
+    return f"{stats.model_name} ({stats.identity[:12]})"
 
 
 def _kept(stats: IndexStats) -> str:

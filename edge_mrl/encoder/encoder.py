@@ -62,7 +62,8 @@ class Encoder(TokenVectors):
             profile: a device's name, ``"auto"`` for this machine, a profile file, or a
                 `DeviceProfile`; the planner then chooses variant, size, threads and where texts are
                 cut for it. For this machine it chooses among the variants whose engine is
-                installed, for any other device among those that have an engine there.
+                installed, for any other device among those that have an engine there, and here too
+                where there are such.
             documents: how many documents the plan is for.
             index: an index that exists and is to be used; the plan takes its shortlist as measured.
             truncate_dim: the size of the vectors, one of the trained ones; a plan is then made for

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from edge_mrl.backends import first_runnable, installed_engines
+from edge_mrl.backends import available, first_runnable, installed_engines
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.planning import (
     AUTO,
@@ -17,6 +17,7 @@ from edge_mrl.planning import (
     load_profile,
     plan,
 )
+from edge_mrl.planning.facts import VariantFacts
 
 Profile = str | os.PathLike[str] | DeviceProfile
 """A device as `Encoder.load` and `Index.open` take it."""
@@ -53,6 +54,8 @@ def plan_encoder(
     if variant is not None:
         chosen = bundle.manifest.variant(variant).name
         variants = tuple(one for one in variants if one.name == chosen)
+    else:
+        variants = _runnable_here(variants, bundle, device)
     if dim is not None:
         # Whoever asks for a size has accepted what it keeps.
         device = device.at_any_quality()
@@ -81,6 +84,16 @@ def follower(
     device = _device(AUTO if profile is None else profile, bundle)
     facts = BundleFacts.from_manifest(bundle.manifest)
     return PlanFollower(facts, device, variant, dim, documents, max_tokens)
+
+
+def _runnable_here(
+    variants: tuple[VariantFacts, ...], bundle: Bundle, device: DeviceProfile
+) -> tuple[VariantFacts, ...]:
+    """Those with an engine both here and on the device, since the encoder is to run here; all where
+    there are none, so that what is missing is named."""
+    here = {one.name for one in bundle.manifest.variants if available(one)}
+    both = tuple(one for one in variants if one.name in here and device.facts.runs(one.engines))
+    return both or variants
 
 
 def _device(profile: Profile, bundle: Bundle) -> DeviceProfile:

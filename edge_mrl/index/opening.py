@@ -26,7 +26,8 @@ def open_or_make(file: Path, encoder: TextEncoder | None, layout: IndexLayout | 
     if not file.exists():
         if encoder is None:
             raise IndexFileError(
-                f"there is no index {file}: check the path, or give an encoder to make one"
+                f"there is no index {file}: check the path, or make it: `edge-mrl build`, or in "
+                "Python open it with an encoder"
             )
         # Before the file is made, so that a layout that cannot be leaves nothing behind.
         new = meta_for(encoder, layout)

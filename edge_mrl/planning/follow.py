@@ -101,12 +101,15 @@ class PlanFollower:
         return self._refused or self._advice
 
     def new_layout(self) -> IndexLayout:
-        """The slices of a new index.
+        """The slices of a new index, for as many documents as `start` will plan for.
 
         Raises:
             PlanError: nothing fits.
         """
-        return self._make(self._documents).layout
+        try:
+            return self._make(horizon(self._documents)).layout
+        except PlanError:
+            return self._make(self._documents).layout
 
     def start(self, stats: StatsOfIndex) -> Plan:
         """The plan for an index as it is.

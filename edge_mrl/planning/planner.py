@@ -67,6 +67,10 @@ def survey(
     Raises:
         PlanError: an argument is out of range.
     """
+    if not isinstance(profile, DeviceProfile):
+        raise PlanError(
+            f"the profile must be a DeviceProfile, not {profile!r}: load_profile(name) gives one"
+        )
     if not isinstance(bundle, BundleFacts):
         bundle = BundleFacts.from_manifest(bundle.manifest)
     if documents is None:
@@ -127,7 +131,7 @@ def plan(
 
     Args:
         bundle: an open bundle, or what the planner needs of one.
-        profile: the device and its budgets.
+        profile: the device and its budgets, from `load_profile`.
         documents: how many documents the index will hold, 0 or more; default as many as `index`.
         text_bytes_per_document: mean size of a document's text, for the size of the file.
         recall: the share of the stored slice's top 10 that the shortlist is to hold, 0.5 to 0.999.

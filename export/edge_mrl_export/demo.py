@@ -18,7 +18,8 @@ from edge_mrl.errors import BundleError, IndexFileError
 from edge_mrl.index import Hit, Index, Record, build_index
 from edge_mrl.planning import BundleFacts, load_profile
 from edge_mrl.version import __version__
-from edge_mrl_export.commands.export import StepPrinter, report_table
+from edge_mrl_export.commands.export import report_table
+from edge_mrl_export.commands.step_printer import StepPrinter
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.pipeline import export
 from edge_mrl_export.pydocs import PyDoc, standard_library_docs

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edge_mrl.errors import ExportError
-from edge_mrl_export.processes import runs
+from edge_mrl.processes import is_another_running
 
 _PREFIX = f"edge-mrl-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
 """Machines may share a folder; of another one's processes nothing is known here."""
@@ -58,6 +58,10 @@ class Scratch:
 def _clear_leftovers(parent: Path) -> None:
     for path in parent.glob(f"{_PREFIX}*"):
         process, _, _ = path.name.removeprefix(_PREFIX).partition("-")
-        if process.isdigit() and int(process) != os.getpid() and not runs(int(process)):
+        if (
+            process.isdigit()
+            and int(process) != os.getpid()
+            and not is_another_running(int(process))
+        ):
             # Where it is a link, or another user's, rmtree leaves it alone.
             shutil.rmtree(path, ignore_errors=True)

@@ -9,15 +9,13 @@ import glob
 import hashlib
 import os
 import shutil
-import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from edge_mrl.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest
 from edge_mrl.bundle.manifest_json import dump
 from edge_mrl.errors import ExportError
-from edge_mrl_export.processes import runs
+from edge_mrl.processes import ended_by_sigterm, is_another_running
 
 _PARTIAL, _REPLACED = ".partial-", ".replaced-"
 _NEXT_TO_NOTHING = 2**16
@@ -43,7 +41,7 @@ def staged(destination: Path, *, overwrite: bool, mark: str = MANIFEST_NAME) -> 
     parent.mkdir(parents=True, exist_ok=True)
     staging = parent / f".{destination.name}{_PARTIAL}{os.getpid()}"
     try:
-        with _ended_by_sigterm():
+        with ended_by_sigterm():
             staging.mkdir()
             yield staging
             _flush(staging)
@@ -99,29 +97,14 @@ def _flush(folder: Path) -> None:
             os.close(descriptor)
 
 
-@contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM unwinds the block like an interrupt; by itself it would end the process at once."""
-
-    def end(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _clear_leftovers(destination: Path) -> None:
     """Remove what processes left that were killed while they wrote here, and put back a folder that
     one of them had already moved aside."""
     for path in destination.parent.glob(f".{glob.escape(destination.name)}.*"):
         kind, _, number = path.name.removeprefix(f".{destination.name}").rpartition("-")
-        if f"{kind}-" not in (_PARTIAL, _REPLACED) or not number.isdigit() or runs(int(number)):
+        if f"{kind}-" not in (_PARTIAL, _REPLACED) or not number.isdigit():
+            continue
+        if is_another_running(int(number)):
             continue
         if f"{kind}-" == _REPLACED and not os.path.lexists(destination):
             path.rename(destination)

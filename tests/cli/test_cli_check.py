@@ -24,7 +24,8 @@ def fails(capsys, *arguments):
     assert main(["check", *map(str, arguments)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    (line,) = captured.err.splitlines()
+    *steps, line = captured.err.splitlines()
+    assert all(step.startswith("[") for step in steps)
     return line
 
 

@@ -65,6 +65,42 @@ def test_help_names_every_command(capsys):
         assert f"  {command.name}" in shown
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["serch", "x.db"], "there is no command 'serch' (did you mean search?)"),
+        (["frobnicate"], "there is no command 'frobnicate'; `edge-mrl --help`"),
+        (["--nothing"], "unrecognized arguments: --nothing"),
+        (["build", "x.db"], "edge-mrl build: one of the arguments --input --vectors is required"),
+        (["search", "x.db", "x", "--threads", "0"], "'0' is not a whole number from 1 on"),
+        (["plan", "b", "--docs", "many"], "'many' is not a whole number from 0 on"),
+    ],
+)
+def test_wrong_arguments_get_one_line(capsys, arguments, said):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.count("\n") == 1
+    assert said in captured.err and "--help` says what it takes" in captured.err
+
+
+def test_a_reader_that_has_gone_is_no_error():
+    command = f"{sys.executable} -m edge_mrl profiles | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_a_forgotten_requirement_is_named():
+    without = (
+        "import sys; sys.modules['numpy'] = None; "
+        "from edge_mrl.cli.main import main; sys.exit(main(['build', 'x.db']))"
+    )
+    done = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True)
+    assert done.returncode == 2 and "`pip install numpy`" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("command", [command.name for command in COMMANDS])
 def test_every_command_has_help(capsys, command):
     with pytest.raises(SystemExit) as ended:
@@ -138,6 +174,60 @@ def test_add_and_upsert(capsys, built, tmp_path):
     assert run_json(capsys, "add", built, "--input", more, "--upsert")["documents"] == 5
     hits = run_json(capsys, "search", built, "tawny owl", "-k", 1)["hits"]
     assert hits[0]["text"] == "A tawny owl calls."
+
+
+def test_documents_are_shown_and_deleted_by_id(capsys, built, tmp_path):
+    capsys.readouterr()
+    assert main(["get", str(built), "3", "heron"]) == 0
+    shown = capsys.readouterr().out
+    assert [json.loads(line)["_id"] for line in shown.splitlines()] == [3, "heron"]
+    found = run_json(capsys, "get", built, "gzip")["documents"]
+    assert found[0]["text"] == "Compression Compress a file with gzip."
+    assert found[0]["metadata"] == {"title": "Compression", "kind": "how-to"}
+    assert "no document 'nobody'" in fails(capsys, "get", built, "heron", "nobody")
+    assert run_json(capsys, "delete", built, "3", "nobody") == {
+        "index": str(built),
+        "deleted": 1,
+        "documents": 2,
+    }
+    assert "no document 3" in fails(capsys, "get", built, "3")
+    again = tmp_path / "again.jsonl"
+    again.write_text(shown)  # what `get` prints can be added
+    assert run_json(capsys, "add", built, "--input", again, "--upsert")["documents"] == 3
+
+
+def test_an_id_is_the_text_where_a_document_has_it(capsys, built, tmp_path):
+    more = tmp_path / "more.jsonl"
+    more.write_text('{"_id": "3", "text": "the text three"}\n')
+    assert main(["add", str(built), "--input", str(more)]) == 0
+    assert run_json(capsys, "delete", built, "3")["deleted"] == 1
+    assert run_json(capsys, "get", built, "3")["documents"][0]["_id"] == 3
+
+
+def test_fields_that_are_not_read_are_said(capsys, built, tmp_path):
+    more = tmp_path / "more.jsonl"
+    more.write_text('{"_id": "x", "text": "x", "kind": "bird"}\n')
+    capsys.readouterr()
+    assert main(["add", str(built), "--input", str(more)]) == 0
+    assert "fields that are not read: kind; " in capsys.readouterr().err
+
+
+def test_an_add_that_stops_says_what_stays(capsys, built, tmp_path, monkeypatch):
+    more = tmp_path / "more.jsonl"
+    more.write_text("".join(f'{{"_id": "n{n}", "text": "note {n}"}}\n' for n in range(5)))
+
+    def stops(index, records, *, upsert, on_progress):
+        index.add(["note 0"], ids=["n0"])
+        on_progress(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edge_mrl.index.Index.add_stream", stops)
+    assert main(["add", str(built), "--input", str(more)]) == 130
+    *_, stays, last = capsys.readouterr().err.splitlines()
+    assert stays == (
+        "edge-mrl: the first 1 of 5 are in the index and stay: --upsert goes through the file again"
+    )
+    assert last == "edge-mrl: interrupted"
 
 
 def test_build_json_says_what_was_made(capsys, static_bundle, corpus, tmp_path):
@@ -254,6 +344,12 @@ def test_a_missing_index(capsys, tmp_path):
 @pytest.mark.parametrize("k", ["0", "-1"])
 def test_k_must_be_positive(capsys, built, k):
     assert "k must be" in fails(capsys, "search", built, "x", "-k", k)
+
+
+@pytest.mark.parametrize("dims", ["64,64", "128,64"])
+def test_sizes_must_rise(capsys, tmp_path, dims):
+    line = fails(capsys, "export", "wordllama", "-o", tmp_path / "b", "--dims", dims)
+    assert "must rise, each named once" in line
 
 
 def test_bad_dims(capsys, tmp_path):

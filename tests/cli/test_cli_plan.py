@@ -35,7 +35,8 @@ def test_one_device_and_number(bundle: str, capsys: pytest.CaptureFixture[str]) 
     assert main(["plan", bundle, "--profile", "raspberry-pi-5", "--docs", "100_000"]) == 0
     out = capsys.readouterr().out
     assert "raspberry-pi-5    100 000  table-int8-256   256x8" in out
-    assert out.count("raspberry-pi-5, 100 000: ") == 1
+    assert out.count("raspberry-pi-5, 100 000:") == 1
+    assert out.endswith("--why gives every reason of every plan.\n")
 
 
 def test_json_has_a_plan_for_each_device_and_number(

@@ -94,10 +94,10 @@ def test_lines_of_whole_queries(built, tmp_path, capsys):
 
 
 def test_ids_of_documents(built, tmp_path, capsys):
-    file = tmp_path / "q.txt"
-    file.write_text("7\nd3\n")
-    for answer, id_ in zip(many(capsys, built, file, "--similar-to"), ("7", "d3"), strict=True):
-        same(answer, alone(capsys, built, id_, "--similar-to"))
+    file = tmp_path / "q.jsonl"
+    file.write_text('{"query": {"similar_to": 7}}\n{"query": {"similar_to": "d3"}}\n')
+    for answer, id_ in zip(many(capsys, built, file), ("7", "d3"), strict=True):
+        same(answer, alone(capsys, built, "--similar-to", id_))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_ids_of_documents(built, tmp_path, capsys):
         ),
         (b'{"query": "x"}', ["-k", "3"], "--queries and -k do not go together"),
         (b'{"query": "x"}', ["--using", "64x4"], "--queries and --using do not go together"),
-        (b"x", ["--vector", "[1]"], "give what is searched for"),
+        (b"x", ["--vector", "[1]"], "give one thing that is searched for"),
         (b"x", ["--using", "much"], "using must be a slice"),
     ],
 )

@@ -83,7 +83,7 @@ def test_words_alone_need_no_model(built, index, capsys, monkeypatch):
     out = search(capsys, built, "fishing", "--using", "lexical")
     assert [(h["id"], h["score"]) for h in out["hits"]] == as_pairs(index.query(Lexical("fishing")))
     for asked, id_ in (("heron", "heron"), ("7", 7)):
-        out = search(capsys, built, asked, "--similar-to")
+        out = search(capsys, built, "--similar-to", asked)
         assert [h["id"] for h in out["hits"]] == [h.id for h in index.query(SimilarTo(id_)).hits]
 
 
@@ -120,14 +120,14 @@ def test_a_person_sees_lines_cut_to_the_terminal_and_that_nothing_was_found(
         (["--filter", '{"must": [{"key": 1}]}'], "--filter.must[0].key must be a text"),
         (["--filter", '{"must": 1}'], "--filter.must must be a list"),
         (["--filter", "none.json"], "--filter: cannot read none.json"),
-        (["--sparse", "{}"], "give what is searched for"),
+        (["--sparse", "{}"], "give one thing that is searched for"),
         (["--using", "63x8"], "not trained for 63"),
         (["--using", "bm25"], "using must be a slice"),
         (["--funnel", "64x8"], "--funnel: cannot read '64x8'"),
         (["--funnel", "64x8:3,x:2"], "cannot read the slice 'x'"),
         (["--offset", "-1"], "offset must be"),
         (["--exact", "--fusion", "rrf"], "--exact and --fusion do not go together"),
-        (["--similar-to"], "no document"),
+        (["--similar-to", "heron"], "give one thing that is searched for"),
     ],
 )
 def test_wrong_flags_get_a_sentence(built, capsys, flags, message):
@@ -183,7 +183,7 @@ def test_token_vectors_order_what_is_like_a_document(tmp_path, capsys):
     with Index.create(place, dim=4, matryoshka_dims=[4], identity="i") as index:
         index.create_token_index(4)
         index.add(vectors=np.ones((4, 4)), token_vectors=tokens)
-    out = search(capsys, place, "1", "--similar-to", "--using", "tokens", "--explain")
+    out = search(capsys, place, "--similar-to", "1", "--using", "tokens", "--explain")
     assert [(hit["id"], hit["score"]) for hit in out["hits"]] == [(3, 2.0), (2, 1.0), (4, 0.0)]
     assert out["stages"][-1]["name"] == "tokens"
     assert main(["stats", str(place)]) == 0
@@ -192,3 +192,8 @@ def test_token_vectors_order_what_is_like_a_document(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["token_slice"] == "4x8"
     assert main(["search", str(place), "--vector", "[1, 1, 1, 1]", "--using", "tokens"]) == 2
     assert "needs token vectors to ask" in capsys.readouterr().err
+
+
+def test_a_document_that_is_not_there_is_named(built, capsys):
+    assert main(["search", str(built), "--similar-to", "nobody"]) == 2
+    assert "no document 'nobody'" in capsys.readouterr().err

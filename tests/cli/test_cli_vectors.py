@@ -136,6 +136,6 @@ def test_query_vectors_that_cannot_be(capsys, built, vector, words):
 
 
 def test_words_or_a_vector(capsys, built):
-    assert "give what is searched for" in fails(capsys, "search", built)
-    assert "give what is searched for" in fails(capsys, "search", built, "x", "--vector", "[1]")
-    assert "--bundle" in fails(capsys, "search", built, "words")
+    assert "give one thing" in fails(capsys, "search", built)
+    assert "give one thing" in fails(capsys, "search", built, "x", "--vector", "[1]")
+    assert "where its model is, somebody-v1: " in fails(capsys, "search", built, "words")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from edge_mrl.cli.plan_table import plan_rows, render_plans
 from edge_mrl.planning import BundleFacts
 from tests.planning.bundles import static_manifest
@@ -15,7 +17,25 @@ def test_a_row_for_each_device_and_count_and_a_reason_for_each() -> None:
     assert lines[2].startswith("board") and "1 000" in lines[2]
     assert lines[5].startswith("Predicted")
     assert lines[7] == "why"
-    assert len(lines) == 10
+    assert [line for line in lines[8:] if line.endswith(":")] == [
+        "  board, 1 000:",
+        "  board, 100 000:",
+    ]
+    assert sum(line.startswith("    - scan: ") for line in lines) == 2
+
+
+def test_many_plans_give_reasons_where_one_does_not_fit_or_on_request() -> None:
+    rows = plan_rows(FACTS, [board()], [1, 10, 100, 1000, 10**9])
+    text = render_plans(rows)
+    assert text.count("\n    - ") == 1 and "  board, 1 000 000 000:" in text
+    assert render_plans(rows, every_reason=True).count("  board, ") == 5
+
+
+def test_reasons_are_cut_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    text = render_plans(plan_rows(FACTS, [board()], [1000]), every_reason=True)
+    reasons = text.split("why\n")[1].splitlines()
+    assert max(map(len, reasons)) <= 60 and len(reasons) > 8
 
 
 def test_what_does_not_fit_is_a_row_with_its_reason() -> None:

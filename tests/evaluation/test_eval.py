@@ -34,7 +34,7 @@ def labelled(tmp_path):
 def test_json_has_a_row_for_each_variant_size_and_bits(static_bundle, labelled, capsys):
     command = ["eval", str(static_bundle), "--data", str(labelled), "--json"]
     names = ["table-int8-256", "table-int8-64"]
-    assert main([*command, "--variants", *names, "--dims", "64", "256", "--bits", "1,32"]) == 0
+    assert main([*command, "--variants", *names, "--dims", "64,256", "--bits", "1,32"]) == 0
     out = json.loads(capsys.readouterr().out)
     rows = [(row["variant"], row["dim"], row["bits"]) for row in out["results"]]
     assert rows == [
@@ -72,7 +72,7 @@ def test_pairs_give_a_correlation(static_bundle, tmp_path, capsys):
     ("arguments", "words"),
     [
         (["--dims", "100"], "64, 128, 256"),
-        (["--dims", "many"], "--dims takes whole numbers"),
+        (["--dims", "many"], "write them as 64,128,256"),
         (["--bits", "3"], "bits"),
         (["--variants", "best"], "no variant 'best'"),
         (["--variants", "table-int8-64", "--dims", "256"], "none of the variants gives"),

@@ -1,3 +1,7 @@
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from edge_mrl.errors import IndexFileError, InputError
@@ -56,3 +60,31 @@ def test_paths_may_be_texts(tmp_path, word_encoder, monkeypatch):
     with reslice_index("i.db", "cut.db", word_encoder().dim) as cut:
         assert len(cut) == 1
         assert cut.bundle == tmp_path / "bundle"
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from edge_mrl.index.storage.staging import staged
+with staged(Path(sys.argv[1])) as place:
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{place}{suffix}").write_text("half")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_build_that_is_ended_leaves_nothing_for_long(tmp_path, word_encoder, number):
+    """SIGTERM unwinds; what SIGKILL leaves goes with the next build, and another's stays."""
+    place = tmp_path / "i.db"
+    command = [sys.executable, "-c", CHILD, str(place)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"writing\n"
+        process.send_signal(number)
+    left = list(tmp_path.iterdir())
+    assert len(left) == (0 if number == signal.SIGTERM else 3)
+    running = tmp_path / ".i.db.partial-1"
+    running.touch()
+    build_index(place, word_encoder(), [Record("a", id=1)]).close()
+    assert sorted(tmp_path.iterdir()) == [running, place]

@@ -120,3 +120,11 @@ def test_the_budget_of_the_codes_is_what_the_rest_leaves() -> None:
     # Codes and their gains; stored rows and their numbers, which give way to codes.
     held = 10_000 * (64 + 2) + 10_000 * (256 + 16)
     assert made.scan_budget_bytes == 160 * MIB - made.memory_bytes + held
+
+
+@pytest.mark.parametrize("documents", [0, 3, 900, 1200, 40_000])
+def test_a_new_index_is_not_told_at_once_that_another_layout_is_better(documents: int) -> None:
+    plans = follower(board(), documents)
+    layout = plans.new_layout()
+    plans.start(Stats(documents, layout, shortlists=(1000,)))
+    assert plans.advice is None

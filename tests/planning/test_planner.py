@@ -268,3 +268,9 @@ def test_two_million_documents_on_the_smallest_board_take_a_smaller_slice() -> N
     assert made.layout.stored.dim < 256
     assert made.bound_by == "memory"
     assert made.quality_kept == pytest.approx(STATIC_KEPT[made.layout.stored.dim] * 0.999 * 0.99)
+
+
+def test_the_name_of_a_device_is_no_profile() -> None:
+    with pytest.raises(PlanError, match=r"not 'laptop': load_profile\(name\) gives one"):
+        plan(STATIC, "laptop", 1000)  # type: ignore[arg-type]
+    assert plan(STATIC, load_profile("laptop"), 1000).device == "laptop"

@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index.storage.schema_sql import APPLICATION_ID
+from edge_mrl.processes import ended_by_sigterm, is_another_running
+
+_PARTIAL = ".partial-"
 
 
 @contextmanager
 def staged(place: Path) -> Iterator[Path]:
     """Give a path beside `place`; what stands there at the end takes the place, replacing an index.
 
-    The body makes an index at that path and closes it. If it fails, nothing is left of it.
+    The body makes an index at that path and closes it. If it fails, is interrupted or ended by
+    SIGTERM, nothing is left of it. What a SIGKILL leaves, the next one for the same place removes.
 
     Raises:
         IndexFileError: the folder does not exist, or something else than an index stands at
@@ -27,16 +32,25 @@ def staged(place: Path) -> Iterator[Path]:
         )
     if place.exists() and not _is_index(place):
         raise IndexFileError(f"{place} is not an index, so it is not replaced: give another path")
-    staging = place.with_name(f".{place.name}.partial-{os.getpid()}")
+    _clear_leftovers(place)
+    staging = place.with_name(f".{place.name}{_PARTIAL}{os.getpid()}")
     try:
-        _remove(staging)
-        yield staging
-        # A log of the old file must not be taken for one of the new file.
-        _remove(place, ("-wal", "-shm"))
-        staging.replace(place)
-        _flush_folder(place.parent)
+        with ended_by_sigterm():
+            yield staging
+            # A log of the old file must not be taken for one of the new file.
+            _remove(place, ("-wal", "-shm"))
+            staging.replace(place)
+            _flush_folder(place.parent)
     finally:
         _remove(staging)
+
+
+def _clear_leftovers(place: Path) -> None:
+    """Remove what processes left that were killed while they made this index."""
+    for path in place.parent.glob(f".{escape(place.name)}{_PARTIAL}*"):
+        number = path.name.rpartition("-")[2]
+        if number.isdigit() and not is_another_running(int(number)):
+            _remove(path)
 
 
 def _is_index(place: Path) -> bool:

@@ -9,6 +9,7 @@ from edge_mrl.cli.arguments import numbers
 from edge_mrl.cli.output import format_table, print_json
 from edge_mrl.errors import ExportError
 from edge_mrl_export.commands.source_arguments import SOURCE_HELP, add_hub_arguments
+from edge_mrl_export.commands.step_printer import StepPrinter
 from edge_mrl_export.front_loading import (
     MAX_TEXTS,
     MIN_GAIN,
@@ -57,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         revision=arguments.revision,
         trust_remote_code=arguments.trust_remote_code,
     )
+    on_step = StepPrinter()
+    on_step(f"reading {arguments.model}")
     model = open_source(arguments.model, options)
     description = model.describe()
     path: Path | None = arguments.texts
@@ -67,7 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
             f"{path} has {len(chosen)} different texts, and {MIN_TEXTS} are needed: give a longer "
             "file with --texts"
         )
-    outcome = measure_front_loading(model.reference(chosen), description.matryoshka_dims)
+    on_step(f"vectors of {len(chosen)} texts")
+    vectors = model.reference(chosen)
+    on_step("comparing prefixes with random coordinates")
+    outcome = measure_front_loading(vectors, description.matryoshka_dims)
     if arguments.json:
         print_json({"model": description.name, **as_json(outcome)})
     else:

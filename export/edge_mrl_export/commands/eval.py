@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edge_mrl.cli.arguments import numbers
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for
 from edge_mrl.cli.output import Progress, format_table, print_json
 from edge_mrl.errors import InputError
@@ -32,12 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "pairs.tsv (sentence1, sentence2, score)",
     )
     parser.add_argument("--variants", nargs="+", help="default: all that can run here")
-    parser.add_argument("--dims", nargs="+", metavar="D", help="default: every trained size")
+    parser.add_argument("--dims", metavar="D,D,...", help="default: every trained size")
     parser.add_argument(
         "--bits",
-        nargs="+",
-        metavar="B",
-        help=f"bits of a stored number, default {' '.join(map(str, DEFAULT_BITS))}",
+        metavar="B,B,...",
+        help=f"bits of a stored number (default {','.join(map(str, DEFAULT_BITS))})",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -48,8 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _run_index(arguments)
     choice = Choice(
         variants=tuple(dict.fromkeys(arguments.variants)) if arguments.variants else None,
-        dims=_numbers(arguments.dims, "--dims"),
-        bits=_numbers(arguments.bits, "--bits") or DEFAULT_BITS,
+        dims=numbers(arguments.dims, "sizes", "64,128,256"),
+        bits=numbers(arguments.bits, "bits", "1,4,8") or DEFAULT_BITS,
     )
     report = evaluate(arguments.bundle, arguments.data, choice, on_progress=_Bars())
     if arguments.json:
@@ -187,14 +187,3 @@ def as_table(report: EvaluationReport) -> str:
     if report.skipped:
         lines.append(f"not run, since no engine is installed: {', '.join(report.skipped)}")
     return "\n".join(lines)
-
-
-def _numbers(words: list[str] | None, flag: str) -> tuple[int, ...] | None:
-    """Numbers given apart or with commas between."""
-    if words is None:
-        return None
-    parts = [part for word in words for part in word.split(",") if part]
-    try:
-        return tuple(dict.fromkeys(int(part) for part in parts))
-    except ValueError:
-        raise InputError(f"{flag} takes whole numbers, not {' '.join(words)!r}") from None

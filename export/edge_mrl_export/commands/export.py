@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +13,7 @@ from edge_mrl.cli.inspect import describe, quality_tables
 from edge_mrl.cli.output import format_bytes, format_table, print_json
 from edge_mrl_export.commands.check import as_json as front_loading_as_json
 from edge_mrl_export.commands.source_arguments import SOURCE_HELP, add_hub_arguments
+from edge_mrl_export.commands.step_printer import StepPrinter
 from edge_mrl_export.gates import TokenMeasures
 from edge_mrl_export.graphs.head import NEWEST_OPSET, OPSET
 from edge_mrl_export.options import ExportOptions
@@ -33,10 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--formats",
         nargs="+",
         choices=get_args(VariantFormat),
-        help="default: what a Pi user wants",
+        metavar="F",
+        help=f"{', '.join(get_args(VariantFormat))} (default, with --precision: of a transformer "
+        "TFLite int8-fast and ONNX int8-fast, int8-portable and fp32; of a static model tables and "
+        "ONNX, both int8-portable)",
     )
     parser.add_argument(
-        "--precision", nargs="+", choices=get_args(Precision), help="default: what a Pi user wants"
+        "--precision",
+        nargs="+",
+        choices=get_args(Precision),
+        metavar="P",
+        help=", ".join(get_args(Precision)),
     )
     parser.add_argument(
         "--dims",
@@ -129,17 +135,6 @@ def run(arguments: argparse.Namespace) -> int:
             f"{report.seconds:.1f} s"
         )
     return 0
-
-
-class StepPrinter:
-    """Names each step on standard error with the time since the start."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
-    def __call__(self, step: str) -> None:
-        """Print one step."""
-        print(f"[{time.monotonic() - self._start:5.1f} s] {step}", file=sys.stderr, flush=True)
 
 
 def report_table(report: ExportReport) -> str:

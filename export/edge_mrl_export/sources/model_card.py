@@ -90,7 +90,7 @@ def trained_sizes(folder: Path, dim: int, asked: Sequence[int] | None) -> tuple[
         ExportError: the sizes are out of order, repeated or beyond the model, or there are none.
     """
     if asked is not None:
-        _check_sizes(asked, dim, "--dims")
+        check_sizes(asked, dim, "--dims")
         return tuple(asked)
     for name in DIMS_FILES:
         raw = read_optional_object(folder / name)
@@ -115,11 +115,21 @@ def trained_sizes(folder: Path, dim: int, asked: Sequence[int] | None) -> tuple[
 def _recorded(sizes: Sequence[int], dim: int, where: str) -> tuple[int, ...]:
     # Published lists are often in falling order.
     rising = tuple(sorted(set(sizes)))
-    _check_sizes(rising, dim, where)
+    check_sizes(rising, dim, where)
     return rising
 
 
-def _check_sizes(sizes: Sequence[int], dim: int, where: str) -> None:
+def check_sizes(sizes: Sequence[int], dim: int, where: str) -> None:
+    """Refuse sizes that are out of order, repeated, or beyond the model.
+
+    Args:
+        sizes: what was given.
+        dim: the width of the model's vector.
+        where: names them in messages.
+
+    Raises:
+        ExportError: they are.
+    """
     listed = ", ".join(map(str, sizes))
     if not sizes or any(size < 1 for size in sizes):
         raise ExportError(

@@ -24,6 +24,7 @@ from edge_mrl.errors import ExportError
 from edge_mrl.slices import FloatArray, check_trained, normalize
 from edge_mrl_export.extras import installed, require
 from edge_mrl_export.model import BuiltVariant, ModelDescription, TokenizerSource, VariantRequest
+from edge_mrl_export.sources.model_card import check_sizes
 from edge_mrl_export.sources.static_model import mean_of_rows, rows_of_tokens
 from edge_mrl_export.static_table import build_static_variants, check_static_request
 from edge_mrl_export.tokenizer_file import stored_form
@@ -54,8 +55,9 @@ class WordLlamaSource:
             dims: keep only these trained sizes; a table then has no more columns than the largest.
 
         Raises:
-            ExportError: the package is not installed or its files are not as known.
             UntrainedDimError: a size in `dims` was not trained.
+            ExportError: sizes are out of order or repeated; or the package is not installed, or its
+                files are not as known.
         """
         spec = importlib.util.find_spec("wordllama")
         if spec is None or not spec.submodule_search_locations:
@@ -70,11 +72,10 @@ class WordLlamaSource:
         table = load_file(root / WEIGHTS)[TENSOR]
         recorded = tomllib.loads((root / TRAINING).read_text())["matryoshka"]["dims"]
         trained = tuple(sorted(dim for dim in recorded if dim <= table.shape[1]))
-        kept = (
-            trained
-            if dims is None
-            else tuple(sorted({check_trained(dim, trained) for dim in dims}))
-        )
+        kept = trained
+        if dims is not None:
+            kept = tuple(check_trained(dim, trained) for dim in dims)
+            check_sizes(kept, max(trained), "--dims")
         tokenizer_json = stored_form(Tokenizer.from_file(str(root / TOKENIZER)))
         digest = hashlib.sha256(
             np.ascontiguousarray(table[:, : max(kept)]).tobytes() + tokenizer_json
