@@ -3,9 +3,10 @@
     python -m benchmarks.fits --static BUNDLE [--transformer BUNDLE] [--folder F] [--json FILE]
 
 Each case is a process of its own in a memory control group, page cache dropped before: it loads the
-encoder, opens an index, searches, adds documents and searches again. The kernel kills it where it
-needs more. The plan is made for the smallest board with the case's peak as its memory budget, so
-that the prediction stands beside what was measured. Root, Linux.
+encoder, opens an index, searches, adds documents and searches again, or it is `edge-mrl build` with
+a corpus. The kernel kills it where it needs more. The plan is made for the smallest board with the
+case's peak as its memory budget, so that the prediction stands beside what was measured. Root,
+Linux.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ class Case:
         name: for people.
         model: ``"static"`` or ``"transformer"``.
         documents: in the index before.
-        added: and added to it.
+        added: and added to it, or built by the command.
         limit_mib: the group's hard limit.
         peak_mib: the most that may be resident of the process, and the plan's budget.
+        work: ``"use"`` or ``"build"``, see `benchmarks.fits_work`.
     """
 
     name: str
@@ -43,13 +45,16 @@ class Case:
     added: int
     limit_mib: int
     peak_mib: int
+    work: str = "use"
 
 
 CASES = (
     Case("static, 100 000", "static", 100_000, 1000, 96, 80),
-    Case("static, from nothing to 100 000", "static", 0, 100_000, 128, 112),
+    Case("static, from nothing to 100 000", "static", 0, 100_000, 96, 80),
+    Case("static, edge-mrl build of 100 000", "static", 0, 100_000, 96, 80, "build"),
     Case("static, 1 000 000", "static", 1_000_000, 1000, 192, 160),
     Case("transformer, 100 000", "transformer", 100_000, 200, 192, 150),
+    Case("transformer, edge-mrl build of 2500", "transformer", 0, 2500, 192, 150, "build"),
 )
 
 
@@ -78,18 +83,20 @@ class Result:
 
 def run(case: Case, bundle: Path, folder: Path) -> Result:
     """Make the index where it is missing, then the case under its limit."""
-    index = folder / f"{case.model}-{case.documents}-{case.added}.db"
+    index = folder / f"{case.model}-{case.work}-{case.documents}-{case.added}.db"
     shared = ["--budget", f"{case.peak_mib}"]
     module = [sys.executable, "-m", "benchmarks.fits_work"]
     total = max(case.documents, 1)
     for suffix in ("", "-wal", "-shm"):
         index.with_name(index.name + suffix).unlink(missing_ok=True)
-    if case.documents:
-        made = [*module, "fill", f"{bundle}", f"{index}", *shared, "--documents", f"{total}"]
+    planned = ["--documents", f"{total + case.added}", "--added", f"{case.added}"]
+    before = {"use": "fill", "build": "prepare"}[case.work]
+    if case.documents or before == "prepare":
+        documents = total if case.documents else case.added
+        made = [*module, before, f"{bundle}", f"{index}", *shared, "--documents", f"{documents}"]
         subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
     drop_caches()
-    planned = ["--documents", f"{total + case.added}", "--added", f"{case.added}"]
-    used = [*module, "use", f"{bundle}", f"{index}", *shared, *planned]
+    used = [*module, case.work, f"{bundle}", f"{index}", *shared, *planned]
     outcome = run_limited(used, case.limit_mib * MIB, ORT_DISABLE_TELEMETRY="1")
     said = json.loads(outcome.out.splitlines()[-1]) if outcome.code == 0 else None
     last = (outcome.err.strip().splitlines() or [""])[-1]

@@ -1,15 +1,17 @@
 """What a small device does, as a process of its own; `benchmarks.fits` limits its memory.
 
-python -m benchmarks.fits_work fill|use BUNDLE INDEX --budget MIB --documents N
+python -m benchmarks.fits_work fill|use|prepare|build BUNDLE INDEX --budget MIB --documents N
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,7 +89,7 @@ def use(given: argparse.Namespace) -> dict[str, object]:
         for query in QUERIES[1:]:
             hits += len(index.search(query))
         if given.added:
-            index.add_stream(records(given.added), batch_size=500)
+            index.add_stream(records(given.added))
             hits += len(index.search(QUERIES[0]))
         count, shortlist = index.count(), index.stats().shortlists[-1]
     return {
@@ -98,7 +100,55 @@ def use(given: argparse.Namespace) -> dict[str, object]:
         "layout": str(index.layout),
         "shortlist": shortlist,
         "scan_home": plan.scan_home,
-        "predicted_bytes": plan.memory_bytes,
+        "predicted_bytes": max(plan.memory_bytes, plan.adding_bytes),
+        "peak_resident_bytes": peak_resident(),
+    }
+
+
+PROFILE = """schema = 1
+name = "fits"
+title = "The smallest board"
+extends = "raspberry-pi-zero-2w"
+[budgets]
+memory = {{ value = {budget}, unit = "MiB", source = "what is tried" }}
+"""
+
+
+def prepare(given: argparse.Namespace) -> dict[str, object]:
+    """A corpus and a profile for `build`, beside the index."""
+    with given.index.with_suffix(".jsonl").open("w") as lines:
+        for number, record in enumerate(records(given.documents)):
+            line = {"_id": f"document-{number:07}", "text": record.text, "metadata": {"n": number}}
+            lines.write(json.dumps(line) + "\n")
+    given.index.with_name("fits.toml").write_text(PROFILE.format(budget=given.budget))
+    return {"documents": given.documents}
+
+
+def build(given: argparse.Namespace) -> dict[str, object]:
+    """`edge-mrl build`, whole, in this process."""
+    from edge_mrl.cli.main import main as edge_mrl
+
+    said = io.StringIO()
+    with redirect_stdout(said):
+        code = edge_mrl(
+            [
+                *("build", f"{given.index}", "--bundle", f"{given.bundle}", "--json"),
+                *("--input", f"{given.index.with_suffix('.jsonl')}"),
+                *("--profile", f"{given.index.with_name('fits.toml')}"),
+            ]
+        )
+    if code:
+        raise SystemExit(code)
+    made = json.loads(said.getvalue())
+    plan = made["plan"]
+    refine = f", refine {made['refine']}" if made["refine"] else ""
+    return {
+        "first_hit_seconds": time.monotonic() - START,
+        "documents": made["documents"],
+        "variant": made["variant"],
+        "layout": f"stored {made['stored']}, scan {made['scan']}{refine}",
+        "scan_home": plan["scan_home"],
+        "predicted_bytes": max(plan["memory_bytes"], plan["adding_bytes"]),
         "peak_resident_bytes": peak_resident(),
     }
 
@@ -119,16 +169,19 @@ def peak_resident() -> int:
     raise OSError("this system does not say what was resident")
 
 
+WORK = {"fill": fill, "use": use, "prepare": prepare, "build": build}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("work", choices=("fill", "use"))
+    parser.add_argument("work", choices=tuple(WORK))
     parser.add_argument("bundle", type=Path)
     parser.add_argument("index", type=Path)
     parser.add_argument("--budget", type=float, required=True, metavar="MIB")
     parser.add_argument("--documents", type=int, required=True)
     parser.add_argument("--added", type=int, default=0)
     given = parser.parse_args()
-    print(json.dumps(fill(given) if given.work == "fill" else use(given)))
+    print(json.dumps(WORK[given.work](given)))
     return 0
 
 

@@ -27,7 +27,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import describe
-from benchmarks.plan_row import HEADER, row_of, summary
+from benchmarks.plan_index import Written
+from benchmarks.plan_row import HEADER, by_size, furthest, row_of
 from benchmarks.vectors import Sample, embed, enlarged
 from edge_mrl.backends import installed_engines
 from edge_mrl.bench.compare import facts_of, task_for, work
@@ -42,8 +43,9 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
 
 def layouts(facts: BundleFacts, scans: list[Slice] | None) -> list[IndexLayout]:
-    """Each stored size at 8 bits with its own scan slices; the largest with every smaller one, and
-    1 and 2 bits of it refined by twice and four times as many."""
+    """Each stored size at 8 bits with its own scan slices; the largest with every smaller one; 1
+    and 2 bits of it refined by twice and four times as many, and 1 bit of a smaller one refined by
+    2 of it, as plans for many documents do."""
     slices = sorted(row.slice for row in facts.quality.slices)
     largest = max(one.dim for one in slices)
     plain = [
@@ -59,7 +61,13 @@ def layouts(facts: BundleFacts, scans: list[Slice] | None) -> list[IndexLayout]:
         if one.scan.dim == one.stored.dim == largest and one.scan.bits <= 2
         for times in (2, 4)
     ]
-    return refined + plain
+    prefixed = [
+        IndexLayout(one.stored, one.scan, Slice(largest, 2))
+        for one in plain
+        if one.scan.bits == 1 and one.scan.dim < one.stored.dim == largest
+    ]
+    # Those with the same stored vectors follow one another, so that they are written once.
+    return sorted(refined + prefixed + plain, key=lambda one: -one.stored.dim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +97,21 @@ def measure(
     layout: IndexLayout,
     documents: int,
     vectors: Vectors,
+    written: Written,
 ) -> dict[str, object]:
     """Make an index of this layout, and obey the plan for it."""
     asked = IndexFacts(documents, layout, None)
     first = plan(facts, profile, documents, index=asked, keep_layout=True)
-    with tempfile.TemporaryDirectory() as folder:
-        given = replace(
-            task_for(first, bundle, Path(folder) / "index.db"),
-            vectors=vectors.documents,
-            queries=vectors.queries,
-        )
-        filled = work("fill", given)
-        made = informed_plan(facts, profile, layout, filled)
-        used = replace(given, row_cache=made.row_cache_bytes)
-        return {"filled": filled, "used": work("use", used)}
+    given = replace(
+        task_for(first, bundle, written.folder / "index.db"),
+        vectors=vectors.documents,
+        queries=vectors.queries,
+        truth=str(written.truth),
+    )
+    filled = written.index(given)
+    made = informed_plan(facts, profile, layout, filled)
+    used = replace(given, row_cache=made.row_cache_bytes)
+    return {"filled": filled, "used": work("use", used)}
 
 
 def informed_plan(
@@ -167,20 +176,24 @@ def main() -> int:
     print(f"texts of {DEFAULT_TEXT_BYTES} bytes; predicted / measured, ! where it does not hold\n")
     print(HEADER)
     kept, rows, plain = Kept(given.rows), [], []
-    for documents in given.documents:
-        for layout in layouts(facts, given.scan):
-            key = facts.identity, documents, str(layout)
-            found = kept.get(*key)
-            if found is None:
-                vectors = vectors_of(sample, given.cache, documents)
-                found = measure(given.bundle, facts, profile, layout, documents, vectors)
-                kept.put(found, *key)
-            made = informed_plan(facts, profile, layout, found["filled"]).to_json()
-            rows.append(row_of(made, found["used"]))
-            plain.append({"plan": made, "measured": found["used"]})
-            print(rows[-1], flush=True)
-    print()
-    for line in summary(rows):
+    with tempfile.TemporaryDirectory() as folder:
+        for documents in given.documents:
+            written = Written(Path(folder))
+            for layout in layouts(facts, given.scan):
+                key = facts.identity, documents, str(layout)
+                found = kept.get(*key)
+                if found is None:
+                    vectors = vectors_of(sample, given.cache, documents)
+                    found = measure(
+                        given.bundle, facts, profile, layout, documents, vectors, written
+                    )
+                    kept.put(found, *key)
+                made = informed_plan(facts, profile, layout, found["filled"]).to_json()
+                rows.append(row_of(made, found["used"]))
+                plain.append({"plan": made, "measured": found["used"]})
+                print(rows[-1], flush=True)
+    print(f"\n{by_size(rows)}\n")
+    for line in furthest(rows):
         print(line)
     if given.json:
         given.json.write_text(json.dumps({**about, "rows": plain}, indent=1) + "\n")

@@ -7,6 +7,8 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from edge_mrl.cli.output import format_table
+
 MB = 1e6
 MEMORY_SHARE, MEMORY_MB = 0.10, 4.0
 FILE_SHARE = 0.05
@@ -100,16 +102,30 @@ def _factor(name: str, predicted: float, measured: float, allowed: float) -> Cel
     return Cell(name, predicted, measured, (factor - 1) / (allowed - 1), 3)
 
 
-def summary(rows: Sequence[Row]) -> Iterable[str]:
-    """For each figure, how many of its cells hold, the middle of measured over predicted, and the
-    line that is furthest apart."""
+def by_size(rows: Sequence[Row]) -> str:
+    """A table: for each number of documents and each figure, how many predictions hold, and the
+    middle of measured over predicted."""
+    names = [cell.name for cell in rows[0].cells]
+    lines = []
+    for documents in sorted({row.documents for row in rows}):
+        some = [row.cells for row in rows if row.documents == documents]
+        lines.append([f"{documents}", *(_held(cells) for cells in zip(*some, strict=True))])
+    lines.append(["all", *(_held(cells) for cells in zip(*(r.cells for r in rows), strict=True))])
+    return format_table(["documents", *names], lines)
+
+
+def _held(cells: Sequence[Cell]) -> str:
+    held = sum(cell.holds for cell in cells)
+    ratios = [cell.measured / cell.predicted for cell in cells if cell.predicted]
+    return f"{held} of {len(cells)} ({statistics.median(ratios):.2f})"
+
+
+def furthest(rows: Sequence[Row]) -> Iterable[str]:
+    """For each figure, the line whose prediction and measurement lie furthest apart."""
     for cells in zip(*(row.cells for row in rows), strict=True):
-        held = sum(cell.holds for cell in cells)
-        ratios = [cell.measured / cell.predicted for cell in cells if cell.predicted]
         worst = max(range(len(cells)), key=lambda number: cells[number].apart)
         row = rows[worst]
         yield (
-            f"{cells[0].name:10} {held:3} of {len(cells):3} hold; measured / predicted "
-            f"{statistics.median(ratios):.2f}; furthest apart:{cells[worst]} for "
+            f"{cells[0].name:10} furthest apart:{cells[worst]} for "
             f"{row.documents} documents, {row.stored} {row.resident}"
         )

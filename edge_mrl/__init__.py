@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from edge_mrl.encoder import Encoder
     from edge_mrl.errors import EdgeMrlError
     from edge_mrl.index import Document, Hit, Index, IndexLayout
-    from edge_mrl.planning import DeviceProfile, Plan, load_profile, plan
+    from edge_mrl.planning import DeviceProfile, Plan, load_profile
+    from edge_mrl.planning.planner import plan
     from edge_mrl.retrieval import Filter, Prefetch, SparseVector
     from edge_mrl.slices import Slice
 

@@ -6,9 +6,14 @@ half of it in an index."""
 
 from __future__ import annotations
 
+import json
+from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from edge_mrl.errors import CorpusError, InputError
 from edge_mrl.index import Record
@@ -26,12 +31,16 @@ class Corpus:
 
     Attributes:
         path: the file.
-        count: how many documents it has.
+        count: documents in it.
+        text_bytes: of UTF-8 that an index keeps of one, text and metadata, on average.
+        id_bytes: of an id, on average: UTF-8, or what a whole number takes.
         unused: other fields that its lines have, which are not read.
     """
 
     path: Path
     count: int
+    text_bytes: float
+    id_bytes: float
     unused: tuple[str, ...] = ()
 
     @classmethod
@@ -46,27 +55,60 @@ class Corpus:
             raise CorpusError(
                 f"there is no corpus at {path}: give a file of JSON lines with _id and text"
             )
-        lines_by_id: dict[int | str, int] = {}
+        # Eight bytes an id: all ids of a million documents would take more than a small board has.
+        hashes = array("q")
         unused: set[str] = set()
-        for number, document in read_objects(path, CorpusError, fields=_FIELDS_NEEDED):
-            record = _record(document, f"{path}, line {number}")
+        texts = ids = 0
+        for document, record in _read(path):
             assert record.id is not None
+            hashes.append(hash(record.id))
             if len(unused) < _UNUSED_NAMED:
                 unused |= document.keys() - _FIELDS
-            first = lines_by_id.setdefault(record.id, number)
-            if first != number:
-                raise CorpusError(
-                    f"{path}, line {number}: the _id {record.id!r} was given on line {first} "
-                    "already"
-                )
-        if not lines_by_id:
+            texts += len(record.text.encode(errors="replace"))
+            # What is nested too deep is for the index to refuse.
+            with suppress(RecursionError):
+                texts += len(json.dumps(record.metadata, separators=(",", ":")))
+            ids += _id_bytes(record.id)
+        if not hashes:
             raise CorpusError(f"{path} is empty: a corpus has at least one line with _id and text")
-        return cls(path, len(lines_by_id), tuple(sorted(unused)[:_UNUSED_NAMED]))
+        _refuse_repeated(path, hashes)
+        named = tuple(sorted(unused)[:_UNUSED_NAMED])
+        return cls(path, len(hashes), texts / len(hashes), ids / len(hashes), named)
 
     def records(self) -> Iterator[Record]:
         """The documents in the order of the file, one at a time."""
-        for number, document in read_objects(self.path, CorpusError, fields=_FIELDS_NEEDED):
-            yield _record(document, f"{self.path}, line {number}")
+        for _, record in _read(self.path):
+            yield record
+
+
+def _refuse_repeated(path: Path, hashes: array[int]) -> None:
+    """Refuse an id that comes twice. Only ids whose hashes are equal are compared."""
+    ordered = np.sort(np.frombuffer(hashes, dtype=np.int64))
+    suspects = frozenset(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
+    if not suspects:
+        return
+    lines: dict[int | str, int] = {}
+    for number, document in read_objects(path, CorpusError, fields=_FIELDS_NEEDED):
+        identifier = _record(document, f"{path}, line {number}").id
+        if identifier is None or hash(identifier) not in suspects:
+            continue
+        first = lines.setdefault(identifier, number)
+        if first != number:
+            raise CorpusError(
+                f"{path}, line {number}: the _id {identifier!r} was given on line {first} already"
+            )
+
+
+def _id_bytes(identifier: int | str) -> int:
+    """What SQLite takes for an id."""
+    if isinstance(identifier, str):
+        return len(identifier.encode(errors="replace"))
+    return identifier.bit_length() // 8 + 1
+
+
+def _read(path: Path) -> Iterator[tuple[dict[str, object], Record]]:
+    for number, document in read_objects(path, CorpusError, fields=_FIELDS_NEEDED):
+        yield document, _record(document, f"{path}, line {number}")
 
 
 def _record(document: dict[str, object], where: str) -> Record:

@@ -212,7 +212,7 @@ def test_the_index_is_built_in_floors():
             assert taken <= {*floors[: number + 1], *vocabulary}, f"{file.relative_to(ROOT)}"
 
 
-def test_planning_takes_only_the_layout_and_the_lists_from_the_index():
+def test_planning_takes_only_layout_segments_and_lists_from_the_index():
     taken = {
         name
         for _, name in package_imports(RUNTIME / "planning")
@@ -220,7 +220,7 @@ def test_planning_takes_only_the_layout_and_the_lists_from_the_index():
     }
     assert {".".join(name.split(".")[2:4]) for name in taken} <= {
         "format.layout",
-        "format.planes",
+        "format.segments",
         "searching.funnel",
     }
 

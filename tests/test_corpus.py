@@ -21,6 +21,8 @@ def test_title_comes_before_text_and_stays_in_the_metadata(tmp_path):
     assert (first.id, first.text, first.metadata) == ("a", "T body", {"title": "T", "n": 1})
     assert (second.id, second.text, second.metadata) == (7, "x", {})
     assert corpus.count == 2
+    # "T body" and {"title":"T","n":1}, then "x" and {}; one byte for each id.
+    assert (corpus.text_bytes, corpus.id_bytes) == ((6 + 19 + 1 + 2) / 2, 1)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,13 @@ def test_a_bad_line_is_named_by_its_number(tmp_path, line, words):
     path = write(tmp_path / "c", '{"_id": "a", "text": "fine"}', "", line)
     with pytest.raises(CorpusError, match=f"line 3.*{words}"):
         Corpus.check(path)
+
+
+def test_ids_that_only_hash_alike_are_not_the_same(tmp_path):
+    # Python gives these two numbers one hash.
+    lines = [json.dumps({"_id": number, "text": "x"}) for number in (7, 7 + 2**61 - 1)]
+    assert hash(7) == hash(7 + 2**61 - 1)
+    assert Corpus.check(write(tmp_path / "c", *lines)).count == 2
 
 
 def test_an_empty_corpus_is_refused(tmp_path):

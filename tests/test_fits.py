@@ -39,6 +39,15 @@ def test_a_static_bundle_searches_and_adds_within_96_mib(static_bundle, tmp_path
 
 
 @limited
+def test_the_build_command_keeps_to_the_budget_of_a_profile(static_bundle, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    result = run(Case("short", "static", 0, 5000, 96, 80, "build"), static_bundle, tmp_path)
+    assert result.said is not None, result.error
+    assert result.said["documents"] == 5000
+    assert result.held and result.said["predicted_bytes"] <= 80 * MIB, result
+
+
+@limited
 def test_what_does_not_fit_is_killed_and_said(static_bundle, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     result = run(Case("short", "static", 0, 200, 24, 80), static_bundle, tmp_path)

@@ -54,6 +54,8 @@ class Task:
         row_cache: bytes of that for stored rows.
         vectors: a .npy file of document vectors; empty to draw some.
         queries: the same for queries.
+        truth: a file for the exact answers, which indexes of the same stored vectors share; empty
+            to look for them each time.
     """
 
     bundle: str
@@ -68,6 +70,7 @@ class Task:
     row_cache: int
     vectors: str = ""
     queries: str = ""
+    truth: str = ""
 
     @property
     def layout(self) -> IndexLayout:
@@ -181,11 +184,11 @@ def use(task: Task) -> Measured:
                 encoder.encode(words, prompt="")
         # Looked at before the exact searches, which no user of a funnel makes.
         memory, stats = peak_resident(), index.stats()
-        hits = total = 0
-        for query, answer in zip(queries[:QUERIES], found, strict=True):
-            exact = {hit.id for hit in index.search(query, exact=True)}
-            hits += len(answer & exact)
-            total += len(exact)
+        exact = _exact(index, queries[:QUERIES], task.truth)
+        hits = sum(
+            len(answer.intersection(best)) for answer, best in zip(found, exact, strict=True)
+        )
+        total = sum(map(len, exact))
     return Measured(
         memory_bytes=memory,
         file_bytes=stats.file_bytes,
@@ -197,6 +200,17 @@ def use(task: Task) -> Measured:
         shortlists=list(stats.shortlists),
         expected_recall=stats.expected_recall,
     )
+
+
+def _exact(index: Index, queries: FloatArray, truth: str) -> list[list[int]]:
+    """The ids of the true top 10 of each query; the index numbered its documents."""
+    if truth and Path(truth).exists():
+        known: list[list[int]] = json.loads(Path(truth).read_text(encoding="utf-8"))
+        return known
+    found = [[int(hit.id) for hit in index.search(query, exact=True)] for query in queries]
+    if truth:
+        Path(truth).write_text(json.dumps(found), encoding="utf-8")
+    return found
 
 
 def _queries(task: Task) -> FloatArray:

@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_mrl.bundle import Bundle
 from edge_mrl.cli.arguments import checked_corpus, numbers
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder
+from edge_mrl.cli.layout_arguments import add_layout_arguments, chosen_codes
 from edge_mrl.cli.output import Progress, documents, format_bytes, print_json
 from edge_mrl.cli.plan_notices import describe_plan
 from edge_mrl.cli.stats import layout_as_json
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the sizes it was trained for (default: the vectors' width)",
     )
     add_encoder_arguments(parser, optional_bundle=False)
+    add_layout_arguments(parser)
     parser.add_argument(
         "--lexical",
         choices=tuple(TOKENIZERS),
@@ -95,17 +97,20 @@ def _from_corpus(
         raise InputError("--identity and --dims go with --vectors: a bundle says both by itself")
     if arguments.bundle is None:
         raise InputError("texts need a model to embed them: name its folder with --bundle")
+    codes = chosen_codes(arguments)
     corpus = checked_corpus(arguments.input)
     token_vectors = token_argument(arguments)
     encoder = load_encoder(
-        arguments, documents=corpus.count, token_vectors=token_vectors is not None
+        arguments, corpus, lexical=arguments.lexical, token_vectors=token_vectors is not None
     )
+    layout = encoder.index_layout or default_layout(encoder.dim, encoder.matryoshka_dims)
     progress = Progress("indexing", corpus.count, "documents")
     with build_index(
         arguments.index,
         encoder,
         corpus.records(),
         bundle=arguments.bundle,
+        layout=layout.with_codes(*codes),
         lexical=arguments.lexical,
         token_vectors=token_vectors,
         memory_budget=arguments.memory_budget,
@@ -118,7 +123,8 @@ def _from_corpus(
 def _from_vectors(arguments: argparse.Namespace) -> IndexStats:
     file = chosen_vector_file(arguments)
     model = _model_of_vectors(arguments, file)
-    layout = default_layout(arguments.dim or file.dim, model.matryoshka_dims)
+    default = default_layout(arguments.dim or file.dim, model.matryoshka_dims)
+    layout = default.with_codes(*chosen_codes(arguments))
     progress = Progress("indexing", file.count, "vectors")
 
     def make(staging: Path) -> Index:

@@ -1,4 +1,4 @@
-"""Arguments that say what an index will keep beside documents and vectors, so that its file can be
+"""Arguments that say what an index will keep beside texts and vectors, so that its file can be
 predicted."""
 
 from __future__ import annotations
@@ -19,6 +19,13 @@ def add_companion_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "what the index will keep besides",
         "for the size of its file; an index that is given with --index says it itself",
+    )
+    group.add_argument(
+        "--id-bytes",
+        type=_mean,
+        default=0.0,
+        metavar="N",
+        help="bytes of a document's own id, on average (default 0: the index numbers them)",
     )
     group.add_argument(
         "--lexical", choices=tuple(TOKENIZERS), help="a lexical index, cut by this tokenizer"
@@ -64,6 +71,7 @@ def companions_of(arguments: argparse.Namespace) -> Companions:
     if bool(arguments.token_vectors) != (arguments.token_slice is not None):
         raise InputError("token vectors take two arguments: --token-vectors N and --token-slice S")
     return Companions(
+        id_bytes=arguments.id_bytes,
         lexical=arguments.lexical,
         payload_values=arguments.payload_values,
         payload_value_bytes=arguments.payload_value_bytes,

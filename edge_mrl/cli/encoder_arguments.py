@@ -16,6 +16,7 @@ from edge_mrl.index import Index
 
 if TYPE_CHECKING:
     # The planner is loaded by those who give a profile.
+    from edge_mrl.corpus import Corpus
     from edge_mrl.planning import DeviceProfile, PlanChange
 
 
@@ -125,14 +126,25 @@ def _device(arguments: argparse.Namespace) -> DeviceProfile | None:
 
 
 def load_encoder(
-    arguments: argparse.Namespace, *, documents: int, token_vectors: bool = False
+    arguments: argparse.Namespace,
+    corpus: Corpus,
+    *,
+    lexical: str | None = None,
+    token_vectors: bool = False,
 ) -> Encoder:
-    """The encoder for a new index of so many documents, perhaps one that gives token vectors."""
+    """The encoder for a new index of a corpus, perhaps one that gives token vectors."""
     device = _device(arguments)
+    companions = None
+    if device is not None:
+        from edge_mrl.planning.companion_cost import Companions
+
+        companions = Companions(id_bytes=corpus.id_bytes, lexical=lexical)
     return Encoder.load(
         arguments.bundle,
         profile=device,
-        documents=documents,
+        documents=corpus.count,
+        text_bytes=round(corpus.text_bytes),
+        companions=companions,
         truncate_dim=arguments.dim,
         variant=arguments.variant,
         threads=_threads(arguments, device),

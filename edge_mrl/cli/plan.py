@@ -9,11 +9,13 @@ from pathlib import Path
 from edge_mrl.backends import installed_engines
 from edge_mrl.bundle import Bundle
 from edge_mrl.cli import drawing
+from edge_mrl.cli.arguments import checked_corpus
 from edge_mrl.cli.companion_arguments import add_companion_arguments, companions_of
 from edge_mrl.cli.encoder_arguments import document_count
 from edge_mrl.cli.output import print_json
 from edge_mrl.cli.plan_plot import plan_plot
 from edge_mrl.cli.plan_table import plan_rows, render_plans
+from edge_mrl.corpus import Corpus
 from edge_mrl.errors import InputError, ProfileError
 from edge_mrl.index import Index
 from edge_mrl.planning import (
@@ -58,11 +60,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an index that exists: its documents, and its shortlist as it measured it",
     )
     parser.add_argument(
+        "--input",
+        type=Path,
+        metavar="FILE",
+        help="a corpus, as `build` takes it: how many documents, and what their texts, metadata "
+        "and ids take",
+    )
+    parser.add_argument(
         "--text-bytes",
         type=document_count,
-        default=DEFAULT_TEXT_BYTES,
         metavar="N",
-        help="mean bytes of text and metadata of a document (default %(default)s)",
+        help="mean bytes of text and metadata of a document "
+        f"(default: the corpus's, or {DEFAULT_TEXT_BYTES})",
     )
     parser.add_argument(
         "--text-tokens",
@@ -94,8 +103,12 @@ def run(arguments: argparse.Namespace) -> int:
     index = None if arguments.index is None else _index_facts(arguments.index)
     if index is not None and not arguments.docs:
         arguments.docs = [index.documents]
+    if arguments.input is not None:
+        _take_from(checked_corpus(arguments.input), arguments)
     if not arguments.docs:
-        raise InputError("for how many documents? give --docs N, or --index FILE")
+        raise InputError("for how many documents? give --docs N, --input FILE or --index FILE")
+    if arguments.text_bytes is None:
+        arguments.text_bytes = DEFAULT_TEXT_BYTES
     if arguments.plot is not None:
         _draw(arguments, facts, profiles)
     rows = plan_rows(
@@ -114,6 +127,14 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.why:
             print("\n--why gives every reason of every plan.")
     return NOTHING_FITS if len(rows) == 1 and rows[0].plan is None else 0
+
+
+def _take_from(corpus: Corpus, arguments: argparse.Namespace) -> None:
+    """What the arguments leave open, from a corpus."""
+    arguments.docs = arguments.docs or [corpus.count]
+    if arguments.text_bytes is None:
+        arguments.text_bytes = round(corpus.text_bytes)
+    arguments.id_bytes = arguments.id_bytes or corpus.id_bytes
 
 
 def _index_facts(file: Path) -> IndexFacts:

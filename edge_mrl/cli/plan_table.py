@@ -24,6 +24,7 @@ PLAN_HEADER = (
     "scan",
     "refine",
     "memory",
+    "adding",
     "index file",
     "embed",
     "search",
@@ -34,7 +35,7 @@ PLAN_NOTE = (
     "Predicted from each device's figures, not measured on it: "
     "`edge-mrl profiles NAME` gives their sources."
 )
-PLAN_LEFT = (0, 2, 11)
+PLAN_LEFT = (0, 2, 12)
 """Columns set flush left."""
 _FEW = 3
 """So many plans give their first reason without being asked."""
@@ -62,11 +63,12 @@ class PlanRow:
             str(made.layout.scan),
             "-" if made.layout.refine is None else str(made.layout.refine),
             mebibytes(made.memory_bytes),
+            mebibytes(made.adding_bytes),
             mebibytes(made.index_file_bytes),
             milliseconds(made.embedding_latency_ms),
             milliseconds(made.query_latency_ms),
             percent(made.quality_kept),
-            made.bound_by or "-",
+            _bound_by(made),
         )
 
     def reasons(self, *, every: bool) -> tuple[str, ...]:
@@ -127,6 +129,14 @@ def render_plans(rows: Sequence[PlanRow], *, every_reason: bool = False) -> str:
         for reason in row.reasons(every=every_reason):
             lines += wrapped(f"- {reason}", "    ")
     return "\n".join(lines)
+
+
+def _bound_by(made: Plan) -> str:
+    """The budget that keeps something better out; where none does, the one that is used most."""
+    if made.bound_by is not None:
+        return made.bound_by
+    most = max(made.budget_shares, key=lambda budget: made.budget_shares[budget])
+    return f"nothing ({100 * made.budget_shares[most]:.0f} % of {most})"
 
 
 def _row(

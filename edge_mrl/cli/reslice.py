@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edge_mrl.cli.layout_arguments import add_layout_arguments, chosen_codes
 from edge_mrl.cli.output import Progress, documents, format_bytes, print_json
 from edge_mrl.cli.stats import layout_as_json
 from edge_mrl.errors import InputError
@@ -25,10 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=STORED_BITS,
         help="bits of a stored coordinate (default: as they are)",
     )
-    parser.add_argument("--scan", metavar="DxB", help="the scan slice (default: by dimensions)")
-    parser.add_argument(
-        "--refine", metavar="DxB", help="the refine slice (default: none after --scan)"
-    )
+    add_layout_arguments(parser)
     parser.add_argument(
         "--token-vectors",
         metavar="DxB",
@@ -46,8 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     place: Path = arguments.output
     if place.exists() and not arguments.overwrite:
         raise InputError(f"{place} exists: give another path, --overwrite replaces it")
-    scan = None if arguments.scan is None else Slice.parse(arguments.scan)
-    refine = None if arguments.refine is None else Slice.parse(arguments.refine)
+    scan, refine = chosen_codes(arguments)
     tokens = None if arguments.token_vectors is None else Slice.parse(arguments.token_vectors)
     with Index.open(arguments.index) as source:
         before = source.stats()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     # The planner is loaded by those who give a profile.
     from edge_mrl.encoder.planned import Planned
     from edge_mrl.planning import DeviceProfile, IndexFacts, Plan, PlanFollower
+    from edge_mrl.planning.companion_cost import Companions
 
 DEFAULT_DOCUMENTS = 10_000
 """How many documents a plan is made for where nobody says: a notebook, a manual, a product list."""
@@ -48,6 +49,8 @@ class Encoder(TokenVectors):
         *,
         profile: str | os.PathLike[str] | DeviceProfile | None = None,
         documents: int = DEFAULT_DOCUMENTS,
+        text_bytes: int | None = None,
+        companions: Companions | None = None,
         index: IndexFacts | None = None,
         truncate_dim: int | None = None,
         variant: str | None = None,
@@ -65,6 +68,8 @@ class Encoder(TokenVectors):
                 installed, for any other device among those that have an engine there, and here too
                 where there are such.
             documents: how many documents the plan is for.
+            text_bytes: mean size of a document's text and metadata, for the plan.
+            companions: what else an index will keep of each, for the plan.
             index: an index that exists and is to be used; the plan takes its shortlist as measured.
             truncate_dim: the size of the vectors, one of the trained ones; a plan is then made for
                 at most so many dimensions.
@@ -104,6 +109,8 @@ class Encoder(TokenVectors):
                 truncate_dim,
                 index,
                 token_vectors=token_vectors,
+                text_bytes=text_bytes,
+                companions=companions,
             )
             truncate_dim = truncate_dim or planned.plan.layout.stored.dim
             variant = planned.plan.variant

@@ -17,7 +17,9 @@ from edge_mrl.planning import (
     load_profile,
     plan,
 )
+from edge_mrl.planning.companion_cost import NO_COMPANIONS, Companions
 from edge_mrl.planning.facts import VariantFacts
+from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 
 Profile = str | os.PathLike[str] | DeviceProfile
 """A device as `Encoder.load` and `Index.open` take it."""
@@ -30,6 +32,8 @@ class Planned:
     plan: Plan
     profile: DeviceProfile
     documents: int
+    text_bytes: int
+    companions: Companions
 
 
 def plan_encoder(
@@ -41,6 +45,8 @@ def plan_encoder(
     index: IndexFacts | None,
     *,
     token_vectors: bool = False,
+    text_bytes: int | None = None,
+    companions: Companions | None = None,
 ) -> Planned:
     """Plan for what the caller of `Encoder.load` has left open.
 
@@ -61,8 +67,17 @@ def plan_encoder(
         device = device.at_any_quality()
         cut = (replace(one, dims=tuple(d for d in one.dims if d <= dim)) for one in variants)
         variants = tuple(one for one in cut if dim in one.dims)
-    made = plan(replace(facts, variants=variants), device, documents, index=index)
-    return Planned(made, device, documents)
+    size = DEFAULT_TEXT_BYTES if text_bytes is None else text_bytes
+    kept = companions or NO_COMPANIONS
+    made = plan(
+        replace(facts, variants=variants),
+        device,
+        documents,
+        text_bytes_per_document=size,
+        index=index,
+        companions=kept,
+    )
+    return Planned(made, device, documents, size, kept)
 
 
 def follower(
@@ -80,10 +95,20 @@ def follower(
     """
     if planned is not None and profile is None:
         profile = planned.profile
-    documents = 0 if planned is None else planned.documents
     device = _device(AUTO if profile is None else profile, bundle)
     facts = BundleFacts.from_manifest(bundle.manifest)
-    return PlanFollower(facts, device, variant, dim, documents, max_tokens)
+    if planned is None:
+        return PlanFollower(facts, device, variant, dim, 0, max_tokens)
+    return PlanFollower(
+        facts,
+        device,
+        variant,
+        dim,
+        planned.documents,
+        max_tokens,
+        planned.text_bytes,
+        planned.companions,
+    )
 
 
 def _runnable_here(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
+from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.index import Index
 from edge_mrl.index.records import Record
 from edge_mrl.index.storage.staging import staged
@@ -20,6 +21,7 @@ def build_index(
     records: Iterable[Record],
     *,
     bundle: str | os.PathLike[str] | None = None,
+    layout: IndexLayout | None = None,
     lexical: str | None = None,
     token_vectors: Slice | Literal["all"] | None = None,
     memory_budget: int | None = None,
@@ -29,10 +31,11 @@ def build_index(
 
     Args:
         place: the index file to make.
-        encoder: embeds the texts; its `index_layout`, if any, decides the slices.
+        encoder: embeds the texts.
         records: the documents.
         memory_budget: as in `Index.open`.
         bundle: the bundle's folder, remembered in the file so that a search finds it.
+        layout: the slices; default as in `Index.open`.
         lexical: a tokenizer, to index the words too; see `Index.create_lexical_index`.
         token_vectors: what to keep of the vector of each token, which the encoder must give; "all"
             dimensions are kept at 8 bits. None: no token vectors. See `Index.create_token_index`.
@@ -59,7 +62,7 @@ def build_index(
             index.remember_bundle(bundle, place)
 
     def make(staging: Path) -> Index:
-        return Index.open(staging, encoder, memory_budget=memory_budget)
+        return Index.open(staging, encoder, layout=layout, memory_budget=memory_budget)
 
     build_with(place, make, fill)
     return Index.open(place, encoder, memory_budget=memory_budget)

@@ -238,8 +238,8 @@ class Index(Administration, Following, Querying):
 
         Args:
             records: texts with ids and metadata; read as they are needed.
-            batch_size: records in one transaction, 1 or more; default 1000, or 100 where the
-                index's model makes token vectors, which are held until then.
+            batch_size: records in one transaction, 1 or more; default the plan's, or 1000; at most
+                100 where the index's model makes token vectors, which are held until then.
             upsert: replace documents whose id is taken, instead of refusing them.
             on_progress: called after each batch with how many were added so far.
 
@@ -252,7 +252,9 @@ class Index(Administration, Following, Querying):
         """
         done = 0
         if batch_size is None:
-            batch_size = 100 if self.token_vectors_by_model else 1000
+            batch_size = 1000 if self.plan is None else self.plan.add_batch
+            if self.token_vectors_by_model:
+                batch_size = min(batch_size, 100)
         for part in batch.batches(records, batch_size):
             self._put(Incoming.of(part), replace=upsert)
             done += len(part)

@@ -29,6 +29,10 @@ class RunningPlan(Protocol):
         """What stored rows may take that are held in memory."""
 
     @property
+    def add_batch(self) -> int:
+        """Documents that are added in one transaction."""
+
+    @property
     def because(self) -> tuple[str, ...]:
         """Why, in words."""
 

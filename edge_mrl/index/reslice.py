@@ -49,15 +49,13 @@ def resliced_layout(
     """
     stored = source.layout.stored
     wanted = Slice(dim, stored.bits if bits is None else bits)
-    default = default_layout(dim, source.matryoshka_dims)
     if wanted.dim > stored.dim or wanted.bits > stored.bits:
         raise SliceError(
             f"{wanted} cannot be cut from stored vectors of {stored}: choose at most "
             f"{stored.dim} dimensions and {stored.bits} bits"
         )
-    if scan is None and refine is None:
-        refine = default.refine
-    layout = IndexLayout(wanted, scan or default.scan, refine)
+    default = default_layout(dim, source.matryoshka_dims)
+    layout = IndexLayout(wanted, *default.resident).with_codes(scan, refine)
     IndexMeta.checked(
         source.dim, source.matryoshka_dims, source.identity, source.model_name, layout
     )

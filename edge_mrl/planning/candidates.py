@@ -9,6 +9,7 @@ from typing import get_args
 
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.planning import encoder_cost, search_cost
+from edge_mrl.planning.adding_cost import adding_memory
 from edge_mrl.planning.companion_cost import NO_COMPANIONS, Companions, whole_file
 from edge_mrl.planning.cost import Cost
 from edge_mrl.planning.expected_lists import expected_lists
@@ -83,20 +84,35 @@ class Candidate:
         limit = math.inf if self.max_tokens is None else self.max_tokens
         return limit if text_tokens is None else min(limit, text_tokens)
 
-    def overruns(self, budgets: Budgets) -> dict[str, float]:
-        """Budget -> how many times over it this is, for those that are exceeded."""
-        shares = {
-            "memory": self.cost.memory_bytes / budgets.memory_bytes,
+    def budget_shares(self, budgets: Budgets) -> dict[str, float]:
+        """Budget -> the share of it that this uses."""
+        return {
+            "memory": self.cost.peak_bytes / budgets.memory_bytes,
             "storage": self.cost.storage_bytes / budgets.storage_bytes,
             "latency": self.cost.latency / budgets.query_latency,
             "embedding": self.cost.embedding / budgets.embedding_latency,
         }
+
+    def overruns(self, budgets: Budgets) -> dict[str, float]:
+        """Budget -> how many times over it this is, for those that are exceeded."""
+        shares = self.budget_shares(budgets)
         # A missed floor counts as a shortfall, so that all five compare as "times too much".
         if self.quality_kept < budgets.quality_kept:
             shares["quality"] = budgets.quality_kept / max(self.quality_kept, 1e-6)
         return {budget: share for budget, share in shares.items() if share > 1}
 
-    def budget_share(self, budgets: Budgets) -> float:
+    def merit(self, text_tokens: int | None) -> tuple[float, ...]:
+        """What is wanted most, before what is cheap: less is better. Quality, the longest texts
+        read, the fastest encoder, codes in memory."""
+        return (
+            -self.step,
+            -self.tokens_read(text_tokens),
+            encoder_cost.encode_time(self.variant),
+            # Memory that is granted is there to be used: a search should not wait for the disk.
+            self.home == "disk",
+        )
+
+    def price(self, budgets: Budgets) -> float:
         """How much of the memory and latency budgets this uses, added up: what "cheap" means here.
 
         Memory alone would be a bad measure: it would save two megabytes of a gigabyte by making a
@@ -138,6 +154,7 @@ def evaluate(
     cost = Cost(
         encoder_bytes=encoder_cost.encoder_memory(variant, max_tokens),
         index_bytes=search_cost.index_memory(layout, documents, rows, home),
+        ingest_bytes=adding_memory(layout, documents, request.text_bytes, home),
         row_cache_bytes=0,
         bundle_bytes=variant.disk_bytes,
         file_bytes=whole_file(
@@ -168,7 +185,7 @@ def with_rows_held(request: Request, one: Candidate) -> Candidate:
     No choice rests on it, since rows are there only when searches have read them.
     """
     needed = search_cost.row_cache(one.layout, request.documents)
-    left = request.profile.budgets.memory_bytes - one.cost.memory_bytes
+    left = request.profile.budgets.memory_bytes - one.cost.peak_bytes
     if one.home == "disk" or needed > min(left, search_cost.ROW_CACHE):
         return one
     latency = search_cost.query_latency(
@@ -204,7 +221,10 @@ def _layouts(request: Request, dims: tuple[int, ...]) -> Iterator[IndexLayout]:
     """Every choice of measured slices that an index can keep and the variant can give.
 
     A refine slice has the stored one's dimensions: a shorter one costs a jump in memory as well,
-    and leaves more rows to be read from the file.
+    and leaves more rows to be read from the file. It has fewer bits: at as many it would be the
+    stored rows once more, which a row cache holds without a copy in the file. Among 6274 documents
+    (wordllama) a search took 0.19 ms with 256x1 and 256x8, 0.16 with 256x2 alone, in a file of 5.6
+    and 4.1 MB.
     """
     bundle, index = request.bundle, request.index
     if request.keep_layout and index is not None:
@@ -216,7 +236,11 @@ def _layouts(request: Request, dims: tuple[int, ...]) -> Iterator[IndexLayout]:
         if stored.bits < _STORED_LEAST_BITS or needless_bits(bundle, stored):
             continue
         codes = [one for one in measured if one.dim <= stored.dim and one.bits <= _CODE_MOST_BITS]
-        finer = [one for one in codes if one.dim == stored.dim and one.bits in _REFINE_BITS]
+        finer = [
+            one
+            for one in codes
+            if one.dim == stored.dim and one.bits in _REFINE_BITS and one.bits < stored.bits
+        ]
         for scan in codes:
             yield IndexLayout(stored, scan)
             for refine in finer:

@@ -1,5 +1,5 @@
-"""How much of an index file what follows the documents takes: words, metadata, sparse vectors and
-token vectors. Pure arithmetic.
+"""How much of an index file what follows the documents takes: ids, words, metadata, sparse vectors
+and token vectors. Pure arithmetic.
 
 The constants were measured on files of this runtime: for words on English texts of 270 to 1022
 bytes (1400 to 25 000 of them), for the rest on 3000 to 20 000 documents.
@@ -23,6 +23,11 @@ WORDS: Mapping[str, tuple[float, float]] = {
 """Tokenizer of the lexical index -> factor and exponent of the bytes of text; less than in
 proportion, as long texts repeat their words. Measured with unicode61: 139 bytes a document for
 texts of 270 (Vaswani), 217 for 446 (Debian package descriptions), 453 for 1022 (Cranfield)."""
+
+ID_ENTRY_BYTES = 9
+"""An id in the index of ids: row number and headers beside it. The file is rewritten when it is
+built or optimised, so its pages are full. Measured: ids of 8, 16, 36 and 100 bytes took 25, 41, 84
+and 220 bytes more a document than none, themselves included."""
 
 PAYLOAD_ENTRY_BYTES = 11
 PAYLOAD_ROOM = 1.08
@@ -54,6 +59,8 @@ class Companions:
     """What an index keeps beside documents and vectors.
 
     Attributes:
+        id_bytes: size of a document's id, on average: its UTF-8, or 1 to 8 for a number; 0 where
+            the index gives the ids, which are then not stored.
         lexical: the tokenizer of the lexical index; None for none.
         payload_values: values that indexed metadata keys have in a document, on average.
         payload_value_bytes: size of one of them: 1 to 8 for a number, its UTF-8 for a text.
@@ -62,6 +69,7 @@ class Companions:
         token_slice: what is kept of each.
     """
 
+    id_bytes: float = 0.0
     lexical: str | None = None
     payload_values: float = 0.0
     payload_value_bytes: float = 8.0
@@ -72,6 +80,8 @@ class Companions:
     def document_bytes(self, documents: int, text_bytes: int) -> float:
         """Bytes of file for one of so many documents with so many bytes of text each."""
         total = 0.0
+        if self.id_bytes:
+            total += varying_row(round(self.id_bytes) + ID_ENTRY_BYTES)
         if self.lexical is not None:
             factor, exponent = WORDS[self.lexical]
             total += factor * text_bytes**exponent
@@ -111,7 +121,8 @@ def whole_file(
         return 0
     if index is None or index.file_bytes is None or index.documents < LEAST_MEASURED:
         each = companions.document_bytes(documents, text_bytes)
-        return index_file(layout, documents, text_bytes) + round(documents * each)
+        row = text_bytes + round(companions.id_bytes)
+        return index_file(layout, documents, row) + round(documents * each)
     measured = index.file_bytes * documents / index.documents
     other = index_file(layout, documents, 0) - index_file(index.layout, documents, 0)
     return max(0, round(measured + other))

@@ -11,7 +11,8 @@ class Cost:
 
     Attributes:
         encoder_bytes: resident memory of process, tokenizer, engine and weights.
-        index_bytes: resident memory of the index: codes, row numbers, working buffers.
+        index_bytes: resident memory of the index while it is searched: codes, working buffers.
+        ingest_bytes: the same while documents are added, as few at a time as a plan may choose.
         row_cache_bytes: stored rows that are held in memory besides.
         bundle_bytes: files of the variant on disk.
         file_bytes: the index file.
@@ -21,6 +22,7 @@ class Cost:
 
     encoder_bytes: int
     index_bytes: int
+    ingest_bytes: int
     row_cache_bytes: int
     bundle_bytes: int
     file_bytes: int
@@ -29,8 +31,13 @@ class Cost:
 
     @property
     def memory_bytes(self) -> int:
-        """Resident memory in all."""
+        """Resident memory in all while searching."""
         return self.encoder_bytes + self.index_bytes + self.row_cache_bytes
+
+    @property
+    def peak_bytes(self) -> int:
+        """Resident memory in all, while searching or adding."""
+        return max(self.memory_bytes, self.encoder_bytes + self.ingest_bytes + self.row_cache_bytes)
 
     @property
     def storage_bytes(self) -> int:

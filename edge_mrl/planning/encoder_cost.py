@@ -28,12 +28,13 @@ TOKENIZER_MEMORY_FACTOR = 9.0
 """Resident bytes per byte of tokenizer.json: 16.4 MiB for wordllama's 1.8 MB, 4.2 MiB for MiniLM's
 0.47 MB."""
 
-ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 53 * MIB, "tflite": 10 * MIB}
+ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 53.5 * MIB, "tflite": 10 * MIB}
 """Resident bytes of an engine and its buffers, without weights.
 
 From the resident memory of a MiniLM with a Dense head (onnxruntime 1.31, one thread, arena off):
-int8-fast 116 to 127 MiB with texts of 256 tokens, run by run as its heap falls, of which 23 are
-weights and 44 process and tokenizer; the middle is planned. tflite (ai-edge-litert 2.3): 117.
+int8-fast 113 to 130 MiB with texts of 256 tokens, run by run as its heap falls, of which 23 are
+weights and 44 process and tokenizer; what is planned is within a tenth of both. tflite
+(ai-edge-litert 2.3): 117.
 """
 
 WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from edge_mrl.errors import PlanError
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.planning.candidates import QUALITY_STEP
+from edge_mrl.planning.companion_cost import NO_COMPANIONS, Companions
 from edge_mrl.planning.facts import BundleFacts, IndexFacts, StatsOfIndex
+from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.plan import Plan
 from edge_mrl.planning.planner import plan
 from edge_mrl.planning.words import number
@@ -62,6 +64,8 @@ class PlanFollower:
         dim: width of its vectors.
         documents: how many the index is expected to hold.
         max_tokens: where it cuts texts, if that is known; it is not changed either.
+        text_bytes: mean size of a document's text and metadata, until the index's file says it.
+        companions: what else the index will keep of each, until then.
     """
 
     def __init__(
@@ -72,6 +76,8 @@ class PlanFollower:
         dim: int,
         documents: int,
         max_tokens: int | None = None,
+        text_bytes: int = DEFAULT_TEXT_BYTES,
+        companions: Companions = NO_COMPANIONS,
     ) -> None:
         running = [one for one in bundle.variants if one.name == variant]
         narrowed = [
@@ -83,6 +89,7 @@ class PlanFollower:
         narrow = dim < max(bundle.dims)
         self._profile = profile.at_any_quality() if narrow else profile
         self._documents = documents
+        self._text_bytes, self._companions = text_bytes, companions
         # A shorter length would be another encoder's.
         self._text_tokens = next((one.max_tokens for one in narrowed), None)
         self._plan: Plan | None = None
@@ -178,8 +185,10 @@ class PlanFollower:
             self._bundle,
             self._profile,
             documents,
+            text_bytes_per_document=self._text_bytes,
             index=facts,
             keep_layout=keep_layout,
+            companions=self._companions,
             text_tokens=self._text_tokens,
         )
 

@@ -26,8 +26,10 @@ def excess(request: Request, one: Candidate) -> str:
                 f"memory: {one.variant.name} needs {mebibytes(one.cost.encoder_bytes)} "
                 f"before any document, of {mebibytes(budgets.memory_bytes)}"
             )
+        adding = one.cost.ingest_bytes > one.cost.index_bytes
         return (
-            f"memory: {scan} {home(one)} would need {mebibytes(one.cost.index_bytes)} "
+            f"memory: {'adding to ' if adding else ''}{scan} {home(one)} would need "
+            f"{mebibytes(max(one.cost.index_bytes, one.cost.ingest_bytes))} "
             f"of the {mebibytes(left)} left after the encoder"
         )
     if worst == "storage":
@@ -70,7 +72,7 @@ def closest(request: Request, choices: Sequence[Candidate]) -> Candidate:
         choices,
         key=lambda one: (
             max(one.overruns(budgets).values(), default=0.0),
-            one.budget_share(budgets),
+            one.price(budgets),
             one.cost.file_bytes,
             one.variant.name,
             str(one.layout),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge_mrl.index.format.layout import IndexLayout
@@ -26,8 +27,10 @@ class Plan:
         row_cache_bytes: what stored rows may take that are held in memory: all of them, or 0.
         shortlists: candidates that each stage of a search hands on: the scan's to the refine slice
             where there is one; the last ones are re-read from storage at the stored slice.
-        memory_bytes: resident memory of the process: base, encoder, scan and refine codes,
-            working buffers.
+        add_batch: documents that are added in one transaction.
+        memory_bytes: resident memory of the process that searches: base, encoder, scan and refine
+            codes, stored rows that are held, working buffers.
+        adding_bytes: the same at the peak of adding documents, `add_batch` at a time.
         encoder_bytes: the part of it that does not grow with the documents.
         index_file_bytes: size of the index file.
         query_latency_ms: one search without the encoder, 95th percentile.
@@ -36,8 +39,10 @@ class Plan:
         quality_kept: expected nDCG@10 as a fraction of the full fp32 vector's: the stored slice's,
             times `recall`.
         ndcg_at_10: what that comes to on the texts of the bundle's quality table.
-        bound_by: the budget that keeps a better slice out: memory, storage, latency or embedding;
-            None where none does.
+        bound_by: the budget that keeps something better out (a slice that keeps more, else longer
+            texts, else a faster variant, else codes in memory): memory, storage, latency or
+            embedding; None where none does.
+        budget_shares: what share of each of these budgets is used.
         because: one reason for each choice; the first says what is over the budget `bound_by`, in
             numbers.
     """
@@ -52,7 +57,9 @@ class Plan:
     scan_budget_bytes: int
     row_cache_bytes: int
     shortlists: tuple[int, ...]
+    add_batch: int
     memory_bytes: int
+    adding_bytes: int
     encoder_bytes: int
     index_file_bytes: int
     query_latency_ms: float
@@ -61,6 +68,7 @@ class Plan:
     quality_kept: float
     ndcg_at_10: float
     bound_by: str | None
+    budget_shares: Mapping[str, float]
     because: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
@@ -79,7 +87,9 @@ class Plan:
             "scan_budget_bytes": self.scan_budget_bytes,
             "row_cache_bytes": self.row_cache_bytes,
             "shortlists": list(self.shortlists),
+            "add_batch": self.add_batch,
             "memory_bytes": self.memory_bytes,
+            "adding_bytes": self.adding_bytes,
             "encoder_bytes": self.encoder_bytes,
             "index_file_bytes": self.index_file_bytes,
             "query_latency_ms": round(self.query_latency_ms, 3),
@@ -88,5 +98,6 @@ class Plan:
             "quality_kept": round(self.quality_kept, 4),
             "ndcg_at_10": round(self.ndcg_at_10, 4),
             "bound_by": self.bound_by,
+            "budget_shares": {name: round(x, 4) for name, x in self.budget_shares.items()},
             "because": list(self.because),
         }

@@ -7,15 +7,16 @@ from typing import Protocol
 
 from edge_mrl.bundle.manifest import Manifest
 from edge_mrl.errors import PlanError
+from edge_mrl.planning.adding_cost import adding_memory, batch_for
 from edge_mrl.planning.candidates import Candidate, Request, candidates, with_rows_held
 from edge_mrl.planning.companion_cost import NO_COMPANIONS, Companions
-from edge_mrl.planning.encoder_cost import THREADS, encode_time
+from edge_mrl.planning.encoder_cost import THREADS
 from edge_mrl.planning.expected_lists import TABLE_RECALL
 from edge_mrl.planning.facts import BundleFacts, IndexFacts
 from edge_mrl.planning.file_cost import DEFAULT_TEXT_BYTES
 from edge_mrl.planning.overruns import worst_budget
 from edge_mrl.planning.plan import Plan
-from edge_mrl.planning.reasons import best_missed, reasons, row_cache_reason
+from edge_mrl.planning.reasons import adding_reason, best_missed, reasons, row_cache_reason
 from edge_mrl.planning.refusal import refusal
 from edge_mrl.planning.search_cost import code_memory
 from edge_mrl.profiles.profile import DeviceProfile
@@ -176,6 +177,11 @@ def settled(found: Survey) -> Plan:
     missed = best_missed(request, known, chosen)
     because = reasons(request, known, chosen, missed)
     chosen = with_rows_held(request, chosen)
+    cost = chosen.cost
+    adding = chosen.layout, request.documents, request.text_bytes, chosen.home
+    before = cost.encoder_bytes + cost.row_cache_bytes
+    batch = batch_for(*adding, room=request.profile.budgets.memory_bytes - before)
+    peak = before + adding_memory(*adding, batch=batch)
     return Plan(
         device=request.profile.name,
         documents=request.documents,
@@ -187,8 +193,10 @@ def settled(found: Survey) -> Plan:
         scan_budget_bytes=_scan_budget(request, chosen),
         row_cache_bytes=chosen.cost.row_cache_bytes,
         shortlists=chosen.shortlists,
-        memory_bytes=chosen.cost.memory_bytes,
-        encoder_bytes=chosen.cost.encoder_bytes,
+        add_batch=batch,
+        memory_bytes=cost.memory_bytes,
+        adding_bytes=peak,
+        encoder_bytes=cost.encoder_bytes,
         index_file_bytes=chosen.cost.file_bytes,
         query_latency_ms=1e3 * chosen.cost.latency,
         embedding_latency_ms=1e3 * chosen.cost.embedding,
@@ -196,7 +204,12 @@ def settled(found: Survey) -> Plan:
         quality_kept=chosen.quality_kept,
         ndcg_at_10=chosen.quality_kept * request.bundle.quality.full_ndcg_at_10,
         bound_by=None if missed is None else worst_budget(request, missed),
-        because=(*because, row_cache_reason(request, chosen)),
+        budget_shares=chosen.budget_shares(request.profile.budgets),
+        because=(
+            *because,
+            row_cache_reason(request, chosen),
+            adding_reason(request, batch, peak),
+        ),
     )
 
 
@@ -206,7 +219,7 @@ def _scan_budget(request: Request, chosen: Candidate) -> int:
     # From the file even one row more or less is read, so nothing is left for codes in memory.
     if chosen.home == "disk":
         return 0
-    left = request.profile.budgets.memory_bytes - chosen.cost.memory_bytes
+    left = request.profile.budgets.memory_bytes - chosen.cost.peak_bytes
     codes = code_memory(chosen.layout, request.documents)
     return codes + chosen.cost.row_cache_bytes + left
 
@@ -214,12 +227,8 @@ def _scan_budget(request: Request, chosen: Candidate) -> int:
 def _order(one: Candidate, request: Request) -> tuple[float | str, ...]:
     layout = one.layout
     return (
-        -one.step,
-        -one.tokens_read(request.text_tokens),
-        encode_time(one.variant),
-        # Memory that is granted is there to be used: a search should not wait for the disk.
-        one.home == "disk",
-        one.budget_share(request.profile.budgets),
+        *one.merit(request.text_tokens),
+        one.price(request.profile.budgets),
         one.cost.file_bytes,
         # From here on only so that equal choices always fall the same way.
         one.variant.name,

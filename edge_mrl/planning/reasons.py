@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edge_mrl.planning.adding_cost import BATCHES
 from edge_mrl.planning.candidates import Candidate, Request, needless_bits
 from edge_mrl.planning.encoder_cost import encode_time
 from edge_mrl.planning.expected_lists import TOP_K
@@ -42,18 +43,30 @@ def reasons(
 def best_missed(
     request: Request, known: Sequence[Candidate], chosen: Candidate
 ) -> Candidate | None:
-    """The nearest to fitting of those that would keep the most; None where `chosen` keeps it."""
-    best = max(one.step for one in known)
-    if best == chosen.step:
-        return None
-    return closest(request, [one for one in known if one.step == best])
+    """The nearest to fitting of those that have what is wanted most and `chosen` lacks: the most
+    quality, else the longest texts, else the fastest variant, else codes in memory; None where
+    nothing is lacking."""
+    had = chosen.merit(request.text_tokens)
+    alike = {one: one.merit(request.text_tokens) for one in known}
+    for wanted, value in enumerate(had):
+        best = min(merit[wanted] for merit in alike.values())
+        if best < value:
+            return closest(request, [one for one in alike if alike[one][wanted] == best])
+        alike = {one: merit for one, merit in alike.items() if merit[wanted] == value}
+    return None
 
 
 def _binding(request: Request, chosen: Candidate, missed: Candidate) -> str:
-    if missed.layout.stored == chosen.layout.stored:
-        return excess(request, missed)
-    kept = percent(missed.quality_kept)
-    return f"{excess(request, missed)} ({missed.layout.stored} would keep {kept})"
+    over = excess(request, missed)
+    if missed.step > chosen.step:
+        if missed.layout.stored == chosen.layout.stored:
+            return over
+        return f"{over} ({missed.layout.stored} would keep {percent(missed.quality_kept)})"
+    if missed.tokens_read(request.text_tokens) > chosen.tokens_read(request.text_tokens):
+        return f"{over} (it would read {missed.max_tokens} tokens of a text)"
+    if encode_time(missed.variant) < encode_time(chosen.variant):
+        return f"{over} ({missed.variant.name} would be faster)"
+    return f"{over}, so each search reads the codes from the file"
 
 
 def _scan(request: Request, known: Sequence[Candidate], chosen: Candidate) -> str:
@@ -220,7 +233,7 @@ def _longer(request: Request, one: Candidate) -> str:
             f"of {milliseconds(1e3 * budgets.embedding_latency)}"
         )
     return (
-        f"with {one.max_tokens} the process would need {mebibytes(one.cost.memory_bytes)} "
+        f"with {one.max_tokens} the process would need {mebibytes(one.cost.peak_bytes)} "
         f"of {mebibytes(budgets.memory_bytes)}"
     )
 
@@ -235,7 +248,22 @@ def row_cache_reason(request: Request, chosen: Candidate) -> str:
     needed = row_cache(chosen.layout, request.documents)
     if chosen.cost.row_cache_bytes:
         return f"row cache: {mebibytes(needed)}, which hold every stored row"
-    left = request.profile.budgets.memory_bytes - chosen.cost.memory_bytes
+    left = request.profile.budgets.memory_bytes - chosen.cost.peak_bytes
     if chosen.home == "disk" or needed > left:
         return f"row cache: none, because memory: all stored rows would need {mebibytes(needed)}"
     return f"row cache: none, because {mebibytes(needed)} for all stored rows would gain too little"
+
+
+def adding_reason(request: Request, batch: int, peak: int) -> str:
+    """How many documents are added at a time, and why no more.
+
+    Args:
+        request: what was planned.
+        batch: so many.
+        peak: resident bytes then.
+    """
+    taken = f"adding: {number(batch)} documents at a time, {mebibytes(peak)} at the peak"
+    if batch == BATCHES[0]:
+        return taken
+    budget = mebibytes(request.profile.budgets.memory_bytes)
+    return f"{taken}, because more would not stay within {budget}"

@@ -81,7 +81,7 @@ def _raised(request: Request, nearest: Candidate) -> list[str]:
     """For each broken budget, what it would have to be."""
     over = nearest.overruns(request.profile.budgets)
     needs = {
-        "memory": f"budgets.memory {math.ceil(nearest.cost.memory_bytes / 2**20)} MiB",
+        "memory": f"budgets.memory {math.ceil(nearest.cost.peak_bytes / 2**20)} MiB",
         "storage": f"budgets.storage {math.ceil(nearest.cost.storage_bytes / 2**20)} MiB",
         "embedding": f"budgets.embedding_latency {math.ceil(1e3 * nearest.cost.embedding)} ms",
         "latency": f"budgets.query_latency {math.ceil(1e3 * nearest.cost.latency)} ms",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Literal
 
 from edge_mrl.index.format.layout import IndexLayout
+from edge_mrl.index.format.segments import most_rows
 from edge_mrl.planning.expected_lists import TOP_K
 from edge_mrl.planning.file_cost import vector_row
 from edge_mrl.profiles.profile import DeviceFacts
@@ -43,9 +44,6 @@ RERANK_BYTES = 24
 
 REREAD_COORDINATES = 131_072
 """A shortlist is re-read in parts of 512 KiB of float32, so it takes no more however long it is."""
-
-STREAMED_ROWS = 65_536
-"""Rows of a segment, the most that a scan from the file holds at once."""
 
 STREAMED_COPIES = 3
 """Times that a segment's codes are in memory while it is read: SQLite's pages, the blob, and the
@@ -138,11 +136,22 @@ def code_memory(layout: IndexLayout, documents: int) -> int:
 def index_memory(layout: IndexLayout, documents: int, rows: int, home: Home = "ram") -> int:
     """Resident bytes of an index at the peak of opening it and of a search that re-reads `rows`
     rows."""
-    codes = code_memory(layout, documents)
-    if home == "disk":
-        codes = min(codes, STREAMED_COPIES * code_memory(layout, STREAMED_ROWS))
     reread = min(rows * layout.stored.dim, REREAD_COORDINATES)
-    return INDEX_WORKING_BYTES + codes + RERANK_BYTES * reread
+    return INDEX_WORKING_BYTES + held_codes(layout, documents, home) + RERANK_BYTES * reread
+
+
+def held_codes(layout: IndexLayout, documents: int, home: Home) -> int:
+    """Resident bytes of the scan codes: all of them, or a few segments that are read from the file
+    one after another."""
+    codes = code_memory(layout, documents)
+    if home == "ram":
+        return codes
+    return min(codes, STREAMED_COPIES * segment_memory(layout, documents))
+
+
+def segment_memory(layout: IndexLayout, documents: int) -> int:
+    """Bytes of the codes of the largest segment of so many documents."""
+    return code_memory(layout, min(documents, most_rows(layout)))
 
 
 def row_cache(layout: IndexLayout, documents: int) -> int:

@@ -169,7 +169,7 @@ def _plans(bundle: Bundle, documents: int, show: _Printer) -> list[dict[str, obj
     rows = plan_rows(
         BundleFacts.from_manifest(bundle.manifest),
         [load_profile(name) for name in BOARDS],
-        [documents, 100_000, 1_000_000],
+        [documents, 100_000, 2_000_000],
     )
     show(render_plans(rows))
     return [row.to_json() for row in rows]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from edge_mrl.cli.plan_table import plan_rows, render_plans
-from edge_mrl.planning import BundleFacts
+from edge_mrl.planning import BundleFacts, plan
 from tests.planning.bundles import static_manifest
 from tests.planning.profiles import board
 
@@ -51,3 +53,24 @@ def test_every_reason_on_request() -> None:
     text = render_plans(rows, every_reason=True)
     for word in ("scan: ", "stored: ", "shortlist: ", "encoder: ", "threads: "):
         assert f"    - {word}" in text
+
+
+def test_a_row_says_what_binds_or_what_is_used_most() -> None:
+    def cell(memory_mib: float) -> str:
+        (row,) = plan_rows(FACTS, [board(memory_mib=memory_mib)], [1_000_000])
+        return row.cells()[-1]
+
+    assert cell(81) == "memory"
+    assert re.fullmatch(r"nothing \(\d+ % of (memory|latency|storage)\)", cell(400))
+
+
+def test_smaller_budgets_keep_less_or_take_longer() -> None:
+    """What a table of one device with ever less memory tells."""
+    made = [
+        plan(FACTS, board(memory_mib=memory, latency_ms=1000), 1_000_000)
+        for memory in (400, 160, 120, 100, 90, 81)
+    ]
+    kept = [one.quality_kept for one in made]
+    assert kept == sorted(kept, reverse=True) and kept[0] > kept[-1]
+    codes = [sum(part.code_bytes for part in one.layout.resident) for one in made]
+    assert codes[0] > codes[-1]

@@ -29,7 +29,7 @@ def path(encoder, tmp_path):
 @pytest.fixture
 def small_segments(monkeypatch):
     """Reading codes from the file saves memory from 300 rows on, instead of 200 000."""
-    monkeypatch.setattr(search_cost, "STREAMED_ROWS", 100)
+    monkeypatch.setattr(search_cost, "most_rows", lambda layout: 100)
 
 
 def granting(path, encoder, rows):

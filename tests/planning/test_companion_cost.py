@@ -141,3 +141,26 @@ def test_the_storage_budget_counts_what_follows_the_documents() -> None:
     )
     with pytest.raises(PlanError, match="storage"):
         plan(facts, board(storage_mib=80), 50_000, companions=kept)
+
+
+@pytest.mark.parametrize("length", [8, 36, 200])
+def test_ids_of_ones_own_are_counted(tmp_path: Path, length: int) -> None:
+    generator = np.random.default_rng(length)
+    with Index.create(
+        tmp_path / "i.db", dim=64, matryoshka_dims=[64], identity="m", layout=LAYOUT
+    ) as index:
+        ids = [f"{number:x}".rjust(length, "-") for number in generator.permutation(3000)]
+        sizes = generator.integers(50, 350, 3000)
+        index.add(
+            ["x" * size for size in sizes],
+            ids=ids,
+            metadata=[{"kind": "bird", "n": number} for number in range(3000)],
+            vectors=generator.standard_normal((3000, 64)),
+        )
+        index.optimize()
+        measured = index.stats().file_bytes
+    # {"kind":"bird","n":1234}
+    text = round(sizes.mean()) + 24
+    predicted = whole_file(LAYOUT, 3000, text, Companions(id_bytes=length))
+    assert predicted == pytest.approx(measured, rel=0.05)
+    assert whole_file(LAYOUT, 3000, text, Companions()) < predicted - 3000 * 2 * length

@@ -110,6 +110,10 @@ def test_never_over_a_budget(
         return
     variant = next(one for one in facts.variants if one.name == made.variant)
     assert made.memory_bytes <= profile.budgets.memory_bytes
+    assert made.adding_bytes <= profile.budgets.memory_bytes
+    assert all(share <= 1 for share in made.budget_shares.values())
+    # The stored rows are in the file and perhaps in the row cache: codes as fine bring nothing.
+    assert made.layout.refine is None or made.layout.refine.bits < made.layout.stored.bits
     assert made.index_file_bytes + variant.disk_bytes <= profile.budgets.storage_bytes
     assert made.query_latency_ms <= 1e3 * profile.budgets.query_latency
     assert made.quality_kept >= profile.budgets.quality_kept

@@ -59,6 +59,20 @@ class IndexLayout(_LayoutFields):
             )
         return super().__new__(cls, stored, scan, refine)
 
+    def with_codes(self, scan: Slice | None, refine: Slice | None) -> Self:
+        """The same stored slice with codes that were chosen by hand, or as it is where none was.
+
+        Args:
+            scan: None for this layout's.
+            refine: None for none; this layout's where no scan slice was chosen either.
+
+        Raises:
+            SliceError: as the constructor.
+        """
+        if scan is None and refine is None:
+            return self
+        return type(self)(self.stored, scan or self.scan, refine)
+
     def __str__(self) -> str:
         middle = "" if self.refine is None else f", refine {self.refine}"
         return f"stored {self.stored}, scan {self.scan}{middle}"

@@ -11,13 +11,17 @@ import numpy.typing as npt
 from edge_mrl.index.format.codes import derive, gains
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.format.vector_rows import Vectors
-from edge_mrl.kernel import CodeBlock, pack, unpack
+from edge_mrl.kernel import BLOCK_ROWS, CodeBlock, pack, unpack
 
 MIN_ROWS = 4096
 """Rows after the last segment that make a new one; fewer are packed in memory by each reader."""
 
 MAX_ROWS = 65_536
-"""Rows of one segment at most: bounds the memory for building one."""
+"""Rows of one segment at most."""
+
+_MOST_BYTES = 2 << 20
+"""Codes of one segment at most: making it and writing it takes four times its size, reading it for
+one search three times."""
 
 _CACHE_LINE = 64
 
@@ -59,6 +63,12 @@ class Segment(NamedTuple):
     def row_numbers(self, places: IntArray) -> IntArray:
         """The row numbers at some places, 0 to n - 1, of the segment."""
         return places + self.first_row if self.numbers is None else self.numbers[places]
+
+
+def most_rows(layout: IndexLayout) -> int:
+    """How many rows a new segment holds at most: whole blocks."""
+    blocks = _MOST_BYTES // (BLOCK_ROWS * layout.resident_row_bytes)
+    return min(MAX_ROWS, max(1, blocks) * BLOCK_ROWS)
 
 
 def build(first_row: int, last_row: int, vectors: Vectors, layout: IndexLayout) -> Segment:

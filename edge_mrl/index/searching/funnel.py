@@ -123,32 +123,70 @@ class Trial(NamedTuple):
 
     Attributes:
         own: its own position, which is left out.
-        exact: (n,) float32 cosines at the stored precision.
+        nearest: positions of its true top k at the stored precision, from `NearestSoFar`.
         coded: (n,) int64 scores of the scan, then of finer codes where there are any.
     """
 
     own: int
-    exact: FloatArray
+    nearest: IntArray
     coded: tuple[IntArray, ...]
 
 
-def depths(trial: Trial, k: int = MEASURED_K) -> IntArray:
+class NearestSoFar:
+    """The true nearest of some documents, found part by part: a table of all cosines would take
+    half of what a small board can spare while documents are added.
+
+    Args:
+        own: (m,) positions of the documents, which are left out of their own nearest.
+        k: how many of the nearest are wanted.
+    """
+
+    def __init__(self, own: IntArray, k: int = MEASURED_K) -> None:
+        self._own, self._k = own, k
+        self._places = [np.empty(0, dtype=np.int64)] * own.size
+        self._scores = [np.empty(0, dtype=np.float32)] * own.size
+        self._seen = 0
+
+    def look_at(self, cosines: FloatArray) -> None:
+        """Look at the rows that follow those seen so far.
+
+        Args:
+            cosines: (m, rows) float32; the documents' own places are written over.
+        """
+        rows = cosines.shape[1]
+        inside = np.flatnonzero((self._own >= self._seen) & (self._own < self._seen + rows))
+        cosines[inside, self._own[inside] - self._seen] = -np.inf
+        places = np.arange(self._seen, self._seen + rows)
+        for number, row in enumerate(cosines):
+            scores = np.concatenate([self._scores[number], row])
+            best = top_positions(scores, self._k)
+            self._scores[number] = scores[best]
+            self._places[number] = np.concatenate([self._places[number], places])[best]
+        self._seen += rows
+
+    def of(self, number: int) -> IntArray:
+        """(min(k, n - 1),) int64 positions of the nearest of one document, rising."""
+        # Among few rows the document itself is still there.
+        return self._places[number][self._scores[number] > -np.inf]
+
+
+def depths(trial: Trial) -> IntArray:
     """How long each list must be to hold each of the true top k.
 
     Among equal scores the worst place is taken.
 
     Returns:
-        (lists, min(k, n - 1)) int64, each 1 or more.
+        (lists, k) int64, each 1 or more.
     """
-    exact = trial.exact.copy()
-    exact[trial.own] = -np.inf
-    nearest = top_positions(exact, min(k, exact.size - 1))
     counts = []
     for scores in trial.coded:
         # The document itself is not a rival, so it is not counted.
         own = scores[trial.own]
         counts.append(
-            [np.count_nonzero(scores >= score) - int(own >= score) for score in scores[nearest]]
+            [
+                np.count_nonzero(scores >= score) - int(own >= score)
+                for score in scores[trial.nearest]
+            ]
         )
     return np.array(counts, dtype=np.int64)
 
@@ -163,17 +201,21 @@ def measure_shortlist(
         documents: how many documents the whole index holds.
         wanted: share, above 0 and at most 1.
     """
+    # A search reads what was measured, and need not wait for this.
+    from random import Random
+
     found: list[IntArray] = []
     sampled = 0
     for trial in trials:
         found.append(depths(trial))
-        sampled = trial.exact.size
+        sampled = trial.coded[0].size
     tables = np.array(found).swapaxes(0, 1)
     lists, queries = tables.shape[:2]
     # What may be missed is shared out among the lists.
     each_wanted = 1 - (1 - wanted) / lists
-    # Seeded, so that the same index gives the same figures.
-    drawn = np.random.default_rng(queries).integers(0, queries, (_RESAMPLES, queries))
+    # Seeded, so that the same index gives the same figures. numpy's generators take 6 MB to import.
+    numbers = Random(queries).choices(range(queries), k=_RESAMPLES * queries)
+    drawn = np.array(numbers, dtype=np.int64).reshape(_RESAMPLES, queries)
     lengths = [_upper_end(table, drawn, each_wanted) for table in tables]
     held = np.all(tables <= np.array(lengths)[:, None, None], axis=0)
     each = held.mean(axis=1)

@@ -4,6 +4,8 @@ exactly."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
+from random import Random
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,13 @@ from edge_mrl import kernel
 from edge_mrl.index.format import segments
 from edge_mrl.index.format.codes import rotate_query
 from edge_mrl.index.format.layout import IndexLayout
-from edge_mrl.index.searching.funnel import LEAST_DOCUMENTS, Measurement, Trial, measure_shortlist
+from edge_mrl.index.searching.funnel import (
+    LEAST_DOCUMENTS,
+    Measurement,
+    NearestSoFar,
+    Trial,
+    measure_shortlist,
+)
 from edge_mrl.index.storage.store import Store
 
 QUERIES = 100
@@ -22,9 +30,9 @@ SAMPLE_ROWS = 16_384
 SAMPLE_VALUES = 1 << 22
 """Bounds of the sample: 0.2 s on one desktop core."""
 
-_ROWS = 2048
-"""Vectors unpacked at once. The whole sample in one go took 68 MB, more than the smallest board can
-spare while documents are added."""
+_VALUES = 1 << 17
+"""Coordinates unpacked at once, half a MiB of float32. The whole sample in one go took 68 MB, more
+than the smallest board can spare while documents are added."""
 
 IntArray = npt.NDArray[np.int64]
 
@@ -35,23 +43,36 @@ def measure(store: Store, layout: IndexLayout) -> Measurement | None:
     Raises:
         IndexFileError: a sampled vector is damaged; names the document.
     """
-    rows = store.rows()
-    if rows.size < LEAST_DOCUMENTS:
+    documents = store.count()
+    if documents < LEAST_DOCUMENTS:
         return None
-    size = min(rows.size, SAMPLE_ROWS, max(LEAST_DOCUMENTS, SAMPLE_VALUES // layout.stored.dim))
-    # Seeded by the size: the same index gives the same figure.
-    order = np.random.default_rng(rows.size).permutation(rows.size)[:size]
-    return measure_shortlist(_trials(store, np.sort(rows[order]), layout), int(rows.size))
+    size = min(documents, SAMPLE_ROWS, max(LEAST_DOCUMENTS, SAMPLE_VALUES // layout.stored.dim))
+    rows = _spread(documents, size)
+    if store.next_row() - 1 == documents:
+        # No row was ever removed, so the numbers need not be read.
+        rows += 1
+    else:
+        rows = store.rows()[rows]
+    return measure_shortlist(_trials(store, rows, layout), documents)
+
+
+def _spread(documents: int, size: int) -> IntArray:
+    """Places of a sample, rising: one drawn from each of `size` stretches of equal length."""
+    # Seeded, so that the same index gives the same figure. numpy's generators take 6 MB to import.
+    generator = Random(documents)
+    edges = [part * documents // size for part in range(size + 1)]
+    return np.array([generator.randrange(*edge) for edge in pairwise(edges)], dtype=np.int64)
 
 
 def _trials(store: Store, rows: IntArray, layout: IndexLayout) -> Iterator[Trial]:
     chosen = np.linspace(0, rows.size - 1, QUERIES).astype(np.int64)
     queries = store.vectors(rows[chosen].tolist(), layout.stored).units
-    exact = np.empty((QUERIES, rows.size), dtype=np.float32)
+    nearest = NearestSoFar(chosen)
     blocks: list[list[kernel.CodeBlock]] = [[] for _ in layout.resident]
-    for start in range(0, rows.size, _ROWS):
-        part = store.vectors(rows[start : start + _ROWS].tolist(), layout.stored)
-        exact[:, start : start + _ROWS] = queries @ part.units.T
+    step = max(1, _VALUES // layout.stored.dim // kernel.BLOCK_ROWS) * kernel.BLOCK_ROWS
+    for start in range(0, rows.size, step):
+        part = store.vectors(rows[start : start + step].tolist(), layout.stored)
+        nearest.look_at(queries @ part.units.T)
         segment = segments.build(int(part.rows[0]), int(part.rows[-1]), part, layout)
         blocks[0].append(segment.block)
         if segment.refined is not None:
@@ -63,4 +84,4 @@ def _trials(store: Store, rows: IntArray, layout: IndexLayout) -> Iterator[Trial
         ):
             query = make(rotate_query(queries[number], slice_), slice_.bits)
             coded.append(np.concatenate([kernel.score(query, block) for block in listed]))
-        yield Trial(own, exact[number], tuple(coded))
+        yield Trial(own, nearest.of(number), tuple(coded))

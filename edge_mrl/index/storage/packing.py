@@ -12,12 +12,11 @@ from edge_mrl.kernel import BLOCK_ROWS, CodeBlock
 
 _ROWS = 32 * BLOCK_ROWS
 """Vectors unpacked at once: 2 MiB of float32 at 256 dimensions, which exist several times while
-they are normalised and encoded. A segment of 65 536 rows in one go would need 200 MiB, which a
-small board does not have."""
+they are normalised and encoded."""
 
 
 def pack_range(store: Store, first_row: int, last_row: int, layout: IndexLayout) -> Segment:
-    """Pack the vectors of rows first_row .. last_row, at most `segments.MAX_ROWS` of them.
+    """Pack the vectors of rows first_row .. last_row, at most `segments.most_rows` of them.
 
     Returns:
         A segment that ends at `last_row`, or at the last vector that it could take.
@@ -26,7 +25,7 @@ def pack_range(store: Store, first_row: int, last_row: int, layout: IndexLayout)
         IndexFileError: a stored vector is damaged; names the document.
     """
     parts: list[Segment] = []
-    start, room = first_row, segments.MAX_ROWS
+    start, room = first_row, segments.most_rows(layout)
     while True:
         limit = min(_ROWS, room)
         vectors = store.vectors_after(start - 1, last_row, limit, layout.stored)

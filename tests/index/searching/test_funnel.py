@@ -10,6 +10,7 @@ from edge_mrl.index.searching.funnel import (
     UNMEASURED_REFINED_LIST,
     UNMEASURED_SHORTLIST,
     Measurement,
+    NearestSoFar,
     Trial,
     depths,
     is_due,
@@ -20,31 +21,51 @@ from edge_mrl.index.searching.funnel import (
 from edge_mrl.slices import Slice
 
 
+def trial(own, exact, coded):
+    """A trial whose nearest are found by a full sort."""
+    others = [place for place in range(exact.size) if place != own]
+    nearest = sorted(others, key=lambda place: -exact[place])[:10]
+    return Trial(own, np.array(nearest), coded)
+
+
 def trials_of(seed, count, rows):
     generator = np.random.default_rng(seed)
     for _ in range(count):
         exact = generator.standard_normal(rows).astype(np.float32)
         noisy = exact * 100 + 30 * generator.standard_normal(rows)
-        yield Trial(int(generator.integers(rows)), exact, (noisy.astype(np.int64),))
+        yield trial(int(generator.integers(rows)), exact, (noisy.astype(np.int64),))
 
 
 def trial_of(depth, rows):
     """A trial whose nearest ten stand at these depths, rising and all different."""
-    exact = np.zeros(rows, dtype=np.float32)
-    exact[depth] = 1
     # The document itself is scanned first and not counted, so position p has depth p.
-    return Trial(0, exact, (np.arange(rows, 0, -1),))
+    return Trial(0, depth, (np.arange(rows, 0, -1),))
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.integers(0, 2**32 - 1), st.integers(2, 60), st.integers(1, 12))
-def test_depth_is_where_a_full_sort_finds_the_neighbour(seed, rows, k):
-    (trial,) = trials_of(seed, 1, rows)
-    others = [i for i in range(rows) if i != trial.own]
-    nearest = sorted(others, key=lambda i: -trial.exact[i])[:k]
-    (scan,) = trial.coded
-    expected = sorted(sum(scan[other] >= scan[i] for other in others) for i in nearest)
-    assert sorted(depths(trial, k)[0].tolist()) == expected
+@given(st.integers(0, 2**32 - 1), st.integers(2, 60))
+def test_depth_is_where_a_full_sort_finds_the_neighbour(seed, rows):
+    (one,) = trials_of(seed, 1, rows)
+    others = [i for i in range(rows) if i != one.own]
+    (scan,) = one.coded
+    expected = [sum(scan[other] >= scan[i] for other in others) for i in one.nearest]
+    assert depths(one)[0].tolist() == expected
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 60), st.integers(1, 12), st.integers(1, 70))
+def test_the_nearest_found_part_by_part_are_those_of_a_full_sort(seed, rows, k, step):
+    generator = np.random.default_rng(seed)
+    # Few values, so that many are equal: the lower position counts.
+    cosines = generator.integers(0, 9, (3, rows)).astype(np.float32)
+    own = generator.integers(0, rows, 3)
+    nearest = NearestSoFar(own, k)
+    for start in range(0, rows, step):
+        nearest.look_at(cosines[:, start : start + step].copy())
+    for number in range(3):
+        others = [place for place in range(rows) if place != own[number]]
+        expected = sorted(others, key=lambda place: -cosines[number, place])[:k]
+        assert nearest.of(number).tolist() == sorted(expected)
 
 
 @settings(deadline=None, max_examples=20)
@@ -54,15 +75,15 @@ def test_the_measured_list_reaches_the_recall_and_no_shorter_one_does(seed, want
 
     def recall(length):
         hits = total = 0
-        for trial in trials_of(seed, 20, 200):
-            hits += int((depths(trial) <= length).sum())
+        for one in trials_of(seed, 20, 200):
+            hits += int((depths(one) <= length).sum())
             total += 10
         return hits / total
 
     assert recall(measured.shortlist) == pytest.approx(measured.recall)
     assert measured.recall >= wanted
     assert measured.recall_low <= measured.recall <= measured.recall_high
-    table = np.array([depths(trial)[0] for trial in trials_of(seed, 20, 200)])
+    table = np.array([depths(one)[0] for one in trials_of(seed, 20, 200)])
     assert recall(needed_depth(table, wanted)) >= wanted > recall(needed_depth(table, wanted) - 1)
     assert (measured.documents, measured.sampled, measured.queries) == (200, 200, 20)
 
@@ -70,7 +91,7 @@ def test_the_measured_list_reaches_the_recall_and_no_shorter_one_does(seed, want
 def test_the_interval_equals_scipys():
     stats = pytest.importorskip("scipy.stats")
     measured = measure_shortlist(trials_of(3, 100, 300), 300, 0.9)
-    table = np.array([depths(trial)[0] for trial in trials_of(3, 100, 300)])
+    table = np.array([depths(one)[0] for one in trials_of(3, 100, 300)])
     each = (table <= measured.shortlist).mean(axis=1)
     reference = stats.bootstrap(
         (each,), np.mean, n_resamples=10_000, method="percentile", random_state=0
@@ -103,7 +124,7 @@ def test_the_shortlist_holds_for_queries_that_were_not_measured():
 def test_a_perfect_scan_needs_ten():
     exact = np.linspace(0, 1, 500).astype(np.float32)
     scan = np.arange(500, dtype=np.int64)
-    trials = [Trial(own, exact, (scan,)) for own in (0, 250, 499)]
+    trials = [trial(own, exact, (scan,)) for own in (0, 250, 499)]
     assert measure_shortlist(trials, 500).shortlist == 10
 
 
@@ -146,13 +167,13 @@ def test_two_lists_together_reach_the_recall():
             (exact * 100 + noise * generator.standard_normal(400)).astype(np.int64)
             for noise in (60, 15)
         )
-        trials.append(Trial(int(generator.integers(400)), exact, (coarse, fine)))
+        trials.append(trial(int(generator.integers(400)), exact, (coarse, fine)))
     measured = measure_shortlist(trials, 400, 0.95)
     assert measured.shortlist < measured.first_list < 400
     held = np.mean(
         [
             np.mean((a <= measured.first_list) & (b <= measured.shortlist))
-            for a, b in (depths(trial) for trial in trials)
+            for a, b in map(depths, trials)
         ]
     )
     assert measured.recall == pytest.approx(held)
