@@ -7,6 +7,7 @@ same way: where it stands, what was found, what is expected. Nothing here touche
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NoReturn
 
@@ -14,6 +15,10 @@ from edge_mrl.errors import EdgeMrlError
 
 Locate = Callable[[tuple[str, ...]], int | None]
 """The keys that lead to a value -> the line on which it stands; None where nobody can tell."""
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Controls other than tab and line ends, which would move a terminal's cursor or colour its text,
+and halves of characters, which nothing can print."""
 
 
 class Table:
@@ -43,6 +48,9 @@ class Table:
         if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
             line = self._line()
             raise error(f"{where} must be a table of named fields, not {_describe(data)}{line}")
+        for key in data:
+            if _UNPRINTABLE.search(key):
+                raise error(f"{where}: the field {key!r} has control characters in its name")
         self._data: Mapping[str, object] = data
 
     def fail(self, message: str, key: str | None = None) -> NoReturn:
@@ -89,6 +97,12 @@ class Table:
         value = self._data.get(key)
         if not isinstance(value, str) or len(value) > max_length:
             self._bad(key, f"text of at most {max_length} characters")
+        return self._printable(key, value)
+
+    def _printable(self, key: str, value: str) -> str:
+        found = _UNPRINTABLE.search(value)
+        if found is not None:
+            self.fail(f"the field {key!r} holds the control character {found[0]!r}", key)
         return value
 
     def optional_text(self, key: str) -> str | None:
@@ -151,7 +165,7 @@ class Table:
         value = self._data.get(key)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             self._bad(key, "a list of texts")
-        return tuple(value)
+        return tuple(self._printable(key, item) for item in value)
 
     def table(self, key: str) -> Table:
         """A nested table."""

@@ -1,19 +1,34 @@
-"""The demo's whole path, twice: the second run uses what the first one made."""
+"""The demo's whole path, again and again in one folder: what the first run made is used."""
 
 import json
 import time
+from contextlib import redirect_stdout
+from io import StringIO
+
+import pytest
 
 from edge_mrl.cli.main import main
 
 
-def demo(capsys, folder):
-    capsys.readouterr()
-    assert main(["demo", "--dir", str(folder), "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
+def demo(folder, *arguments):
+    shown = StringIO()
+    with redirect_stdout(shown):
+        assert main(["demo", "--dir", str(folder), *arguments]) == 0
+    return shown.getvalue()
 
 
-def test_the_demo_answers_and_keeps_what_it_made(capsys, tmp_path):
-    first = demo(capsys, tmp_path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def first(folder):
+    """What the first run says."""
+    return json.loads(demo(folder, "--json"))
+
+
+def test_the_demo_answers_and_keeps_what_it_made(first, folder):
     assert first["documents"] > 4000
     assert set(first["slices"]) == {"64", "128", "256"}
     answers = {answer["question"]: answer["hits"] for answer in first["answers"]}
@@ -23,16 +38,15 @@ def test_the_demo_answers_and_keeps_what_it_made(capsys, tmp_path):
     boards = {(plan["device"], plan["documents"]) for plan in first["plans"]}
     assert len(boards) == 9
     assert all(plan["fits"] or plan["error"] for plan in first["plans"])
-    made = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    made = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     time.sleep(0.01)
-    second = demo(capsys, tmp_path)
+    second = json.loads(demo(folder, "--json"))
     assert second == first
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == made
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == made
 
 
-def test_the_demo_prints_its_chapters(capsys, tmp_path):
-    assert main(["demo", "--dir", str(tmp_path)]) == 0
-    shown = capsys.readouterr().out
+def test_the_demo_prints_its_chapters(first, folder):
+    shown = demo(folder)
     for words in (
         "becomes a bundle",
         "costs and keeps",

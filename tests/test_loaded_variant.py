@@ -114,3 +114,22 @@ def test_a_few_long_texts_are_embedded_as_each_alone(static_bundle):
     together = encoder.encode(texts)
     for text, vector in zip(texts, together, strict=True):
         assert np.array_equal(encoder.encode([text])[0], vector)
+
+
+def test_long_texts_are_tokenised_few_at_a_time(static_bundle, monkeypatch):
+    """The tokenizer takes a kilobyte for a character, so few are handed to it at once."""
+    bundle = Bundle.open(static_bundle)
+    loaded = LoadedVariant.open(bundle, bundle.manifest.variants[0], 1)
+    texts = ["a heron", "reeds " * 5, "x", "", "the heron waits in the reeds", *"abcdefg"]
+    whole = loaded.embed(texts, 256, "")
+    sizes = []
+    encode = loaded.tokenizer.encode
+    monkeypatch.setattr(
+        loaded.tokenizer, "encode", lambda part: sizes.append(len(part)) or encode(part)
+    )
+    monkeypatch.setattr(loaded_variant, "BATCH_CHARACTERS", 31)
+    monkeypatch.setattr(loaded_variant, "BATCH_TEXTS", 5)
+    assert (loaded.embed(texts, 256, "") == whole).all()
+    # 7 and 30 characters, then 1 and 0 with the 30, 28 with three of one letter, the last four.
+    assert sizes == [1, 3, 4, 4]
+    assert loaded.embed([], 256, "").shape == (0, 256)

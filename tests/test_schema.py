@@ -60,3 +60,15 @@ def test_unknown_fields_are_refused():
 def test_the_error_class_is_the_caller_s():
     with pytest.raises(ProfileError):
         Table([], "profile", ProfileError)
+
+
+@pytest.mark.parametrize("text", ["\x1b[31mred", "a\0b", "a\x9b2J", "half \ud800", "bell\x07"])
+def test_what_would_steer_a_terminal_is_refused(text):
+    with pytest.raises(BundleError, match="'x' holds the control character"):
+        table(x=text).text("x")
+    with pytest.raises(BundleError, match="'x' holds the control character"):
+        table(x=["fine", text]).texts("x")
+    with pytest.raises(BundleError, match="control characters in its name"):
+        Table({text: 1}, "here", BundleError)
+    # As prompts have them.
+    assert table(x="Instruct: find\n\tQuery: ").text("x") == "Instruct: find\n\tQuery: "

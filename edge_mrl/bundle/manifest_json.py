@@ -37,6 +37,8 @@ MAX_MANIFEST_BYTES = 4 * 2**20
 MAX_FILE_BYTES = 2**40
 MAX_QUERY_TOKENS = 8192
 """To which a query of a model of late interaction is filled up: each is run."""
+SESSION_OPTIONS = frozenset({"session.disable_quant_qdq"})
+"""Of ONNX Runtime's configuration, what changes numbers and nothing else; each is 0 or 1."""
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -169,7 +171,7 @@ def _variant(table: Table) -> Variant:
         dims=table.integers("dims", 1, MAX_DIM),
         files=tuple(_path(table, path) for path in table.texts("files")),
         pad_invariant=table.flag("pad_invariant"),
-        session_options=_texts_by_name(table.table("session_options")),
+        session_options=_session_options(table.table("session_options")),
         gate=_gate(table.table("gate")),
         engines=table.texts("engines") if "engines" in table else (),
         max_tokens=table.optional_integer("max_tokens", 1, 10**6),
@@ -178,6 +180,15 @@ def _variant(table: Table) -> Variant:
             None if table.get("token_vectors") is None else _gate(table.table("token_vectors"))
         ),
     )
+
+
+def _session_options(table: Table) -> dict[str, str]:
+    """What ONNX Runtime is told. It has options that write files anywhere, so no others pass."""
+    options = _texts_by_name(table)
+    for key, value in options.items():
+        if key not in SESSION_OPTIONS or value not in ("0", "1"):
+            table.fail(f"{key}={value} is no option of a bundle: upgrade edge-mrl or export again")
+    return options
 
 
 def _lengths(table: Table) -> tuple[int, ...]:

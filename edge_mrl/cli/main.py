@@ -4,6 +4,7 @@ code."""
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -41,6 +42,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 2 bad input, 1 failure on good input."""
+    _never_fail_to_print()
     arguments_in = list(sys.argv[1:] if argv is None else argv)
     parser, subparsers = _parser()
     chosen = next((word for word in arguments_in if not word.startswith("-")), None)
@@ -76,6 +78,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return BAD_INPUT
+
+
+def _never_fail_to_print() -> None:
+    """A letter that the terminal's encoding lacks is printed as a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _run(

@@ -4,6 +4,7 @@ standard error."""
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import textwrap
@@ -13,12 +14,31 @@ from collections.abc import Mapping, Sequence
 
 def print_json(document: Mapping[str, object]) -> None:
     """Print one JSON object on standard output."""
-    print(json.dumps(document, ensure_ascii=False, indent=2))
+    print(_as_json(document, indent=2))
 
 
 def print_json_line(document: Mapping[str, object]) -> None:
     """Print one JSON object on a line of standard output."""
-    print(json.dumps(document, ensure_ascii=False))
+    print(_as_json(document))
+
+
+def _as_json(document: Mapping[str, object], indent: int | None = None) -> str:
+    """Letters as they are; escaped where standard output cannot print one, such as half a surrogate
+    pair in a document's metadata."""
+    text = json.dumps(document, ensure_ascii=False, indent=indent)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(document, indent=indent)
+    return text
+
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+def one_line(text: object) -> str:
+    """What a document says, on one line and without what would steer a terminal."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", " ".join(str(text).split()))
 
 
 def format_table(

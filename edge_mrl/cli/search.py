@@ -13,7 +13,7 @@ from edge_mrl.cli.document_ids import meant_id
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
 from edge_mrl.cli.explain_table import format_explanation
 from edge_mrl.cli.json_argument import json_argument
-from edge_mrl.cli.output import Progress, print_json, print_json_line
+from edge_mrl.cli.output import Progress, one_line, print_json, print_json_line
 from edge_mrl.cli.query_file import QueryFile, holds_objects
 from edge_mrl.cli.vector_arguments import query_vector
 from edge_mrl.errors import InputError
@@ -277,7 +277,7 @@ def _show(result: QueryResult) -> None:
     if not result.hits:
         print("no document was found")
     for group in result.groups or ():
-        print(f"{group.value}")
+        print(one_line(group.value))
         for hit in group.hits:
             print("  " + _line(hit, width - 2))
     for hit in result.hits if result.groups is None else ():
@@ -288,5 +288,5 @@ def _show(result: QueryResult) -> None:
 
 
 def _line(hit: Hit, width: int) -> str:
-    line = f"{hit.score:.3f}  {hit.id}  {' '.join(hit.text.split())}"
+    line = f"{hit.score:.3f}  {one_line(hit.id)}  {one_line(hit.text)}"
     return line if len(line) <= width else line[: max(width - 4, 1)].rstrip() + " ..."

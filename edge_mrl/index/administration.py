@@ -47,7 +47,7 @@ class Administration:
         from edge_mrl.index.storage import bundle_place
 
         with self._store.write():
-            bundle_place.remember(self._store, Path(bundle), Path(place or self._store.path))
+            bundle_place.remember(self._store, Path(bundle), Path(place or self._store.place))
 
     def check_model(self, identity: str, model_name: str) -> None:
         """Check that the index belongs to a model, before its encoder is loaded.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
@@ -15,11 +16,11 @@ from edge_mrl.slices import Slice
 
 
 def build_index(
-    place: Path,
+    place: str | os.PathLike[str],
     encoder: TextEncoder,
     records: Iterable[Record],
     *,
-    bundle: Path | None = None,
+    bundle: str | os.PathLike[str] | None = None,
     layout: IndexLayout | None = None,
     lexical: str | None = None,
     token_vectors: Slice | Literal["all"] | None = None,
@@ -49,6 +50,7 @@ def build_index(
         InputError: a record cannot be stored, or the encoder gives no token vectors; nothing stands
             at `place` that was not there before.
     """
+    place = Path(place)
 
     def fill(index: Index) -> None:
         if lexical is not None:

@@ -34,7 +34,9 @@ class Index(Administration, Following, Querying):
     Make one with `Index.open` or `Index.create`, and close it or use it in a ``with`` statement.
     Whatever `add`, `upsert` and `delete` acknowledged is on the disk when they return. One process
     writes at a time; any number of others read beside it and see new documents at their next
-    search. An `Index` belongs to the thread that opened it; each thread opens its own.
+    search. An `Index` belongs to the thread that opened it; each thread, and each process after a
+    fork, opens its own. Once the file was moved, deleted or replaced, writing is refused, and a
+    reader keeps what it had.
     """
 
     def __init__(

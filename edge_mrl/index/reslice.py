@@ -6,6 +6,7 @@ was built on a large machine can be cut for a small one that has neither the tim
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,8 +63,8 @@ def resliced_layout(
 
 
 def reslice_index(
-    source: Path,
-    place: Path,
+    source: str | os.PathLike[str],
+    place: str | os.PathLike[str],
     dim: int,
     *,
     bits: int | None = None,
@@ -102,6 +103,7 @@ def reslice_index(
             token vectors.
         InputError: there is a token slice and no token vectors.
     """
+    source, place = Path(source), Path(place)
     opened = opening.open_or_make(source, None, None)
     try:
         if place.exists() and place.samefile(source):

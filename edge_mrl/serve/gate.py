@@ -17,6 +17,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEALTH = "/health"
 
+_PIECE = 64 << 10
+"""Bytes of an answer that are handed on before the client has taken those before."""
+
 
 class Gate:
     """Lets a request through, or answers it.
@@ -45,7 +48,7 @@ class Gate:
             # Who was too slow is not waited for.
             if message["type"] == "http.response.start" and 408 != message["status"] >= 400:
                 await incoming.drain()
-            await send(message)
+            await _send_in_pieces(send, message)
 
         try:
             self._check_host(headers)
@@ -90,6 +93,19 @@ class Gate:
                 code="rate_limit_exceeded",
                 kind="requests",
             )
+
+
+async def _send_in_pieces(send: Send, message: Any) -> None:
+    """A request whose answer nobody reads keeps its place, so that these are counted too: handed on
+    at once, the answer would wait in memory, and the next client's beside it."""
+    if message["type"] != "http.response.body":
+        await send(message)
+        return
+    body, more = message.get("body", b""), message.get("more_body", False)
+    starts = range(0, max(1, len(body)), _PIECE)
+    for start in starts:
+        piece = body[start : start + _PIECE]
+        await send({**message, "body": piece, "more_body": more or start != starts[-1]})
 
 
 async def respond(send: Send, error: HttpError) -> None:

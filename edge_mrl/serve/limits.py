@@ -21,6 +21,7 @@ class Limits:
         header_seconds: for a request's header to come whole, on a new connection too.
         body_seconds: for a request's body to come whole; 408 beyond.
         answer_seconds: for the answer; 503 beyond.
+        send_seconds: for the client to take the answer; its connection is cut beyond.
         idle_seconds: a connection is kept for the next request.
         shutdown_seconds: for running requests to end.
     """
@@ -31,6 +32,7 @@ class Limits:
     header_seconds: float = 10
     body_seconds: float = 30
     answer_seconds: float = 60
+    send_seconds: float = 120
     idle_seconds: int = 30
     shutdown_seconds: int = 10
 

@@ -18,6 +18,9 @@ from edge_mrl.slices import MAX_DIM, check_trained
 MAX_INPUTS = 2048
 """Texts in one request, as in OpenAI's API."""
 
+MAX_CHARACTERS = 1 << 17
+"""Of one text, some thirty pages: a tokenizer takes up to 1.3 kB of memory for each."""
+
 MAX_HITS = 10_000
 """Documents that any stage of a search may hand on."""
 
@@ -62,13 +65,32 @@ def parse_json(body: bytes) -> object:
     """The values in a body.
 
     Raises:
-        HttpError: 400, it is not JSON.
+        HttpError: 400, it is not JSON; 413, a text in it is too long.
     """
     try:
         found: object = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise HttpError(400, f"the body is not JSON ({error}): send one JSON object") from error
+    if len(body) > MAX_CHARACTERS:
+        _refuse_long_texts(found)
     return found
+
+
+def _refuse_long_texts(document: object) -> None:
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str) and len(value) > MAX_CHARACTERS:
+            raise HttpError(
+                413,
+                f"the body holds a text of {len(value)} characters: send at most {MAX_CHARACTERS} "
+                "as one text",
+                code="request_too_large",
+            )
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
 
 
 def parse_embeddings(body: bytes, model: ServedModel) -> EmbeddingsRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -61,7 +62,7 @@ Step = Callable[[str], None]
 
 def export(
     source: str,
-    destination: Path,
+    destination: str | os.PathLike[str],
     options: ExportOptions | None = None,
     *,
     on_step: Step = lambda _: None,
@@ -82,7 +83,7 @@ def export(
         ExportError: the model cannot be exported, no variant passed its gate, or `options.strict`
             and the model is not shown to be front-loaded. Nothing is left behind.
     """
-    options = options or ExportOptions()
+    options, destination = options or ExportOptions(), Path(destination)
     start = time.monotonic()
     on_step(f"reading {source}")
     data = labelled_data(options.eval) if options.eval else None

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +36,7 @@ class Sample:
     answers: tuple[int, ...]
 
 
+@cache
 def default_sample() -> Sample:
     """A sample of the documentation of this machine's Python standard library."""
     return make_sample(

@@ -77,4 +77,5 @@ def test_the_standard_library_gives_thousands_of_texts():
 
 
 def test_the_default_sample_is_the_same_every_time():
-    assert default_sample() == default_sample()
+    assert standard_library_docs.__wrapped__() == standard_library_docs()
+    assert default_sample.__wrapped__() == default_sample()

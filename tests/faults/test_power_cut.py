@@ -22,6 +22,7 @@ def cut_during(disk, process, seconds):
         reported as done by some kernels. Nobody could have heard of it on a machine without power.
     """
     lines = [process.stdout.readline()]
+    assert lines[0].startswith("stored "), lines[0] + process.stderr.read()
     listener = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")))
     listener.start()
     time.sleep(seconds)

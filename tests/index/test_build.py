@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from edge_mrl.errors import IndexFileError, InputError
-from edge_mrl.index import Index, Record, build_index
+from edge_mrl.index import Index, Record, build_index, reslice_index
 
 
 def test_a_build_replaces_what_stood_there(tmp_path, word_encoder):
@@ -50,6 +50,16 @@ def test_a_damaged_index_may_be_replaced(tmp_path, word_encoder):
     place.write_bytes(place.read_bytes()[:5000])
     with build_index(place, word_encoder(), [Record("b", id=2)]) as index:
         assert [hit.id for hit in index.search("b")] == [2]
+
+
+def test_paths_may_be_texts(tmp_path, word_encoder, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bundle").mkdir()
+    with build_index("i.db", word_encoder(), [Record("a", id=1)], bundle="bundle") as index:
+        assert index.bundle == tmp_path / "bundle"
+    with reslice_index("i.db", "cut.db", word_encoder().dim) as cut:
+        assert len(cut) == 1
+        assert cut.bundle == tmp_path / "bundle"
 
 
 CHILD = """

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import threading
 import time
@@ -30,6 +31,41 @@ def until_closed(client):
         while part := client.recv(65536):
             parts.append(part)
     return b"".join(parts)
+
+
+@contextlib.contextmanager
+def served(bundle, limits):
+    """A server in this process, with limits that no flag sets."""
+    from types import SimpleNamespace
+
+    import uvicorn
+
+    from edge_mrl.serve.app import build_app
+    from edge_mrl.serve.connections import guarded_protocol
+    from edge_mrl.serve.engine import Engine, EngineSettings
+    from edge_mrl.serve.sockets import listen_tcp
+    from edge_mrl.serve.workers import Workers
+    from tests.serve.conftest import Server
+
+    pool = Workers(lambda: Engine.open(EngineSettings(bundle, None, "words")), 1)
+    app = build_app(pool, pool.start().model, Access(), limits)
+    config = uvicorn.Config(
+        app, http=guarded_protocol(limits), ws="none", lifespan="off", log_level="error"
+    )
+    server = uvicorn.Server(config)
+    with contextlib.closing(listen_tcp("127.0.0.1", 0)) as listener:
+        host, port = listener.getsockname()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        handle = SimpleNamespace(host=host, port=port)
+        handle.connect = lambda: Server.connect(handle)
+        handle.ask = lambda *a, **b: Server.ask(handle, *a, **b)
+        try:
+            yield handle
+        finally:
+            server.should_exit = True
+            thread.join(20)
+            pool.stop()
 
 
 def test_one_connection_is_used_again(server):
@@ -114,38 +150,44 @@ def test_connections_beyond_the_limit(slow_server):
         assert clients[0].recv(1000).startswith(b"HTTP/1.1 200")
 
 
+def test_an_answer_that_nobody_takes_keeps_its_place_for_a_while_only(static_bundle):
+    """The answer is handed to the system piece by piece, so that no number of clients who do not
+    read fills the memory."""
+    texts = json.dumps({"model": "words", "input": ["a bird in the hand"] * 2048}).encode()
+    limits = Limits(concurrent=1, send_seconds=2)
+    with served(static_bundle, limits) as server, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect((server.host, server.port))
+        client.sendall((HEAD % len(texts)) + b"\r\n" + texts)
+        head = client.recv(1000)
+        assert head.startswith(b"HTTP/1.1 200")
+        declared = int(re.search(rb"content-length: (\d+)", head)[1])
+        # Its answer is not taken, so it is still inside.
+        assert server.ask("/search", {"query": "x"})[0] == 429
+        for _ in range(300):
+            time.sleep(0.1)
+            status = server.ask("/v1/embeddings", {"model": "words", "input": "x"})[0]
+            if status != 429:
+                break
+        assert status == 200
+        assert len(head) + len(until_closed(client)) < declared
+
+
+def test_a_large_answer_is_whole(static_bundle, encoder):
+    texts = {"model": "words", "input": [f"text number {n}" for n in range(2000)]}
+    with served(static_bundle, Limits()) as server:
+        status, headers, found = server.ask("/v1/embeddings", texts)
+    assert status == 200
+    assert int(headers["content-length"]) > 2**20
+    assert [row["embedding"] for row in found["data"]] == encoder.encode(texts["input"]).tolist()
+
+
 @pytest.fixture
 def slow_server(static_bundle):
-    """A server in this process whose limits are short, since no flag sets them."""
-    from types import SimpleNamespace
-
-    import uvicorn
-
-    from edge_mrl.serve.app import build_app
-    from edge_mrl.serve.connections import guarded_protocol
-    from edge_mrl.serve.engine import Engine, EngineSettings
-    from edge_mrl.serve.sockets import listen_tcp
-    from edge_mrl.serve.workers import Workers
-    from tests.serve.conftest import Server
-
+    """A server whose limits are short."""
     limits = Limits(connections=8, header_seconds=1, body_seconds=1, idle_seconds=60)
-    pool = Workers(lambda: Engine.open(EngineSettings(static_bundle, None, "words")), 1)
-    app = build_app(pool, pool.start().model, Access(), limits)
-    config = uvicorn.Config(
-        app, http=guarded_protocol(limits), ws="none", lifespan="off", log_level="error"
-    )
-    server = uvicorn.Server(config)
-    with contextlib.closing(listen_tcp("127.0.0.1", 0)) as listener:
-        host, port = listener.getsockname()
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        handle = SimpleNamespace(host=host, port=port)
-        handle.connect = lambda: Server.connect(handle)
-        handle.ask = lambda *a, **b: Server.ask(handle, *a, **b)
-        yield handle
-        server.should_exit = True
-        thread.join(20)
-    pool.stop()
+    with served(static_bundle, limits) as server:
+        yield server
 
 
 def test_an_overload_answers_429_and_loses_nothing_it_took(start, static_bundle):

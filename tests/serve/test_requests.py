@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from edge_mrl.serve.http_error import HttpError
 from edge_mrl.serve.limits import Limits, host_of, is_loopback
-from edge_mrl.serve.requests import ServedModel, parse_embeddings, parse_search
+from edge_mrl.serve.requests import (
+    MAX_CHARACTERS,
+    ServedModel,
+    parse_embeddings,
+    parse_search,
+)
 
 MODEL = ServedModel("m", (64, 128), 0)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
@@ -79,3 +84,20 @@ def test_hosts_of_headers():
 def test_limits_that_cannot_be():
     with pytest.raises(ValueError, match="connections must be 1 or more"):
         Limits(connections=0)
+
+
+def test_one_text_may_not_take_the_memory():
+    """A tokenizer takes up to 1.3 kB for each character of a text."""
+    model = ServedModel("words", (64,), 0)
+    fits, long = "é" * MAX_CHARACTERS, "é" * (MAX_CHARACTERS + 1)
+    for texts in (fits, [fits, "x"]):
+        body = json.dumps({"model": "words", "input": texts}).encode()
+        assert fits in parse_embeddings(body, model).texts
+    for parse, document in (
+        (lambda body: parse_embeddings(body, model), {"model": "words", "input": ["x", long]}),
+        (parse_search, {"query": long}),
+        (parse_search, {"query": "x", "prefetch": [{"prefetch": {"query": {"text": long}}}]}),
+    ):
+        with pytest.raises(HttpError, match="a text of 131073 characters") as refused:
+            parse(json.dumps(document).encode())
+        assert refused.value.status == 413

@@ -26,8 +26,17 @@ _FACT = "lexical"
 
 
 def tokenizer(facts: Facts) -> str | None:
-    """The tokenizer of the lexical index; None where there is none."""
-    return facts.fact(_FACT)
+    """The tokenizer of the lexical index; None where there is none.
+
+    Raises:
+        IndexFileError: the file names one that there is not.
+    """
+    name = facts.fact(_FACT)
+    if name is not None and name not in TOKENIZERS:
+        raise IndexFileError(
+            f"{facts.path}: the tokenizer of its lexical index is damaged: build it again"
+        )
+    return name
 
 
 def check_tokenizer(name: object) -> str:

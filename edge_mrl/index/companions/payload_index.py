@@ -61,7 +61,9 @@ def keys(facts: Facts) -> Mapping[str, int]:
         numbers = json.loads(text)
     except (ValueError, RecursionError):
         numbers = None
-    if not isinstance(numbers, dict) or not all(type(n) is int for n in numbers.values()):
+    if not isinstance(numbers, dict) or not all(
+        type(number) is int and 0 < number < 2**62 for number in numbers.values()
+    ):
         raise IndexFileError(f"{facts.path}: its list of indexed keys is damaged: build it again")
     return numbers
 

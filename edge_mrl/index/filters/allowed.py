@@ -11,9 +11,11 @@ from functools import reduce
 import numpy as np
 import numpy.typing as npt
 
+from edge_mrl.errors import IndexFileError
 from edge_mrl.index.companions import payload_index
 from edge_mrl.index.filters import sql
 from edge_mrl.index.filters.sql import Sql
+from edge_mrl.index.storage.schema_sql import DELETED
 from edge_mrl.index.storage.store import Store
 from edge_mrl.retrieval.filters import Condition, FieldCondition, Filter
 
@@ -122,7 +124,7 @@ class RowFilter:
         """What the filter keeps now, from what it kept before."""
         if self._state.last_row - kept.state.last_row > _FEW:
             return self._filter(filter_)
-        since = Sql("SELECT row FROM deletions WHERE number > ?", (kept.state.last_deletion,))
+        since = Sql(f"{DELETED} AND number > ?", (kept.state.last_deletion,))
         left = np.setdiff1d(kept.rows, self._select(since), assume_unique=True)
         new = Sql("SELECT row FROM documents WHERE row > ? AND (", (kept.state.last_row,))
         found = self._select(new + sql.where(filter_) + Sql(")"))
@@ -185,7 +187,13 @@ class RowFilter:
         ).fetchone()
         if listed is None:
             return np.empty(0, dtype=np.int64)
-        return _rising(np.fromstring(listed, dtype=np.int64, sep=" "))
+        try:
+            return _rising(np.fromstring(listed, dtype=np.int64, sep=" "))
+        except ValueError as error:
+            raise IndexFileError(
+                f"{self._store.path} has a damaged index of metadata: delete it with "
+                "delete_payload_index and make it anew"
+            ) from error
 
 
 def _rising(rows: IntArray) -> IntArray:

@@ -100,7 +100,8 @@ class Resident:
 
     def _read_deletions(self, store: Store) -> IntArray:
         found = store.connection.execute(
-            "SELECT number, row FROM deletions WHERE number > ? ORDER BY number",
+            "SELECT number, row FROM deletions WHERE number > ? AND typeof(row) = 'integer' "
+            "ORDER BY number",
             (self._last_deletion,),
         ).fetchall()
         fresh = np.array([row for _, row in found], dtype=np.int64)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from edge_mrl.errors import InputError
 from edge_mrl.index.companions import sparse
 from edge_mrl.index.format.sparse_records import SparseList, turned
+from edge_mrl.index.storage.schema_sql import DELETED
 from edge_mrl.index.storage.store import Store
 from edge_mrl.retrieval.explain import Meter
 from edge_mrl.retrieval.ranking import Ranking
@@ -80,6 +81,6 @@ class SparseSearch:
             return
         tail = sparse.vectors_after(self._store, sparse.packed_until(self._store))
         self._tail = {made.dimension: made for made in turned(*tail)}
-        deleted = self._store.connection.execute("SELECT row FROM deletions")
+        deleted = self._store.connection.execute(DELETED)
         self._dead = np.fromiter((row for (row,) in deleted), dtype=np.int64)
         self._stamp = stamp

@@ -17,6 +17,7 @@ from edge_mrl.index.searching.resident import Repair, Resident
 from edge_mrl.index.searching.scan_list import Scanned
 from edge_mrl.index.storage import segment_store
 from edge_mrl.index.storage.packing import pack_range
+from edge_mrl.index.storage.schema_sql import DELETED
 from edge_mrl.index.storage.segment_store import SegmentHead
 from edge_mrl.index.storage.store import Store
 from edge_mrl.kernel import StageList, top_positions
@@ -100,7 +101,7 @@ class Streamed:
         if stamp == self.stamp:
             return
         self._count = store.count()
-        deleted = store.connection.execute("SELECT row FROM deletions")
+        deleted = store.connection.execute(DELETED)
         self._dead = np.fromiter((row for (row,) in deleted), dtype=np.int64)
         self._heads = segment_store.heads(store, self._layout)
         packed, last = max((h.last_row for h in self._heads), default=0), store.next_row() - 1

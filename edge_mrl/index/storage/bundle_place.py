@@ -24,7 +24,7 @@ def remember(store: Store, bundle: Path, place: Path) -> None:
 def recall(store: Store) -> Path | None:
     """The bundle's folder; None where nothing was written down. Call inside `store.read()`."""
     near, far = store.fact("bundle_near"), store.fact("bundle")
-    if near is not None and (store.path.parent / near).is_dir():
+    if near is not None and (store.place.parent / near).is_dir():
         # First, so that an index and a bundle that were moved together still find each other.
-        return store.path.parent / near
+        return store.place.parent / near
     return None if far is None else Path(far)

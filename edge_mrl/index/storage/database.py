@@ -3,6 +3,7 @@ schema."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -19,12 +20,19 @@ from edge_mrl.index.storage.schema_sql import APPLICATION_ID, migrate, version_o
 
 
 class Database:
-    """One open index file. Methods that write must run inside `write()`."""
+    """One open index file. Methods that write must run inside `write()`.
+
+    Attributes:
+        path: as it was given, for messages.
+        place: where the file is, also after the working folder has changed.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.place = path, path.absolute()
         self.connection, self.writable = connect(path)
         self.writes = 0
+        self._process = os.getpid()
+        self._file = _identity(self.place)
         try:
             with explained(path):
                 version_of(self.connection, path)
@@ -47,7 +55,12 @@ class Database:
             self.connection.close()
 
     def read(self) -> AbstractContextManager[None]:
-        """One consistent view of the file."""
+        """One consistent view of the file.
+
+        Raises:
+            IndexFileError: the process was forked since the file was opened.
+        """
+        self._check_process()
         return transaction(self.connection, self.path, "DEFERRED")
 
     @contextmanager
@@ -55,18 +68,45 @@ class Database:
         """All or nothing, durable at the end.
 
         Raises:
-            IndexFileError: another process is writing, the file is read-only, the disk is full.
+            IndexFileError: another process is writing, the file is read-only, the disk is full;
+                the file is no longer the one at its path, or the process was forked since.
         """
+        self._check_process()
         if not self.writable:
             raise IndexFileError(
                 f"the index {self.path} cannot be written: make the file and its folder writable"
             )
-        with explained(self.path):
-            milliseconds = int(BUSY_SECONDS * 1000) if wait else 0
-            self.connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
-        with transaction(self.connection, self.path, "IMMEDIATE"):
-            yield
+        self._check_place()
+        self._wait_for_others(BUSY_SECONDS if wait else 0)
+        try:
+            with transaction(self.connection, self.path, "IMMEDIATE"):
+                yield
+        finally:
+            if not wait:
+                # A reader may have to wait too, while another process opens or closes the file.
+                self._wait_for_others(BUSY_SECONDS)
         self.writes += 1
+
+    def _check_process(self) -> None:
+        # A child of a fork has none of the locks that its copy of the connection believes it has:
+        # what it wrote would be lost without a word.
+        if os.getpid() != self._process:
+            raise IndexFileError(
+                f"the index {self.path} was opened before this process was forked: open it in each "
+                "process"
+            )
+
+    def _check_place(self) -> None:
+        # The write-ahead log has the file's old name: nobody would read it with the moved file.
+        if _identity(self.place) != self._file:
+            raise IndexFileError(
+                f"the index {self.path} was moved, deleted or replaced since it was opened: open "
+                "it again; nothing was stored"
+            )
+
+    def _wait_for_others(self, seconds: float) -> None:
+        with explained(self.path):
+            self.connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
     @contextmanager
     def relaxed(self) -> Iterator[None]:
@@ -97,8 +137,8 @@ class Database:
 
     def file_bytes(self) -> int:
         """Size of the file and its write-ahead log."""
-        log = self.path.with_name(self.path.name + "-wal")
-        return self.path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+        log = self.place.with_name(self.place.name + "-wal")
+        return self.place.stat().st_size + (log.stat().st_size if log.exists() else 0)
 
     def used_bytes(self) -> int:
         """Size of the pages that hold something, those in the write-ahead log too. Call inside
@@ -115,3 +155,12 @@ class Database:
             self.connection.execute("VACUUM")
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.writes += 1
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands at a path; None where none does."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from edge_mrl.errors import IndexFileError
@@ -164,6 +166,9 @@ DOCUMENT_ID = "coalesce(documents.id, documents.row)"
 METADATA = "coalesce(documents.metadata, '{}')"
 """A document's metadata; what is not there is an empty object."""
 
+DELETED = "SELECT row FROM deletions WHERE typeof(row) = 'integer'"
+"""The rows that were deleted; a column of integers takes a text all the same."""
+
 _TABLES = {1: frozenset({"meta", "documents", "vectors", "segments", "deletions"})}
 _TABLES[2] = _TABLES[1] | {"payload_values", "sparse_vectors", "sparse_lists"}
 _TABLES[3] = _TABLES[2] | {"token_vectors"}
@@ -175,12 +180,12 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
     """The schema version of an open file; 0 for an empty one.
 
     Raises:
-        IndexFileError: the file is another program's database, or of a newer schema, or holds
-            things (triggers, views, missing tables) that no index has.
+        IndexFileError: the file is another program's database, or of a newer schema, lacks a table,
+            or holds what no index has: triggers, views, tables or indexes defined otherwise.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    objects = connection.execute("SELECT type, name FROM sqlite_schema").fetchall()
+    objects = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall()
     if not objects and version == 0:
         return 0
     if application != APPLICATION_ID:
@@ -192,12 +197,51 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
             f"{path} has index schema {version}, this edge_mrl reads up to {SCHEMA_VERSION}: "
             "install a newer edge_mrl"
         )
-    tables = {name for kind, name in objects if kind == "table"}
-    if not tables >= _TABLES[version] or any(kind in ("trigger", "view") for kind, _ in objects):
+    tables = {name for kind, name, _, _ in objects if kind == "table"}
+    foreign = [name for kind, name, table, sql in objects if _is_foreign(kind, name, table, sql)]
+    if not tables >= _TABLES[version] or foreign:
+        what = f" (it has another {foreign[0]!r})" if foreign else ""
         raise IndexFileError(
-            f"{path} does not have the tables of an index: restore it from a backup"
+            f"{path} does not have the tables of an index{what}: restore it from a backup"
         )
     return int(version)
+
+
+def _is_foreign(kind: str, name: str, table: str, sql: str | None) -> bool:
+    """Whether SQLite would compute something here that no index asks for: a table of a few bytes
+    can have a column, a constraint or an index that takes gigabytes at each look."""
+    if kind in ("trigger", "view"):
+        return True
+    known, name = _definitions(), name.lower()
+    words = _words_of(sql or "")
+    if kind == "index":
+        # Without a text it is SQLite's own, of a primary key.
+        return sql is not None and table.lower() in known and words not in known.get(name, ())
+    if name == "lexical":
+        return not words.startswith("create virtual table lexical using fts5 (")
+    if name.startswith("lexical_"):
+        # FTS5's own, which differ between versions of SQLite.
+        return any(part in words for part in (" as (", "check (", "default ", "/ *", "- -"))
+    return name in known and words not in known[name]
+
+
+def _words_of(sql: str) -> str:
+    """A definition's words and signs, whatever its white space, quotes and capitals."""
+    return " ".join(re.findall(r"\w+|[^\w\s\"]", sql.lower()))
+
+
+@cache
+def _definitions() -> dict[str, set[str]]:
+    """Table or index -> its definitions in all schemas."""
+    found = {"sqlite_sequence": {_words_of("CREATE TABLE sqlite_sequence(name,seq)")}}
+    for statement in (*_VERSION_1, *_VERSION_2, *_VERSION_3, *_VERSION_4):
+        if statement.startswith("CREATE "):
+            plain = statement.replace("IF NOT EXISTS ", "").replace("short_documents", "documents")
+            name = (
+                plain.removeprefix("CREATE UNIQUE INDEX ").removeprefix("CREATE TABLE ").split()[0]
+            )
+            found.setdefault(name, set()).add(_words_of(plain))
+    return found
 
 
 def migrate(connection: sqlite3.Connection, version: int, wanted: int) -> None:

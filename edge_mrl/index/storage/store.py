@@ -53,7 +53,7 @@ class Store(Facts):
         """How many documents, from the fact that is kept with them; counted where that is
         missing."""
         kept = self.optional_number("documents")
-        return self._counted() if kept is None else kept
+        return self._counted() if kept is None or kept > LARGEST_ROW else kept
 
     def recount(self) -> None:
         """Count the documents and keep the number. Call inside `write()`."""
@@ -65,11 +65,19 @@ class Store(Facts):
         return int(count)
 
     def next_row(self) -> int:
-        """The row number that the next document gets; numbers are never used again."""
+        """The row number that the next document gets; numbers are never used again.
+
+        Raises:
+            IndexFileError: the last one is damaged.
+        """
         found = self.connection.execute(
             "SELECT seq FROM sqlite_sequence WHERE name = 'documents'"
         ).fetchone()
-        return 1 if found is None else int(found[0]) + 1
+        if found is None:
+            return 1
+        if not (isinstance(found[0], int) and 0 <= found[0] < LARGEST_ROW):
+            raise IndexFileError(f"{self.path}: its last row number is damaged: build it again")
+        return found[0] + 1
 
     def present(self, ids: Sequence[DocumentId]) -> set[DocumentId]:
         """Those of the ids that have a document."""

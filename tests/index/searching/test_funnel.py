@@ -198,3 +198,22 @@ def test_json_there_and_back():
     for damaged in ("{", "[]", '{"shortlist": 0}', "[" * 100_000):
         with pytest.raises(IndexFileError, match="here"):
             Measurement.from_json(damaged, "here")
+
+
+def test_a_document_is_no_rival_of_its_own_equals():
+    """Rows of equal codes: the query's own is not counted among those before a neighbour."""
+    exact = np.array([1, 0.9, 0.8, 0.1], dtype=np.float32)
+    trial = Trial(0, exact, (np.array([5, 5, 5, 7]), np.array([9, 5, 4, 1])))
+    assert depths(trial, 2).tolist() == [[3, 3], [1, 2]]
+
+
+def test_lists_hold_k_and_never_rise_whatever_was_measured():
+    scan = IndexLayout(Slice(64, 8), Slice(64, 1))
+    refined = IndexLayout(Slice(64, 8), Slice(64, 1), Slice(64, 8))
+    short = Measurement(1, 1.0, 100, 100, 10, first_list=2)
+    assert shortlists_for(short, scan, 100, 10) == (10,)
+    assert shortlists_for(short, refined, 100, 10) == (10, 10)
+    assert shortlists_for(short, scan, 5, 10) == (5,)
+    # The finer codes need more than the scan was measured to hand on.
+    crossed = Measurement(60, 1.0, 100, 100, 10, first_list=20)
+    assert shortlists_for(crossed, refined, 100, 10) == (60, 60)

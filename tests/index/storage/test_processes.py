@@ -128,3 +128,98 @@ def test_two_processes_may_create_the_same_index(tmp_path, word_encoder):
         one.add(["a"])
         two.add(["b"])
         assert len(one) == len(two) == 2
+
+
+def test_a_forked_child_does_not_use_its_parents_index(path):
+    """SQLite's locks do not follow a fork: the child's documents were acknowledged and lost."""
+    with Index.open(path) as index:
+        index.add(vectors=np.ones((1, 16)))
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            for use in (
+                lambda: index.add(vectors=np.ones((1, 16))),
+                lambda: index.search([1] * 16),
+            ):
+                try:
+                    os.write(writing, f"{use()}\n".encode())
+                except IndexFileError as error:
+                    os.write(writing, f"{error}\n".encode())
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading) as said:
+            lines = said.readlines()
+        os.waitpid(child, 0)
+        assert len(lines) == 2
+        assert all("open it in each process" in line for line in lines)
+        assert index.add(vectors=np.ones((1, 16))) == [2]
+
+
+def _moved(path):
+    path.rename(path.with_name("moved.db"))
+
+
+def _deleted(path):
+    path.unlink()
+
+
+def _replaced(path):
+    other = path.with_name("other.db")
+    Index.create(other, dim=16, matryoshka_dims=[16], identity="i", model_name="m").close()
+    other.replace(path)
+
+
+@pytest.mark.parametrize("change", [_moved, _deleted, _replaced])
+def test_nothing_is_acknowledged_once_another_file_stands_at_the_path(path, change):
+    """It would go to a log with the old name, which nobody reads."""
+    with Index.open(path) as index:
+        index.add(["kept"], vectors=np.ones((1, 16)))
+        change(path)
+        for write in (
+            lambda: index.add(vectors=np.ones((1, 16))),
+            lambda: index.delete([1]),
+            index.optimize,
+        ):
+            with pytest.raises(IndexFileError, match="moved, deleted or replaced.*open it again"):
+                write()
+        # Readers keep what they had.
+        assert [hit.text for hit in index.search(np.ones(16))] == ["kept"]
+
+
+def test_the_working_folder_may_change(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    with Index.open("i.db") as index:
+        index.remember_bundle(tmp_path / "elsewhere")
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert index.add(vectors=np.ones((1, 16))) == [1]
+        assert index.stats().file_bytes >= path.stat().st_size
+        index.remember_bundle(tmp_path / "elsewhere")
+        assert index.bundle == tmp_path / "elsewhere"
+    with Index.open(path) as index:
+        assert index.bundle == tmp_path / "elsewhere"
+
+
+def test_a_try_to_write_leaves_the_patience_of_readers(path):
+    """A reader that repairs a segment gives up at once where another writes; later it waits again,
+    as it must while another process recovers the file."""
+    with Index.open(path) as index:
+        (patience,) = index._store.connection.execute("PRAGMA busy_timeout").fetchone()
+        with index._store.write(wait=False):
+            pass
+        assert index._store.connection.execute("PRAGMA busy_timeout").fetchone() == (patience,)
+        assert patience == 5000
+
+
+def test_rows_that_another_process_packed_are_held_once(path, monkeypatch):
+    """What a reader held after the last segment stands in one now."""
+    monkeypatch.setattr("edge_mrl.index.format.segments.MIN_ROWS", 10)
+    vectors = np.random.default_rng(2).standard_normal((20, 16))
+    with Index.open(path) as reader, Index.open(path) as writer:
+        writer.add(vectors=vectors[:5])
+        assert len(reader.search(vectors[0], k=100)) == 5
+        writer.add(vectors=vectors[5:12])
+        found = [hit.id for hit in reader.search(vectors[0], k=100)]
+        assert sorted(found) == list(range(1, 13))
+        with reader._store.read():
+            assert reader._searcher.codes().alive == 12
