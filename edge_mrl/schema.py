@@ -20,6 +20,8 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Controls other than tab and line ends, which would move a terminal's cursor or colour its text,
 and halves of characters, which nothing can print."""
 
+_LONGEST_MESSAGE = 1000
+
 
 class Table:
     """A mapping that came from outside, read field by field.
@@ -54,7 +56,11 @@ class Table:
         self._data: Mapping[str, object] = data
 
     def fail(self, message: str, key: str | None = None) -> NoReturn:
-        """Raise this table's error, for the table as a whole or for one field of it."""
+        """Raise this table's error, for the table as a whole or for one field of it. Of a message
+        that repeats a long value the middle is left out."""
+        if len(message) > _LONGEST_MESSAGE:
+            half = _LONGEST_MESSAGE // 2
+            message = f"{message[:half]} [...] {message[-half:]}"
         raise self._error(f"{self._where}: {message}{self._line(key)}")
 
     def line_at(self, *path: str) -> int | None:

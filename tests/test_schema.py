@@ -72,3 +72,10 @@ def test_what_would_steer_a_terminal_is_refused(text):
         Table({text: 1}, "here", BundleError)
     # As prompts have them.
     assert table(x="Instruct: find\n\tQuery: ").text("x") == "Instruct: find\n\tQuery: "
+
+
+def test_a_long_value_is_repeated_in_part():
+    with pytest.raises(BundleError) as caught:
+        Table({"a": 1}, "here", BundleError).fail(f"{'x' * 9000} is too long: shorten it")
+    assert len(str(caught.value)) < 1100
+    assert str(caught.value).startswith("here: xxx") and str(caught.value).endswith("shorten it")

@@ -193,13 +193,22 @@ def test_any_header_of_a_weights_file(tmp_path_factory, data):
             assert "any.safetensors" in str(error)
 
 
-@pytest.mark.parametrize("place", ["../static", "/etc", "a/../../static", "..", "a\0b", "\ud800"])
-def test_a_module_s_place_stays_inside_the_folder(folders, tmp_path, place):
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        *((place, "points outside") for place in ("../static", "/etc", "a/../../static", "..")),
+        ("a\u202eb", "points outside"),
+        ("a\0b", "holds the control character"),
+        ("\ud800", "holds the control character"),
+        ("é" * 128, "a folder of 128 characters"),
+    ],
+)
+def test_a_module_s_place_stays_inside_the_folder(folders, tmp_path, place, said):
     folder = shutil.copytree(folders / "static", tmp_path / "m")
     entries = json.loads((folder / "modules.json").read_text())
     entries[0]["path"] = place
     write_json(folder / "modules.json", entries)
-    with pytest.raises(ExportError, match="points outside the model folder"):
+    with pytest.raises(ExportError, match=said):
         open_source(str(folder), ExportOptions())
 
 

@@ -98,6 +98,10 @@ class NormalizeModule:
 TailModule = DenseModule | LayerNormModule | NormalizeModule
 
 
+_LONGEST_NAME = 255
+"""Bytes of a file's name on the common file systems."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelLayout:
     """The modules in order. `dim` is the width of the final vector. A model of `late_interaction`
@@ -168,13 +172,19 @@ def module_entries(folder: Path) -> list[tuple[str, Path]]:
         match = re.fullmatch(r"(?:sentence_transformers|pylate)\.(?:\w+\.)*(\w+)", name)
         if match is None or match[1] not in KNOWN_MODULES:
             raise ExportError(
-                f"{path} names the module {name!r}, which cannot be exported: "
+                f"{path} names the module {name[:100]!r}, which cannot be exported: "
                 f"known modules are {', '.join(KNOWN_MODULES)}"
             )
         where = PurePosixPath(entry.text("path"))
-        if where.is_absolute() or ".." in where.parts or not str(where).isprintable():
+        said = str(where)
+        if where.is_absolute() or ".." in where.parts or not said.isprintable():
             raise ExportError(
-                f"{path} points outside the model folder ({str(where)!r}): save the model again"
+                f"{path} points outside the model folder ({said[:100]!r}): save the model again"
+            )
+        if len(said.encode()) > _LONGEST_NAME:
+            raise ExportError(
+                f"{path} names a folder of {len(said)} characters, which no disk holds "
+                f"({said[:100]!r}): save the model again"
             )
         found.append((match[1], folder / where))
     return found
