@@ -202,9 +202,8 @@ def test_json_there_and_back():
 
 def test_a_document_is_no_rival_of_its_own_equals():
     """Rows of equal codes: the query's own is not counted among those before a neighbour."""
-    exact = np.array([1, 0.9, 0.8, 0.1], dtype=np.float32)
-    trial = Trial(0, exact, (np.array([5, 5, 5, 7]), np.array([9, 5, 4, 1])))
-    assert depths(trial, 2).tolist() == [[3, 3], [1, 2]]
+    trial = Trial(0, np.array([1, 2]), (np.array([5, 5, 5, 7]), np.array([9, 5, 4, 1])))
+    assert depths(trial).tolist() == [[3, 3], [1, 2]]
 
 
 def test_lists_hold_k_and_never_rise_whatever_was_measured():
