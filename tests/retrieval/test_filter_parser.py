@@ -99,7 +99,7 @@ for _ in range(40):
         ),
         ({"min_should": {"conditions": [], "min_count": -1}}, r"min_should\.min_count must be"),
         ({"must": [{"has_id": [1]}] * 300}, r"300 conditions, the limit is 256"),
-        (DEEP, r"nested deeper than 16"),
+        (DEEP, r"nested deeper than 8"),
     ],
 )
 def test_the_path_of_what_is_wrong_is_named(wrong, path):

@@ -3,6 +3,7 @@ was kept needs only the rows that came since, less those that went."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from functools import reduce
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.errors import IndexFileError
+from edge_mrl.errors import IndexFileError, InputError
 from edge_mrl.index.companions import payload_index
 from edge_mrl.index.filters import sql
 from edge_mrl.index.filters.sql import Sql
@@ -29,6 +30,9 @@ _FEW = 4096
 
 _SPARSE = 256
 """Rows are sorted where they are fewer than one in so many of the file's."""
+
+_TOO_DEEP = ("parser stack overflow", "Expression tree is too large")
+"""What SQLite says where a statement is more than it can read."""
 
 _AT_ONCE = 500
 """Values bound in one statement, beside those of the filter."""
@@ -93,6 +97,7 @@ class RowFilter:
 
         Raises:
             IndexFileError: the metadata in the file is damaged.
+            InputError: the filter is nested too deep for SQLite.
         """
         self._sync()
         # The written form, because 1 and True are equal to Python.
@@ -181,10 +186,18 @@ class RowFilter:
 
     def _select(self, statement: Sql) -> IntArray:
         """Row numbers that a statement selects, rising, each once."""
-        # One text instead of a Python number for each row: 50 000 rows in 10 ms instead of 35.
-        (listed,) = self._store.connection.execute(
-            f"SELECT group_concat(row, ' ') FROM ({statement.text})", statement.values
-        ).fetchone()
+        try:
+            # One text instead of a Python number for each row: 50 000 rows in 10 ms instead of 35.
+            (listed,) = self._store.connection.execute(
+                f"SELECT group_concat(row, ' ') FROM ({statement.text})", statement.values
+            ).fetchone()
+        except sqlite3.OperationalError as error:
+            if any(words in str(error) for words in _TOO_DEEP):
+                raise InputError(
+                    f"the filter is nested too deep for SQLite {sqlite3.sqlite_version} "
+                    f"({error}): simplify it"
+                ) from error
+            raise
         if listed is None:
             return np.empty(0, dtype=np.int64)
         try:

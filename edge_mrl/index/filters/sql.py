@@ -40,9 +40,12 @@ class Sql:
 
 
 def joined(parts: Sequence[Sql], word: str, empty: str) -> Sql:
-    """Pieces in brackets with a word between; `empty` where there are none."""
+    """Pieces in brackets with a word between; `empty` where there are none. One piece stands as it
+    is: older SQLite reads a hundred open brackets, and filters may be nested."""
     if not parts:
         return Sql(empty)
+    if len(parts) == 1:
+        return parts[0]
     texts = f" {word} ".join(f"({part.text})" for part in parts)
     return Sql(texts, tuple(value for part in parts for value in part.values))
 

@@ -1,6 +1,7 @@
 """Filters against a plain Python evaluation, and filtered searches against brute force."""
 
 import json
+import sqlite3
 
 import hypothesis.strategies as st
 import numpy as np
@@ -15,6 +16,8 @@ from edge_mrl.index.format.codes import encode
 from edge_mrl.index.format.segments import build
 from edge_mrl.index.format.vector_rows import Vectors
 from edge_mrl.kernel import unpack
+from edge_mrl.retrieval import filter_parser
+from edge_mrl.retrieval.filter_parser import MAX_DEPTH
 from edge_mrl.slices import Slice
 
 NAMES = ["a", "b", 'o"dd', "ünï", "c.d"]
@@ -473,3 +476,47 @@ def test_refined_stages_are_filtered_too(tmp_path, vector_index, clustered, brut
 @given(st.lists(st.integers(-5, 300) | st.integers(0, 2**40), min_size=1, max_size=60))
 def test_rows_come_rising_and_once_however_far_apart(rows):
     assert _rising(np.array(rows, dtype=np.int64)).tolist() == sorted(set(rows))
+
+
+NESTINGS = {
+    "must": lambda inner, other: {"must": [other, inner]},
+    "should": lambda inner, other: {"should": [inner, other]},
+    "must_not": lambda inner, other: {"must_not": [inner, other]},
+    # Each takes the place of three.
+    "nested": lambda inner, other: {"nested": {"key": "b", "filter": {"must_not": [inner, other]}}},
+    "min_should": lambda inner, other: {
+        "min_should": {"conditions": [inner, other, other], "min_count": 2}
+    },
+    "all": lambda inner, other: {
+        "must": [other],
+        "should": [other, other],
+        "must_not": [{"must": [other, inner], "should": [other, other]}],
+    },
+}
+
+
+@pytest.mark.parametrize("name", NESTINGS)
+def test_filters_as_deep_as_they_may_be_are_answered(make_index, name):
+    documents = [{"a": n, "b": [{"a": n}]} for n in range(4)]
+    index = make_index(documents, ())
+    wrap, other = NESTINGS[name], {"key": "a", "match": {"any": [1, 2]}}
+    filter_ = {"is_empty": {"key": "b[].c[].d"}}
+    for _ in range({"nested": MAX_DEPTH // 3, "all": MAX_DEPTH // 2}.get(name, MAX_DEPTH - 1)):
+        filter_ = wrap(filter_, other)
+    filter_ = {"must": [filter_]}
+    kept = [n for n, document in enumerate(documents) if holds(filter_, document, n)]
+    assert [hit.id for hit in index.search(np.ones(4), k=4, filter=filter_)] == kept
+
+
+def test_a_filter_too_deep_for_sqlite_is_no_fault_of_the_file(make_index, monkeypatch):
+    monkeypatch.setattr(filter_parser, "MAX_DEPTH", 80)
+    index = make_index([{"a": 1}], ())
+    condition = {"key": "a", "match": {"value": 1}}
+    filter_ = condition
+    for _ in range(60):
+        filter_ = {"must_not": [filter_, condition], "should": [filter_, condition][1:]}
+    kept = {"must": [condition]}
+    if sqlite3.sqlite_version_info < (3, 46):
+        with pytest.raises(InputError, match="nested too deep for SQLite"):
+            index.search(np.ones(4), k=1, filter=filter_)
+    assert index.search(np.ones(4), k=1, filter=kept)
