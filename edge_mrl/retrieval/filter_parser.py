@@ -27,8 +27,8 @@ from edge_mrl.retrieval.json_values import refuse
 from edge_mrl.retrieval.keys import parse_key
 
 MAX_DEPTH = 8
-"""Filters within filters: what SQLite before 3.46 reads with the hundred places of its parser's
-stack. Each `nested` takes as many places as three others."""
+"""Filters within filters: what SQLite 3.40 reads with the hundred places of its parser's stack.
+Each `nested` takes as many places as three others."""
 MAX_CONDITIONS = 256
 """More in one list would be a program's mistake, and SQLite bounds the depth of an expression."""
 MAX_VALUES = 100_000

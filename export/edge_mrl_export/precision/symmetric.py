@@ -41,7 +41,12 @@ def quantize(matrix: FloatArray, axis: int, *, short_scales: bool = False) -> Qu
     peaks = np.maximum(highest, -lowest)
     vanishing = peaks < LEVELS * np.finfo(np.float32).tiny
     scales = np.where(vanishing, 1, peaks / LEVELS).astype(np.float32)
-    codes = np.clip(np.rint(matrix / scales), -LEVELS, LEVELS).astype(np.int8)
+    codes = np.empty(matrix.shape, dtype=np.int8)
+    # In parts: an embedding table may have half a gigabyte.
+    for start in range(0, len(matrix), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        steps = matrix[rows] / (scales[rows] if axis == 0 else scales)
+        codes[rows] = np.clip(np.rint(steps, out=steps), -LEVELS, LEVELS, out=steps)
     half = np.finfo(np.float16)
     if short_scales and scales.min() >= half.smallest_normal and scales.max() <= half.max:
         return QuantizedMatrix(codes, scales.astype(np.float16).reshape(-1))
