@@ -32,7 +32,8 @@ PLAN_HEADER = (
     "bound by",
 )
 PLAN_NOTE = (
-    "Predicted from each device's figures, not measured: `edge-mrl profiles NAME` has their sources."
+    "Predicted from each device's figures, not measured: "
+    "`edge-mrl profiles NAME` has their sources."
 )
 PLAN_LEFT = (0, 2, 12)
 """Columns set flush left."""
