@@ -28,7 +28,8 @@ _LONGEST_MESSAGE = 1000
 def whole_number(value: Any) -> int | None:
     """A whole number of any type, numpy's too, as an int; None for everything else, and for truth
     values."""
-    if isinstance(value, bool):
+    # numpy before 1.25 takes its truth values for numbers.
+    if isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b":
         return None
     try:
         return operator.index(value)
