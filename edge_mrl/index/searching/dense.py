@@ -132,7 +132,7 @@ class Dense:
         count = codes.alive if allowed is None else allowed.rows.size
         nbytes = count * (slice_.code_bytes + GAIN_BYTES)
         meter.count(count, nbytes, nbytes if isinstance(codes, Streamed) else 0)
-        estimated = estimated_cosines(found.scores, vector, slice_)
+        estimated = estimated_cosines(found, vector, slice_)
         return Ranking(found.rows, estimated.astype(np.float64))
 
     def _search(

@@ -21,7 +21,7 @@ from edge_mrl.index.searching.funnel import (
     Trial,
     measure_shortlist,
 )
-from edge_mrl.index.searching.scan_list import last_unit
+from edge_mrl.index.searching.scan_list import last_full_score
 from edge_mrl.index.storage.store import Store
 
 QUERIES = 100
@@ -85,5 +85,5 @@ def _trials(store: Store, rows: IntArray, layout: IndexLayout) -> Iterator[Trial
         ):
             query = make(rotate_query(queries[number], slice_), slice_.bits)
             coded.append(np.concatenate([kernel.score(query, block) for block in listed]))
-        unit = last_unit(queries[number], layout)
-        yield Trial(own, nearest.of(number), tuple(coded), unit)
+        whole = last_full_score(query.factor, queries[number], layout)
+        yield Trial(own, nearest.of(number), tuple(coded), 1 / whole if whole else None)

@@ -23,7 +23,7 @@ from edge_mrl.index.searching.margin import within
 from edge_mrl.index.searching.reread import reread
 from edge_mrl.index.searching.resident import Resident
 from edge_mrl.index.searching.row_cache import RowCache, cached_row_bytes
-from edge_mrl.index.searching.scan_list import Scanned, last_unit
+from edge_mrl.index.searching.scan_list import Scanned, last_full_score
 from edge_mrl.index.searching.stored_scores import stored_cosines
 from edge_mrl.index.searching.streamed import Streamed, fitting
 from edge_mrl.index.storage import segment_store
@@ -123,7 +123,7 @@ class Searcher:
         measured = self._measurement_at(self._resident.stamp)
         if measured is None or measured.margin is None:
             return found.rows
-        width = measured.margin / last_unit(vector, self._layout)
+        width = measured.margin * last_full_score(found.factor, vector, self._layout)
         return found.rows[: within(found.scores, max(k, MEASURED_K), width)]
 
     def _reread(self, vector: FloatArray, found: Scanned, k: int) -> Ranking:
