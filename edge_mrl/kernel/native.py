@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,6 +48,12 @@ _int64 = ctypes.c_int64
 _room = Room()
 
 
+@lru_cache(maxsize=16)
+def _lengths(kept: tuple[int, ...]) -> ctypes.Array[ctypes.c_int64]:
+    """How many each stage keeps, for the kernel."""
+    return (_int64 * len(kept))(*kept)
+
+
 class Loaded(NamedTuple):
     """The outcome of looking for compiled kernels.
 
@@ -72,7 +79,8 @@ class NativeKernel:
     def __init__(self, calls: dict[str, Callable[..., int]], target: int) -> None:
         self._calls = calls
         self._target = target
-        self._crc_tables = crc_tables()
+        # It is never freed: `crc_tables` keeps it.
+        self._crc_address = crc_tables().ctypes.data
 
     @property
     def name(self) -> str:
@@ -244,7 +252,7 @@ class NativeKernel:
             values.ctypes.data,
             stages.address,
             len(kept),
-            (_int64 * len(kept))(*kept),
+            _lengths(tuple(kept)),
             capacity,
             room.work_address,
             room.scratch_address,
@@ -310,7 +318,7 @@ class NativeKernel:
         scores = np.empty((many, last), dtype=np.int64)
         found, factors = np.zeros(many, dtype=np.int64), np.zeros(many)
         counter = np.zeros(1, dtype=np.int32)
-        lengths = (_int64 * len(kept))(*kept)
+        lengths = _lengths(tuple(kept))
 
         def take_some() -> None:
             room = _room.of(5 * capacity, stages.scratch)
@@ -392,7 +400,7 @@ class NativeKernel:
             numbers.ctypes.data,
             count,
             values.ctypes.data,
-            self._crc_tables.ctypes.data,
+            self._crc_address,
             _room.of(0, 4 * values.size).scratch_address,
             address,
             address + 8 * count,

@@ -24,7 +24,7 @@ from edge_mrl.index.searching.reread import reread
 from edge_mrl.index.searching.resident import Resident
 from edge_mrl.index.searching.row_cache import RowCache, cached_row_bytes
 from edge_mrl.index.searching.scan_list import Scanned, last_full_score
-from edge_mrl.index.searching.stored_scores import stored_cosines
+from edge_mrl.index.searching.stored_scores import WideArray, record_cosines, stored_cosines
 from edge_mrl.index.searching.streamed import Streamed, fitting
 from edge_mrl.index.storage import segment_store
 from edge_mrl.index.storage.store import Store
@@ -91,6 +91,28 @@ class Searcher:
         """
         return self._read(rows) if self._cache is None else self._cache.vectors(rows)
 
+    def cosines(self, rows: IntArray, vector: FloatArray) -> WideArray:
+        """Cosines of a query and stored vectors. Call inside `store.read()`.
+
+        Args:
+            rows: (n,) row numbers, rising.
+            vector: (stored dim,) float32 of unit length.
+
+        Returns:
+            (n,) float64.
+
+        Raises:
+            IndexFileError: a row is missing or damaged; names the document.
+        """
+        if self._cache is not None:
+            return stored_cosines(self._cache.vectors(rows), vector)
+        numbers, stored = rows.tolist(), self._layout.stored
+        records = self._store.records(numbers)
+        found = record_cosines(records, rows, stored, vector)
+        if found is not None:
+            return found
+        return stored_cosines(self._store.unpacked(numbers, records, stored), vector)
+
     def funnel(self, vector: FloatArray, k: int, threads: int = 1) -> Ranking:
         """The best k of the shortlist. Call inside `store.read()`.
 
@@ -127,8 +149,8 @@ class Searcher:
         return found.rows[: within(found.scores, max(k, MEASURED_K), width)]
 
     def _reread(self, vector: FloatArray, found: Scanned, k: int) -> Ranking:
-        rows, stored = self._within_margin(vector, found, k), self._layout.stored
-        return reread(self.vectors, stored, rows, k, lambda found: stored_cosines(found, vector))
+        rows = self._within_margin(vector, found, k)
+        return reread(self._layout.stored, rows, k, lambda part: self.cosines(part, vector))
 
     def codes(self) -> Resident | Streamed:
         """The codes, in step with the file. Call inside `store.read()`."""
