@@ -3,7 +3,8 @@
 Reading order: quantizer (what codes and queries mean), packer (vectors to
 codes), blocks (how codes lie in memory), stages (a
 scan and closer looks), reference (all of it in numpy: the definition), score_lists (sums of lists,
-which need no codes), checked_rows (rows with a checksum), scan.c and native (the same, compiled), dispatch (which runs).
+which need no codes), checked_rows (rows with a
+checksum), bit_planes (codes from their planes), scan.c and native (the same, compiled), dispatch (which runs).
 All kernels give the same numbers, so the choice never changes a hit. This package knows nothing of
 documents or models.
 """
@@ -50,6 +51,7 @@ __all__ = [
     "available",
     "best_rows",
     "info",
+    "join_planes",
     "pack",
     "pack_rows",
     "prepare",
@@ -186,3 +188,8 @@ def best_rows(
 def row_products(records: bytes, rows: IntArray, query: FloatArray) -> RowProducts | None:
     """Check rows and multiply them by a query; see `checked_rows.row_products`."""
     return current().row_products(records, rows, query)
+
+
+def join_planes(planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray) -> None:
+    """Codes from their lower planes and 1-bit codes; see `bit_planes.join_planes`."""
+    current().join_planes(planes, scan, bits, codes)

@@ -69,6 +69,12 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
         [_pointer, _int64, ctypes.c_int, _pointer, _int64, _pointer, _pointer],
     ),
     "emk_weights": (None, [_pointer, _int64, _pointer, _pointer]),
+    "emk_join_planes": (
+        None,
+        [
+            *(_pointer, _pointer, _int64, _int64, ctypes.c_int, _pointer, _int64, _pointer),
+        ],
+    ),
     "emk_row_products": (
         _int64,
         [*(_pointer, _int64, _pointer, _int64, _pointer, _pointer, _pointer, _pointer, _pointer)],

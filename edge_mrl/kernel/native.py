@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.kernel import hadamard, packer, reference
+from edge_mrl.kernel.bit_planes import check_planes
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
 from edge_mrl.kernel.checked_rows import CRC_BYTES, RowProducts, check_records, crc_tables
 from edge_mrl.kernel.library import LIBRARY, SOURCE, open_library
@@ -406,6 +407,26 @@ class NativeKernel:
             address + 8 * count,
         )
         return RowProducts(found[0], found[1]) if sound == count else None
+
+    def join_planes(
+        self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray
+    ) -> None:
+        """See `bit_planes.join_planes`.
+
+        Raises:
+            ValueError: shapes or strides do not fit.
+        """
+        check_planes(planes, scan, bits, codes)
+        self._calls["emk_join_planes"](
+            planes.ctypes.data,
+            scan.codes.ctypes.data,
+            scan.rows,
+            scan.code_bytes,
+            bits,
+            codes.ctypes.data,
+            codes.shape[1],
+            _room.of(0, bits * scan.code_bytes).scratch_address,
+        )
 
     def _arguments(
         self, query: PreparedQuery, integers: _Integers, blocks: tuple[CodeBlock, ...]

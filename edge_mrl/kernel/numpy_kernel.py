@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_mrl.kernel import checked_rows, hadamard, packer, quantizer, reference, score_lists
+from edge_mrl.kernel import (
+    bit_planes,
+    checked_rows,
+    hadamard,
+    packer,
+    quantizer,
+    reference,
+    score_lists,
+)
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
 from edge_mrl.kernel.checked_rows import RowProducts
 from edge_mrl.kernel.quantizer import ByteArray, Int8Array, PreparedQuery, RowQuery
@@ -75,3 +83,9 @@ class NumpyKernel:
     ) -> RowProducts | None:
         """See `checked_rows.row_products`."""
         return checked_rows.row_products(records, rows, query)
+
+    def join_planes(
+        self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray
+    ) -> None:
+        """See `bit_planes.join_planes`."""
+        bit_planes.join_planes(planes, scan, bits, codes)

@@ -15,7 +15,7 @@ from edge_mrl.slices import FloatArray
 
 
 class Kernel(Protocol):
-    """Ten functions; every kernel returns the same numbers."""
+    """Eleven functions; every kernel returns the same numbers."""
 
     @property
     def name(self) -> str:
@@ -67,3 +67,8 @@ class Kernel(Protocol):
         self, records: bytes, rows: IntArray, query: FloatArray
     ) -> RowProducts | None:
         """As `checked_rows.row_products`."""
+
+    def join_planes(
+        self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray
+    ) -> None:
+        """As `bit_planes.join_planes`."""

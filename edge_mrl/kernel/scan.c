@@ -17,6 +17,7 @@
  *   8. vectors to codes                scan_pack.h: emk_pack
  *   9. sums of lists                   scan_lists.h: emk_best_rows
  *  10. rows with a checksum            scan_checked.h: emk_row_products
+ *  11. codes from their planes         scan_planes.h: emk_join_planes
  */
 #include <stdint.h>
 
@@ -460,3 +461,4 @@ EXPORT void emk_scores(int target, int is_table, const void *integers, int64_t c
 #include "scan_pack.h"
 #include "scan_lists.h"
 #include "scan_checked.h"
+#include "scan_planes.h"

@@ -16,6 +16,7 @@ arrays: the number of cases, then each case by its kind:
   starts; rows; has_mask, mask; every; keep; number found, sums (float64), positions
 - 6, rows with a checksum: dim, rows, how many are sound before the first that is not; row numbers,
   records, float32 query, uint32 tables, products and squares of those
+- 7, codes from planes: rows, columns, bits, bytes of codes; planes, scan codes, codes
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from edge_mrl.kernel import (
     CodeBlock,
     Stage,
     StageList,
+    bit_planes,
     checked_rows,
     hadamard,
     packer,
@@ -199,12 +201,27 @@ def _checked(generator, case):
     return b"".join([*parts, found.products.tobytes(), found.squares.tobytes()])
 
 
+def _planes(generator, case):
+    bits, dim = (2, 4)[case % 2], int(generator.choice(WIDTHS))
+    rows, columns = int(generator.choice(LENGTHS[:9])), (dim + 7) // 8
+    scan = block_of(rows, dim, 1, case)
+    planes = generator.integers(0, 256, (rows, (bits - 1) * columns), dtype=np.uint8)
+    codes = np.empty((rows, (dim * bits + 7) // 8), dtype=np.uint8)
+    bit_planes.join_planes(planes, scan, bits, codes)
+    parts = [_numbers(7, rows, columns, bits, codes.shape[1]), planes.tobytes()]
+    parts += [scan.codes.tobytes(), codes.tobytes()]
+    return b"".join(parts)
+
+
 def write(path: Path, count: int) -> None:
     """Write cases, the same ones at every call."""
     generator = np.random.default_rng(20)
     made = []
     for case in range(count):
-        makes = (_scan, _scan, _query, _turn, _search, _search, _codes, _lists, _checked)
+        makes = (
+            *(_scan, _scan, _query, _turn, _search, _search),
+            *(_codes, _lists, _checked, _planes),
+        )
         make = makes[int(generator.integers(len(makes)))]
         made.append(make(generator, case))
     path.write_bytes(_numbers(count) + b"".join(made))

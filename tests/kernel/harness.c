@@ -276,6 +276,21 @@ static void checked_case(int64_t test) {
     free(got), free(halves);
 }
 
+/* The planes are the end of the room for the codes, as where segments are read. */
+static void planes_case(int64_t test) {
+    const int64_t rows = number(), columns = number(), bits = number(), code_bytes = number();
+    const int64_t width = (bits - 1) * columns;
+    const int64_t room = rows * (code_bytes > width ? code_bytes : width);
+    uint8_t *planes = bytes(rows * width), *scan = bytes((rows + 63) / 64 * columns * 64);
+    uint8_t *expected = bytes(rows * code_bytes);
+    uint8_t *got = malloc((size_t)room), *row = malloc((size_t)(bits * columns));
+    uint8_t *end = got + (room - rows * width);
+    memcpy(end, planes, (size_t)(rows * width));
+    emk_join_planes(end, scan, rows, columns, (int)bits, got, code_bytes, row);
+    expect(!memcmp(got, expected, (size_t)(rows * code_bytes)), 0, test, "a code of planes");
+    free(planes), free(scan), free(expected), free(got), free(row);
+}
+
 int main(int argc, char **argv) {
     if (argc != 2 || !(input = fopen(argv[1], "rb"))) {
         fprintf(stderr, "usage: harness FILE\n");
@@ -297,8 +312,10 @@ int main(int argc, char **argv) {
             codes_case(test);
         else if (kind == 5)
             lists_case(test);
-        else
+        else if (kind == 6)
             checked_case(test);
+        else
+            planes_case(test);
     }
     fclose(input);
     printf("%lld cases, targets %#x: %s\n", (long long)count, targets,
