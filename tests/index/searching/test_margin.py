@@ -118,11 +118,11 @@ def test_searches_read_fewer_rows_than_the_list_and_find_the_same(tmp_path, monk
         Index.open(path, row_cache=0) as index,
         Index.open(path, memory_budget=0) as streamed,
     ):
-        vectors_of = index._store.vectors
+        records_of = index._store.records
         monkeypatch.setattr(
             index._store,
-            "vectors",
-            lambda rows, stored: read.append(len(rows)) or vectors_of(rows, stored),
+            "records",
+            lambda rows: read.append(len(rows)) or records_of(rows),
         )
         for query, true in zip(queries, best, strict=True):
             hits = index.search(query)
