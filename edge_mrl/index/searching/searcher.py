@@ -55,6 +55,7 @@ class Searcher:
         self._measured: tuple[tuple[int, int], Measurement | None] | None = None
         self._lists: dict[int, tuple[int, ...]] = {}
         self._cache: RowCache | None = None
+        self._searches = self._reread_rows = 0
 
     def _sync(self) -> None:
         if self._store.change_stamp() == self._resident.stamp:
@@ -150,7 +151,15 @@ class Searcher:
 
     def _reread(self, vector: FloatArray, found: Scanned, k: int) -> Ranking:
         rows = self._within_margin(vector, found, k)
+        self._searches += 1
+        self._reread_rows += rows.size
         return reread(self._layout.stored, rows, k, lambda part: self.cosines(part, vector))
+
+    @property
+    def rows_reread(self) -> float | None:
+        """How many rows of its shortlist a search has reread so far, on average; None before the
+        first."""
+        return self._reread_rows / self._searches if self._searches else None
 
     def codes(self) -> Resident | Streamed:
         """The codes, in step with the file. Call inside `store.read()`."""
