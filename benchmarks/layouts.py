@@ -106,7 +106,16 @@ def _counts() -> dict[str, int]:
 
 def show(rows: list[dict]) -> str:
     """The table as text."""
-    heads = ["layout", "B/document", "float32 /", "memory MB", "file x", "recall@10", "list", "reread"]
+    heads = [
+        "layout",
+        "B/document",
+        "float32 /",
+        "memory MB",
+        "file x",
+        "recall@10",
+        "list",
+        "reread",
+    ]
     heads += ["reads", "read KiB", "from disk", "CPU us", "open ms"]
     cells = [
         [

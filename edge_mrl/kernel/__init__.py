@@ -1,10 +1,9 @@
 """The scan kernel: a query, packed codes, and the best rows.
 
-Reading order: quantizer (what codes and queries mean), packer (vectors to
-codes), blocks (how codes lie in memory), stages (a
-scan and closer looks), reference (all of it in numpy: the definition), score_lists (sums of lists,
-which need no codes), checked_rows (rows with a
-checksum), bit_planes (codes from their planes), scan.c and native (the same, compiled), dispatch (which runs).
+Reading order: quantizer (what codes and queries mean), packer (vectors to codes), blocks (how codes
+lie in memory), stages (a scan and closer looks), reference (all of it in numpy: the definition),
+score_lists (sums of lists, which need no codes), checked_rows (rows with a checksum), bit_planes
+(codes from their planes), scan.c and native (the same, compiled), dispatch (which runs).
 All kernels give the same numbers, so the choice never changes a hit. This package knows nothing of
 documents or models.
 """

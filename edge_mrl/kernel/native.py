@@ -381,9 +381,7 @@ class NativeKernel:
         found = room.work[capacity : capacity + count].copy()
         return BestRows(found, room.work[:count].view(np.float64).copy())
 
-    def row_products(
-        self, records: bytes, rows: IntArray, query: FloatArray
-    ) -> RowProducts | None:
+    def row_products(self, records: bytes, rows: IntArray, query: FloatArray) -> RowProducts | None:
         """See `checked_rows.row_products`.
 
         Raises:
@@ -408,9 +406,7 @@ class NativeKernel:
         )
         return RowProducts(found[0], found[1]) if sound == count else None
 
-    def join_planes(
-        self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray
-    ) -> None:
+    def join_planes(self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray) -> None:
         """See `bit_planes.join_planes`.
 
         Raises:

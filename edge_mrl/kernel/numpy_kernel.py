@@ -78,14 +78,10 @@ class NumpyKernel:
         """See `score_lists.best_rows`."""
         return score_lists.best_rows(lists, rows, keep, allowed, every)
 
-    def row_products(
-        self, records: bytes, rows: IntArray, query: FloatArray
-    ) -> RowProducts | None:
+    def row_products(self, records: bytes, rows: IntArray, query: FloatArray) -> RowProducts | None:
         """See `checked_rows.row_products`."""
         return checked_rows.row_products(records, rows, query)
 
-    def join_planes(
-        self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray
-    ) -> None:
+    def join_planes(self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray) -> None:
         """See `bit_planes.join_planes`."""
         bit_planes.join_planes(planes, scan, bits, codes)

@@ -63,12 +63,8 @@ class Kernel(Protocol):
     ) -> BestRows:
         """As `score_lists.best_rows`."""
 
-    def row_products(
-        self, records: bytes, rows: IntArray, query: FloatArray
-    ) -> RowProducts | None:
+    def row_products(self, records: bytes, rows: IntArray, query: FloatArray) -> RowProducts | None:
         """As `checked_rows.row_products`."""
 
-    def join_planes(
-        self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray
-    ) -> None:
+    def join_planes(self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray) -> None:
         """As `bit_planes.join_planes`."""

@@ -184,9 +184,7 @@ def _checked(generator, case):
     dim, count = int(generator.choice((*WIDTHS, 3000))), case % 6
     codes = generator.integers(-128, 128, (count, dim)).astype(np.int8)
     rows = generator.integers(0, 2**62, count)
-    records = [
-        row_record(row, values) for row, values in zip(rows.tolist(), codes, strict=True)
-    ]
+    records = [row_record(row, values) for row, values in zip(rows.tolist(), codes, strict=True)]
     sound = count
     if case % 5 == 0 and count:
         sound = int(generator.integers(count))

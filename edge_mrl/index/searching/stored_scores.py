@@ -105,7 +105,7 @@ def unit_cosines(units: FloatArray, query: FloatArray) -> WideArray:
     Returns:
         (n,) float64.
     """
-    cosines: WideArray = (_whole(units) @ _whole(query)) / (_UNIT * QUERY_UNIT)
+    cosines: WideArray = (_whole(units) @ _whole(query)) / (QUERY_UNIT * QUERY_UNIT)
     return cosines
 
 

@@ -168,9 +168,7 @@ def nearest_of(
     return Scanned(rows[order], last[order], factor)
 
 
-def _scored(
-    vector: FloatArray, stages: StageList, keep: int
-) -> tuple[IntArray, IntArray, float]:
+def _scored(vector: FloatArray, stages: StageList, keep: int) -> tuple[IntArray, IntArray, float]:
     """The best `keep` of the scan, in rising order of place: (m,) places, (stages, m) scores, and
     the factor of the last stage."""
     found = kernel.search(vector, StageList.of(stages.stages[:1]), [keep])
