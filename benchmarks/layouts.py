@@ -2,11 +2,11 @@
 
     python -m benchmarks.layouts FOLDER --bundle BUNDLE [--size N] [--json]
 
-FOLDER and --cache are those of benchmarks.search. Each layout is built and searched in processes of
-its own (benchmarks/hosted.py). *list* is how many stored rows a search may reread, *reread* how many
-it does on average. *reads* and *read KiB* are what a query reads of the file by the system's count;
-*from disk* is what of it, or around it, comes from the disk when the system was told to forget the
-file before the query. Linux only.
+FOLDER and --cache are those of benchmarks.search. Each layout is built and searched in processes
+of its own (benchmarks/hosted.py). *list* is how many stored rows a search may reread, *reread* how
+many it does on average. *reads* and *read KiB* are what a query reads of the file by the system's
+count; *from disk* is what of it, or around it, comes from the disk when the system was told to
+forget the file before the query. Linux only.
 """
 
 from __future__ import annotations

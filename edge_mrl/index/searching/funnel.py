@@ -3,9 +3,10 @@
 The scan orders rows by coarse codes, and may hand a first list on to finer codes in memory; the
 best of these, the shortlist, are read again at the stored precision. How long the lists must be
 depends on the model and the texts, so it is measured on the index's own vectors: documents stand in
-as queries, and the depth at which the codes have all but 1 % of their true neighbours is what is
-needed (with two lists, all but half of that in each). A hundred queries do not tell that depth
-exactly, so a list is the upper end of its confidence interval, and the recall is stated with one.
+as queries, and the depth at which the codes have all but a part of their true neighbours is what is
+needed. That part is 1 %, less what the stored precision loses; with two lists, half of it in each.
+Some hundred queries do not tell that depth exactly, so a list is the upper end of its confidence
+interval, and the recall is stated with one.
 
 Both intervals are percentile bootstraps (B. Efron and R. Tibshirani, "An Introduction to the
 Bootstrap", 1993, chapter 13) that draw whole queries: neighbours of one query are found or missed
