@@ -129,5 +129,6 @@ def test_searches_read_fewer_rows_than_the_list_and_find_the_same(tmp_path, monk
             assert hits == streamed.search(query)
             assert hits == index.search_many([query])[0]
             found += len({hit.id - 1 for hit in hits} & set(true.tolist()))
+        assert index.stats().rows_reread == np.mean(read)
     assert np.mean(read) < 0.95 * listed
     assert found >= 390
