@@ -2,11 +2,10 @@
 come.
 
 The pattern is that of onnxruntime.quantization.quantize_dynamic (per channel), which ONNX Runtime
-fuses into one
-kernel: DynamicQuantizeLinear, MatMulInteger, Cast, Mul, Mul. It is written here because
-quantize_dynamic has one scale for a whole embedding table and one for all tokens of a text; with
-one per row of the table, one per token where they differ most, and outstanding gains in the
-weights the vectors come out closer to fp32.
+fuses into one kernel: DynamicQuantizeLinear, MatMulInteger, Cast, Mul, Mul. It is written here
+because quantize_dynamic has one scale for a whole embedding table and one for all tokens of a text.
+With one per row of the table, one per token where tokens differ most, and outstanding gains moved
+into the weights, the vectors come out closer to fp32.
 
 The scale of other activations is taken over the whole batch, so a text's vector depends on what it
 is batched with: such a file is run one text at a time.
@@ -56,7 +55,7 @@ def _quantize_after_activations(rewriter: Rewriter, model: onnx.ModelProto) -> N
         matrix = rewriter.matrix(weight)
         if matrix is None:
             return None
-        nodes = []
+        nodes: list[onnx.NodeProto] = []
         if left not in quantized:
             nodes, quantized[left] = quantize_tokens(
                 rewriter, left, len(matrix), activations.depth(left)
@@ -68,11 +67,8 @@ def _quantize_after_activations(rewriter: Rewriter, model: onnx.ModelProto) -> N
 
 
 def _quantize_products(rewriter: Rewriter, gains: dict[str, FloatArray]) -> None:
-    """Rewrite each other MatMul with a constant right-hand matrix.
-
-    Args:
-        gains: what to divide left-hand sides by, and so to multiply the rows of the matrix by.
-    """
+    """Rewrite each other MatMul with a constant right-hand matrix; left-hand sides that have
+    `gains` are divided by them, and the rows of the matrix multiplied."""
     quantized: set[str] = set()
 
     def rule(node: onnx.NodeProto) -> list[onnx.NodeProto] | None:

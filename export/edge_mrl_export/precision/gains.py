@@ -21,7 +21,7 @@ gains nothing."""
 
 
 def outstanding_gains(model: onnx.ModelProto) -> dict[str, FloatArray]:
-    """What to divide outputs of layer normalisations by, those that have outstanding gains: (width,)
+    """What to divide the outputs of layer normalisations by that have outstanding gains: (width,)
     float32, none below 1, by the output's name."""
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     found = {}

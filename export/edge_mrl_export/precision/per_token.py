@@ -58,6 +58,7 @@ def quantize_tokens(
     step = rewriter.add(f"tokens_step_{levels}", np.array(1 / levels, dtype=np.float32))
     floor = rewriter.add(f"tokens_least_{least}", np.array(least, dtype=np.float32))
     code = np.array([zero], dtype=np.uint8)
+    filling = onnx.numpy_helper.from_array(code)
     nodes = [_node("ReduceMax", [value, axis], part("highest"))]
     peak = part("highest")
     if depth is None:
@@ -75,7 +76,10 @@ def quantize_tokens(
         _node("Reshape", [value, rows], part("rows")),
         _node("Shape", [part("scale_list")], part("count")),
         _node(
-            "ConstantOfShape", [part("count")], part("zeros"), value=onnx.numpy_helper.from_array(code)
+            "ConstantOfShape",
+            [part("count")],
+            part("zeros"),
+            value=filling,
         ),
         _node(
             "QuantizeLinear",
