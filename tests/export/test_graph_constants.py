@@ -14,7 +14,6 @@ from edge_mrl_export.graphs.constants import (
     is_in_file,
     load_with_files,
     outline,
-    take_in,
     values,
 )
 from edge_mrl_export.model import VariantRequest
@@ -23,9 +22,9 @@ from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSo
 from tests.export.small_models import ARCHITECTURES, write_model
 from tests.export.st_models import Session
 
-TABLE = np.arange(600, dtype=np.float32).reshape(20, 30)
-HALVES = np.linspace(-1, 1, 30 * 30, dtype=np.float16).reshape(30, 30)
-SHIFT = np.arange(30, dtype=np.float32)
+TABLE = np.arange(1800, dtype=np.float32).reshape(60, 30)
+HALVES = np.linspace(-1, 1, 30 * 90, dtype=np.float16).reshape(30, 90)
+SHIFT = np.arange(90, dtype=np.float32)
 
 
 def small_model():
@@ -40,12 +39,12 @@ def small_model():
         onnx.helper.make_node("Add", ["product", "shift"], ["sum"]),
         onnx.helper.make_node("Reshape", ["sum", "shape"], ["result"]),
     ]
-    arrays = {"table": TABLE, "halves": HALVES, "shape": np.array([-1, 3, 10])}
+    arrays = {"table": TABLE, "halves": HALVES, "shape": np.array([-1, 3, 30])}
     graph = onnx.helper.make_graph(
         nodes,
         "small",
         [onnx.helper.make_tensor_value_info("ids", onnx.TensorProto.INT64, ["batch"])],
-        [onnx.helper.make_tensor_value_info("result", onnx.TensorProto.FLOAT, ["batch", 3, 10])],
+        [onnx.helper.make_tensor_value_info("result", onnx.TensorProto.FLOAT, ["batch", 3, 30])],
         [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()],
     )
     return onnx.helper.make_model(
@@ -88,27 +87,6 @@ def test_a_map_cannot_be_written_to(stored):
     table = values(load_with_files(stored).graph.initializer[0])
     with pytest.raises(ValueError, match="read-only"):
         table[0, 0] = 1
-
-
-def test_taken_in_it_is_the_model_that_never_was_in_files(stored):
-    model = load_with_files(stored)
-    take_in(model)
-    assert model.SerializeToString(deterministic=True) == small_model().SerializeToString(
-        deterministic=True
-    )
-    ids = np.array([3, 19])
-    (result,) = Session(model.SerializeToString()).inner.run(None, {"ids": ids})
-    expected = TABLE[ids] @ HALVES.astype(np.float32) + SHIFT
-    np.testing.assert_allclose(result, expected.reshape(2, 3, 10), rtol=1e-6)
-
-
-def test_more_than_a_file_holds_is_refused(stored, monkeypatch):
-    model = load_with_files(stored)
-    monkeypatch.setattr(constants, "MAX_MODEL_BYTES", TABLE.nbytes + HALVES.nbytes)
-    with pytest.raises(ExportError, match="holds 2 GB: choose one of fewer bits"):
-        take_in(model)
-    monkeypatch.setattr(constants, "MAX_MODEL_BYTES", TABLE.nbytes + HALVES.nbytes + 24)
-    take_in(model)
 
 
 def test_an_outline_is_checked_in_place_of_the_whole(stored):
