@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from edge_mrl.errors import ExportError
-from edge_mrl_export.graphs import backbone, constants
+from edge_mrl_export.graphs import backbone
 from edge_mrl_export.graphs.checking import check
 from edge_mrl_export.graphs.constants import (
     LARGE_BYTES,
@@ -20,7 +20,6 @@ from edge_mrl_export.model import VariantRequest
 from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES
 from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 from tests.export.small_models import ARCHITECTURES, write_model
-from tests.export.st_models import Session
 
 TABLE = np.arange(1800, dtype=np.float32).reshape(60, 30)
 HALVES = np.linspace(-1, 1, 30 * 90, dtype=np.float16).reshape(30, 90)
