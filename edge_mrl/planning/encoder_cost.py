@@ -32,16 +32,16 @@ ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 53.5 * MIB, "t
 """Resident bytes of an engine and its buffers, without weights.
 
 From the resident memory of a MiniLM with a Dense head (onnxruntime 1.31, one thread, arena off):
-int8-fast 113 to 130 MiB with texts of 256 tokens, run by run as its heap falls, of which 23 are
+int8-fast 113 to 118 MiB with texts of 256 tokens, run by run as its heap falls, of which 23 are
 weights and 44 process and tokenizer; what is planned is within a tenth of both. tflite
 (ai-edge-litert 2.3): 117.
 """
 
 WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
-    ("onnx", "fp32"): 1.35,
-    ("onnx", "fp16"): 2.0,
+    ("onnx", "fp32"): 0.7,
+    ("onnx", "fp16"): 1.3,
     ("onnx", "int4"): 1.1,
-    ("onnx", "int8-portable"): 3.4,
+    ("onnx", "int8-portable"): 2.7,
     ("tflite", "fp32"): 2.2,
     ("tflite", "fp16"): 8.3,
     ("tflite", "int8-fast"): 2.8,
@@ -49,13 +49,14 @@ WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
 }
 """Resident bytes per byte of model file, where it is not 1.
 
-From the same processes, in MiB: onnx fp32 221 to 240 for a file of 90.7; int8-portable 177 for
-23.1, since the weights are unpacked to float32 at load; tflite, with signatures for 16, 64 and 256
-tokens, each of which keeps a packed copy of its own, and unpacks int8-portable and fp16 to float32
-for it: fp32 254 for 90.3, int8-fast 117 for 22.9, int8-portable 354 for 22.9. Plain MiniLM: onnx
-fp16 172 for 43.3 (kept twice: cast up to fp32), int4 101 for 13.6; tflite fp16 416 for 44.3. That
-is too much for a static table as TFLite, which has no products to pack; the same table for numpy is
-cheaper anyway. Elsewhere the file is read or mapped once.
+From the same processes, in MiB: onnx fp32 148 to 164 for files of 90.3, of which what is packed
+for products need not stay mapped; int8-portable 140 to 164 for 22.9, since the weights are unpacked
+to float32 at load; fp16 153 to 156 for 45.2, likewise; int4 115 to 122 for 18.7. tflite, with
+signatures for 16, 64 and 256 tokens, each of which keeps a packed copy of its own, and unpacks
+int8-portable and fp16 to float32 for it: fp32 254 for 90.3, int8-fast 117 for 22.9, int8-portable
+354 for 22.9. Plain MiniLM: tflite fp16 416 for 44.3. That is too much for a static table as TFLite,
+which has no products to pack; the same table for numpy is cheaper anyway. Elsewhere the file is
+read or mapped once.
 """
 
 ENCODE_TIME: dict[tuple[VariantFormat, Precision], float] = {

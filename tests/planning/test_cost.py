@@ -17,9 +17,9 @@ from tests.planning.profiles import BOARD, MIB
 
 STATIC = BundleFacts.from_manifest(static_manifest())
 MINILM = BundleFacts.from_manifest(minilm_manifest())
-MEASURED_MB = {"onnx-fp32": 218, "onnx-int8-fast": 130}
-"""Resident memory of MiniLM under onnxruntime 1.31 after texts of 256 tokens; the second the middle
-of 122 to 139."""
+MEASURED_MB = {"onnx-fp32": 164, "onnx-int8-fast": 121}
+"""Resident memory of MiniLM under onnxruntime 1.31 after texts of 256 tokens: the middle of 155 to
+172, and of 118 to 124."""
 
 
 def layout(stored: str, scan: str, *refine: str) -> IndexLayout:
