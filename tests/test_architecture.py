@@ -34,6 +34,7 @@ PURE = [
     "index/format/rotation.py",
     "index/format/layout.py",
     "index/searching/funnel.py",
+    "index/searching/list_growth.py",
     "index/format/planes.py",
     "index/format/segment_bytes.py",
     "index/format/segments.py",

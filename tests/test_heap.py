@@ -1,4 +1,4 @@
-"""The C library's heap, in processes of their own: what is told to it holds for all of a process."""
+"""The C library's heap, in processes of their own, since what it is told holds for the process."""
 
 import platform
 import subprocess
@@ -36,8 +36,11 @@ def test_holes_between_blocks_in_use_are_given_back():
     assert before - after > 20 * heap.MIB
 
 
+TOLD = "assert heap.keep_large_apart(); "
+
+
 @glibc
-@pytest.mark.parametrize(("told", "kept"), [("", True), ("assert heap.keep_large_apart(); ", False)])
+@pytest.mark.parametrize(("told", "kept"), [("", True), (TOLD, False)])
 def test_a_large_block_below_one_in_use_is_given_back_when_it_is_freed(told, kept):
     """Without being told, glibc learns from the first large block to keep such blocks in the
     heap."""
