@@ -121,8 +121,8 @@ def test_short_texts_may_have_a_short_signature() -> None:
         ("tflite-int8", "tflite", "int8-fast", (32, 64, 128, 256, 384), 23_000_000),
     )
     facts = BundleFacts.from_manifest(manifest(rows, MINILM_KEPT, MINILM_SHORTLIST))
-    # A query of 32 tokens is padded to 64; one that is cut at 16 takes a quarter.
-    slow = board(formats=("tflite",), embedding_ms=30)
+    # A query of 32 tokens is padded to 64; one that is cut at 16 has a quarter of the products.
+    slow = board(formats=("tflite",), embedding_ms=45)
     with pytest.raises(PlanError, match="embedding: "):
         plan(facts, slow, 1000)
     made = plan(facts, slow, 1000, text_tokens=12)
