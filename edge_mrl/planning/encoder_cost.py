@@ -32,8 +32,8 @@ ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 53.5 * MIB, "t
 """Resident bytes of an engine and its buffers, without weights.
 
 From the resident memory of a MiniLM with a Dense head (onnxruntime 1.31, one thread, arena off):
-int8-fast 113 to 130 MiB with texts of 256 tokens, run by run as its heap falls, of which 23 are
-weights and 44 process and tokenizer; what is planned is within a tenth of both. tflite
+int8-fast 117 to 120 MiB with texts of 256 tokens, of which 23 are weights and 44 process and
+tokenizer; before `edge_mrl.heap` kept large blocks apart it was 113 to 148, run by run. tflite
 (ai-edge-litert 2.3): 117.
 """
 

@@ -98,8 +98,8 @@ def test_both_halves_of_a_t5_give_the_encoder_alone(tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "bert"])
 def test_the_weights_that_tokens_are_multiplied_with_are_those_of_linear_layers(name, tmp_path):
-    """Counted by hooks while sentence-transformers reads a text. BERT's pooler is run there, and its
-    result left."""
+    """Counted by hooks while sentence-transformers reads a text. A pooler is run there, and what it
+    gives is left."""
     torch = pytest.importorskip("torch")
     from sentence_transformers import SentenceTransformer
 
