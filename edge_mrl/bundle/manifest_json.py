@@ -31,7 +31,8 @@ from edge_mrl.errors import BundleError
 from edge_mrl.schema import Table
 from edge_mrl.slices import MAX_DIM, Slice
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1 has the same fields; its ONNX variants are one file each."""
 FORMAT_NAME = "edge-mrl bundle"
 MAX_MANIFEST_BYTES = 4 * 2**20
 MAX_FILE_BYTES = 2**40

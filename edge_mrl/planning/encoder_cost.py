@@ -24,25 +24,24 @@ PROCESS_BASE_BYTES = 40 * MIB
 33.6 MiB resident on x86-64. OpenSSL, which checks a bundle, is 3.4 more, and the code of tokenizers
 that reading the first one touches about 4."""
 
-TOKENIZER_MEMORY_FACTOR = 9.0
-"""Resident bytes per byte of tokenizer.json: 16.4 MiB for wordllama's 1.8 MB, 4.2 MiB for MiniLM's
-0.47 MB."""
+TOKENIZER_MEMORY_FACTOR = 6.0
+"""Resident bytes per byte of tokenizer.json. A process with wordllama's table, whose tokenizer has
+1.2 MB, and an index of 1000 documents takes 68 MB; 4 MB more before what reading a tokenizer leaves
+was given back."""
 
-ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 48 * MIB, "tflite": 10 * MIB}
+ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 46 * MIB, "tflite": 10 * MIB}
 """Resident bytes of an engine and its buffers, without weights.
 
 From the resident memory of a MiniLM with a Dense head (onnxruntime 1.31, one thread, arena off):
-int8-fast 120 to 122 MiB with texts of 256 tokens, of which 23 are weights and 44 process and
-tokenizer, fp32 210, int8-portable 156; 6 MiB less is planned, since an index beside it uses what is
-free between texts. tflite
-(ai-edge-litert 2.3): 117.
+int8-fast 111 to 112 MiB at its peak with texts of 256 tokens, fp32 144 to 147, int8-portable 148 to
+151; tflite (ai-edge-litert 2.3) 117.
 """
 
 WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
-    ("onnx", "fp32"): 1.35,
-    ("onnx", "fp16"): 2.0,
+    ("onnx", "fp32"): 0.7,
+    ("onnx", "fp16"): 1.3,
     ("onnx", "int4"): 1.1,
-    ("onnx", "int8-portable"): 3.4,
+    ("onnx", "int8-portable"): 2.7,
     ("tflite", "fp32"): 2.2,
     ("tflite", "fp16"): 8.3,
     ("tflite", "int8-fast"): 2.8,
@@ -50,13 +49,14 @@ WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
 }
 """Resident bytes per byte of model file, where it is not 1.
 
-From the same processes, in MiB: onnx fp32 210 for a file of 90.3; int8-portable 156 for
-22.9, since the weights are unpacked to float32 at load; tflite, with signatures for 16, 64 and 256
-tokens, each of which keeps a packed copy of its own, and unpacks int8-portable and fp16 to float32
-for it: fp32 254 for 90.3, int8-fast 117 for 22.9, int8-portable 354 for 22.9. Plain MiniLM: onnx
-fp16 172 for 43.3 (kept twice: cast up to fp32), int4 101 for 13.6; tflite fp16 416 for 44.3. That
-is too much for a static table as TFLite, which has no products to pack; the same table for numpy is
-cheaper anyway. Elsewhere the file is read or mapped once.
+From the same processes, in MiB: onnx fp32 144 to 147 for files of 90.3, of which what is packed
+for products need not stay mapped; int8-portable 148 to 151 for 22.9, since the weights are unpacked
+to float32 at load; fp16 153 to 156 for 45.2, likewise; int4 115 to 122 for 18.7. tflite, with
+signatures for 16, 64 and 256 tokens, each of which keeps a packed copy of its own, and unpacks
+int8-portable and fp16 to float32 for it: fp32 254 for 90.3, int8-fast 117 for 22.9, int8-portable 354 for 22.9. Plain
+MiniLM: tflite fp16 416 for 44.3. That is too much for a static table as TFLite, which has no
+products to pack; the same table for numpy is cheaper anyway. Elsewhere the file is read or mapped
+once.
 """
 
 ENCODE_TIME: dict[tuple[VariantFormat, Precision], float] = {

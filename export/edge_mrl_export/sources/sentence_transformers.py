@@ -220,20 +220,23 @@ class SentenceTransformersSource:
         return (self._lite.build(request.precision, folder),)
 
     def _build_onnx(self, request: VariantRequest, folder: Path) -> BuiltVariant:
-        from edge_mrl_export.graphs.head import finish
+        from edge_mrl_export.graphs.files import write_graph
+        from edge_mrl_export.graphs.fuse import fuse
 
         precision = request.precision
         technique = ONNX_TECHNIQUES[precision]
-        file = f"{_FOLDER}/{precision}.onnx"
-        path = folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(finish(self._convert(request)))
+        model = self._convert(request)
+        # The graph before its fusions, and after.
+        with Scratch(needed=2 * model.ByteSize() if technique.fused else 0) as scratch:
+            if technique.fused:
+                model = fuse(model, scratch)
+            names = write_graph(model, folder / _FOLDER / f"{precision}.onnx")
         return BuiltVariant(
             name=f"onnx-{precision}",
             format="onnx",
             precision=precision,
             dims=self._dims,
-            files=(file,),
+            files=tuple(f"{_FOLDER}/{name}" for name in names),
             pad_invariant=technique.pad_invariant,
             session_options=dict(technique.session_options),
             min_cosine=technique.min_cosine,
