@@ -54,9 +54,9 @@ for products need not stay mapped; int8-portable 148 to 151 for 22.9, since the 
 to float32 at load; fp16 153 to 156 for 45.2, likewise; int4 115 to 122 for 18.7. tflite, with
 signatures for 16, 64 and 256 tokens, each of which keeps a packed copy of its own, and unpacks
 int8-portable and fp16 to float32 for it: fp32 254 for 90.3, int8-fast 117 for 22.9, int8-portable
-354 for 22.9. Plain MiniLM: tflite fp16 416 for 44.3. That is too much for a static table as TFLite, which has no
-products to pack; the same table for numpy is cheaper anyway. Elsewhere the file is read or mapped
-once.
+354 for 22.9. Plain MiniLM: tflite fp16 416 for 44.3. That is too much for a static table as TFLite,
+which has no products to pack; the same table for numpy is cheaper anyway. Elsewhere the file is
+read or mapped once.
 """
 
 ENCODE_TIME: dict[tuple[VariantFormat, Precision], float] = {

@@ -1,7 +1,7 @@
 """Constants of a graph: the large ones stay in a file beside it, mapped where they are read.
 
-So a model does not take its size in memory, and protobuf's limit of 2 GB meets only what is
-written. ONNX calls it external data."""
+So a model takes its size neither in memory nor of the 2 GB that protobuf holds. ONNX calls it
+external data."""
 
 from __future__ import annotations
 
@@ -63,9 +63,10 @@ def is_large(tensor: onnx.TensorProto) -> bool:
     return _size(tensor) >= LARGE_BYTES
 
 
-def content(tensor: onnx.TensorProto) -> bytes | npt.NDArray[np.generic]:
+def content(tensor: onnx.TensorProto) -> bytes | memoryview:
     """The numbers of a constant as ONNX stores them: little-endian, rows one after another."""
-    return tensor.raw_data or values(tensor)
+    # As bytes, since a buffer cannot have types of fewer bits that numpy has from elsewhere.
+    return tensor.raw_data or values(tensor).reshape(-1).view(np.uint8).data
 
 
 def move_to_file(tensor: onnx.TensorProto, location: str, offset: int, length: int) -> None:
