@@ -15,6 +15,7 @@ from edge_mrl.backends.onnx_constants import places_outside
 from edge_mrl.backends.protocol import ALL_TOKENS, TokenChoice, WithTokens
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.errors import BackendError, BundleError
+from edge_mrl.heap import keep_large_apart
 from edge_mrl.slices import FloatArray
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class OnnxBackend:
         options.inter_op_num_threads = 1
         # The arena keeps the largest batch's memory for good, and grows in powers of two.
         options.enable_cpu_mem_arena = False
+        keep_large_apart()
         options.log_severity_level = FATAL_ONLY
         for key, value in variant.session_options.items():
             options.add_session_config_entry(key, value)

@@ -113,6 +113,7 @@ def _model(table: Table) -> ModelInfo:
         source=table.text("source"),
         licence=table.text("licence"),
         identity=identity,
+        multiplied_weights=table.optional_integer("multiplied_weights", 0, MAX_FILE_BYTES),
     )
 
 
