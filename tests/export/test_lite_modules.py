@@ -4,7 +4,7 @@ import pytest
 
 from edge_mrl.errors import ExportError
 from edge_mrl_export.lite.lengths import choose_lengths
-from edge_mrl_export.sources.modules_json import (
+from edge_mrl_export.sources.modules import (
     DenseModule,
     LayerNormModule,
     NormalizeModule,

@@ -14,7 +14,7 @@ from edge_mrl.tokenization import growth
 from edge_mrl.tokenization.text_tokenizer import from_the_library
 from edge_mrl_export.model import TokenizerSource
 from edge_mrl_export.sources.model_files import read_object, read_optional_object
-from edge_mrl_export.sources.modules_json import TransformerModule
+from edge_mrl_export.sources.modules import TransformerModule
 from edge_mrl_export.tokenizer_file import stored_form
 
 if TYPE_CHECKING:
