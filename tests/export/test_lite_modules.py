@@ -1,9 +1,12 @@
 """The torch modules behind TFLite files, against sentence-transformers' own."""
 
+import subprocess
+
 import pytest
 
 from edge_mrl.errors import ExportError
 from edge_mrl_export.lite.lengths import choose_lengths
+from edge_mrl_export.lite.process import why_it_failed
 from edge_mrl_export.sources.modules import (
     DenseModule,
     LayerNormModule,
@@ -126,3 +129,12 @@ def test_dense_weights_of_another_shape_are_refused(tmp_path):
     folder = saved(tmp_path, dense(6, 4, "activation.Tanh", 1))
     with pytest.raises(ExportError, match=r"linear\.weight"):
         tail_module(DenseModule(folder, 5, 4, True, "Tanh"))
+
+
+def test_a_full_disk_is_named():
+    """As LLVM says it, which writes for the converter and ends the process."""
+    said = "LLVM ERROR: IO failure on output stream: No space left on device\n"
+    full = subprocess.CompletedProcess([], -6, "", said)
+    assert "the disk is full: free some space in " in why_it_failed(full)
+    other = subprocess.CompletedProcess([], 1, "", "Traceback:\n  a line\nValueError: 5\n")
+    assert why_it_failed(other) == "ValueError: 5"
