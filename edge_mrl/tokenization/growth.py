@@ -62,9 +62,7 @@ _SPLITTERS = {
 }
 """Before every piece a space, then two bytes for each; or a character of four bytes."""
 
-_NEVER_EMPTY = re.compile(
-    r"(?:\\[sSdDwW]|[^\\()|*?^$.{}\[\]]|\[\^?[^\[\]\\]+\])(?:\+|\{[1-9]\d*,?\})?"
-)
+_NEVER_EMPTY = r"(?:\\[sSdDwW]|[^\\()|*?^$.{}\[\]]|\[\^?[^\[\]\\]+\])(?:\+|\{[1-9]\d*,?\})?"
 """One character or class, once or more. Of all other patterns it is supposed that they match
 between any two characters."""
 
@@ -140,7 +138,7 @@ def _replace(step: Step) -> int:
         _refuse("a pattern of it is neither text nor an expression")
     if pattern.get("String"):
         return max(1, -(-content // _bytes(pattern, "String")))
-    if "Regex" in pattern and _NEVER_EMPTY.fullmatch(_text(pattern, "Regex")):
+    if "Regex" in pattern and re.fullmatch(_NEVER_EMPTY, _text(pattern, "Regex")):
         return max(1, content)
     return 1 + content
 
