@@ -8,7 +8,6 @@ below: 726 for ALBERT, 33 for XLM-R, 11 for BERT, by this count, which is never 
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NoReturn
@@ -148,6 +147,9 @@ def _longest_replacement(charsmap: str) -> int:
 
     Four bytes say how long the trie is, which follows; then come the texts, each ended by a zero.
     """
+    # Few models have one, and importing this takes as long as all else here.
+    import binascii
+
     try:
         data = binascii.a2b_base64(charsmap)
     except ValueError:
