@@ -14,6 +14,7 @@ AT_IMPORT = {
     "index.format": "layout",
     "index.querying": "hit search vectors",
     "index.writing": "batch",
+    "tokenization": "text_tokenizer",
 }
 """What `from edge_mrl import Encoder, Index` loads of this package: the faces."""
 

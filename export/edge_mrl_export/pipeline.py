@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from edge_mrl.bundle.golden import Golden, dump_golden
-from edge_mrl.bundle.manifest import (
-    EmbeddingInfo,
-    GateResult,
-    Manifest,
-    ModelInfo,
-    Quality,
-    TokenizerInfo,
-    Variant,
-)
 from edge_mrl.encoder.encoder import SELF_TEST_TEXTS
 from edge_mrl.errors import ExportError
 from edge_mrl.profiles.files import shipped
-from edge_mrl.version import __version__
+from edge_mrl_export.bundle_manifest import GOLDEN_FILE, TOKENIZER_FILE, manifest_of
 from edge_mrl_export.front_loading import FrontLoading, measure_front_loading
-from edge_mrl_export.gates import TOKEN_GATES
 from edge_mrl_export.golden_texts import GOLDEN_TEXTS
 from edge_mrl_export.html_report import REPORT_FILE, html_report
 from edge_mrl_export.layers import first_layers
@@ -44,8 +32,6 @@ from edge_mrl_export.verify import Checkup, verify_variant
 from edge_mrl_export.verify_tokens import TokenCheckup
 from edge_mrl_export.writer import list_files, staged, write_manifest
 
-TOKENIZER_FILE = "tokenizer.json"
-GOLDEN_FILE = "golden.json"
 CHECKUP_TEXTS = 100
 FRONT_LOADING_TEXTS = 200
 TOKEN_TEXTS = 20
@@ -53,9 +39,6 @@ TOKEN_TEXTS = 20
 
 DEVICES = ("raspberry-pi-5", "raspberry-pi-4b", "raspberry-pi-zero-2w", "android-mid-range")
 """Those whose times and memory the page shows."""
-
-TOOLS = ("numpy", "tokenizers")
-"""Packages that every export uses; a source names its own."""
 
 Step = Callable[[str], None]
 
@@ -112,7 +95,6 @@ def export(
         )
         (folder / TOKENIZER_FILE).write_bytes(description.tokenizer.json)
         (folder / GOLDEN_FILE).write_bytes(dump_golden(golden))
-        tokens = _token_checkup(model, checkup) if options.token_vectors else None
         built: list[BuiltVariant] = []
         for request in requests:
             on_step(f"building {request.format} {request.precision}")
@@ -126,7 +108,7 @@ def export(
             if variant not in kept:
                 for file in variant.files:
                     (folder / file).unlink()
-        write_manifest(folder, _manifest(folder, description, kept, reports, _EMPTY_QUALITY))
+        write_manifest(folder, manifest_of(folder, description, kept, reports))
         if data is None:
             on_step(f"measuring what every slice keeps on {len(sample.documents)} texts")
             quality = self_labelled(folder, kept, sample, description)
@@ -151,7 +133,7 @@ def export(
                     lambda one: open_folder(Origin.of_folder(one), options),
                 ),
             )
-        manifest = _manifest(folder, description, kept, reports, quality)
+        manifest = manifest_of(folder, description, kept, reports, quality)
         on_step("writing the bundle")
         page = html_report(manifest, reports, model.reference_name(), shipped(*DEVICES))
         (folder / REPORT_FILE).write_text(page, encoding="utf-8", newline="\n")
@@ -175,9 +157,6 @@ def _opened(source: str, options: ExportOptions) -> Iterator[Source]:
     origin = locate(source, options)
     with first_layers(origin.folder, options.layers) as cut:
         yield open_folder(origin.first_layers(cut, options.layers), options)
-
-
-_EMPTY_QUALITY = Quality("not measured", 0, 0, 0.0, 1.0, ())
 
 
 def _requests(model: Source, options: ExportOptions, on_step: Step) -> tuple[VariantRequest, ...]:
@@ -270,88 +249,9 @@ def _verify(
     on_step: Step,
 ) -> tuple[VariantReport, ...]:
     # The runtime opens bundles, so it is given one whose gates are still open.
-    write_manifest(folder, _manifest(folder, description, built, (), _EMPTY_QUALITY))
+    write_manifest(folder, manifest_of(folder, description, built, ()))
     reports = []
     for variant in built:
         on_step(f"verifying {variant.name} through the device runtime")
         reports.append(verify_variant(folder, variant, checkup, tokens, allow=options.allow))
     return tuple(reports)
-
-
-def _manifest(
-    folder: Path,
-    description: ModelDescription,
-    variants: Sequence[BuiltVariant],
-    reports: Sequence[VariantReport],
-    quality: Quality,
-) -> Manifest:
-    measured = {report.name: report for report in reports}
-    return Manifest(
-        model=ModelInfo(
-            name=description.name,
-            architecture=description.architecture,
-            source=description.source,
-            licence=description.licence,
-            identity=description.identity,
-            multiplied_weights=description.multiplied_weights,
-        ),
-        embedding=EmbeddingInfo(
-            dim=description.dim,
-            matryoshka_dims=description.matryoshka_dims,
-            similarity=description.similarity,
-            prompts=description.prompts,
-            default_prompt_name=description.default_prompt_name,
-            include_prompt=description.include_prompt,
-            late_interaction=description.late_interaction,
-        ),
-        tokenizer=TokenizerInfo(
-            path=TOKENIZER_FILE,
-            add_special_tokens=description.tokenizer.add_special_tokens,
-            max_tokens=description.tokenizer.max_tokens,
-            pad_id=description.tokenizer.pad_id,
-        ),
-        variants=tuple(_variant(variant, measured.get(variant.name)) for variant in variants),
-        quality=quality,
-        golden=GOLDEN_FILE,
-        files=list_files(folder),
-        tools=_tools(description.tools),
-    )
-
-
-def _variant(built: BuiltVariant, report: VariantReport | None) -> Variant:
-    gate = GateResult(-1.0, -1.0, built.min_cosine)
-    if report is not None:
-        mean = min(report.cosine.values())
-        gate = GateResult(
-            round(mean, 6), round(report.cosine_min, 6), built.min_cosine, report.why_refused()
-        )
-    return Variant(
-        name=built.name,
-        format=built.format,
-        precision=built.precision,
-        dims=built.dims,
-        files=built.files,
-        pad_invariant=built.pad_invariant,
-        session_options=built.session_options,
-        gate=gate,
-        engines=built.engines,
-        max_tokens=built.max_tokens,
-        sequence_lengths=built.sequence_lengths,
-        token_vectors=_token_gate(built, report),
-    )
-
-
-def _token_gate(built: BuiltVariant, report: VariantReport | None) -> GateResult | None:
-    if not built.token_vectors:
-        return None
-    threshold = TOKEN_GATES[built.precision].cosine
-    if report is None or report.tokens is None:
-        return GateResult(-1.0, -1.0, threshold)
-    mean = min(report.tokens.cosine.values())
-    return GateResult(round(mean, 6), round(report.tokens.cosine_min, 6), threshold)
-
-
-def _tools(packages: Sequence[str]) -> dict[str, str]:
-    """Versions of what decides the bytes of a bundle."""
-    versions = {package: version(package) for package in (*TOOLS, *packages)}
-    return {"edge-mrl": __version__, "python": platform.python_version()} | versions

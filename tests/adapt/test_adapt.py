@@ -52,6 +52,10 @@ def test_small_sizes_gain_on_held_out_texts(plain, texts, tmp_path, capsys):
     assert report["after"]["front_loading"]["verdict"] == "front-loaded"
     assert report["texts"]["held_out"] == 50
     assert "embedding" in progress and "training" in progress
+    steps = [line.partition("] ")[2] for line in progress.splitlines() if line.startswith("[")]
+    assert [step.split()[0] for step in steps] == (
+        ["reading", "vectors", "training", "comparing", "writing"]
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["adapted"]
 
 
@@ -117,6 +121,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
         words_in += [flag, str(value)]
     assert main(["adapt", *words_in]) == 2
     captured = capsys.readouterr()
-    (line,) = captured.err.splitlines()
+    *steps, line = captured.err.splitlines()
+    assert all(step.startswith("[") for step in steps)
     assert words in line and captured.out == ""
     assert sorted(tmp_path.iterdir()) == before

@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 from edge_mrl_export.precision.symmetric import quantize
 from edge_mrl_export.sources.dense_weights import column_gains, read_dense
-from edge_mrl_export.sources.modules_json import DenseModule
+from edge_mrl_export.sources.modules import DenseModule
 
 OUT, IN = 24, 96
 

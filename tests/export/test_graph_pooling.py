@@ -9,7 +9,7 @@ import pytest
 from edge_mrl_export.graphs.builder import GraphBuilder
 from edge_mrl_export.graphs.head import OPSET
 from edge_mrl_export.graphs.pooling import append_pooling
-from edge_mrl_export.sources.modules_json import PoolingModule
+from edge_mrl_export.sources.modules import PoolingModule
 from tests.export.st_models import Session
 
 MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")

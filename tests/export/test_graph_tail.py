@@ -11,7 +11,7 @@ from edge_mrl_export.graphs.files import write_graph
 from edge_mrl_export.graphs.head import OPSET, append_matryoshka_head
 from edge_mrl_export.graphs.prune import prune
 from edge_mrl_export.graphs.tail import append_tail_module
-from edge_mrl_export.sources.modules_json import DenseModule, LayerNormModule, NormalizeModule
+from edge_mrl_export.sources.modules import DenseModule, LayerNormModule, NormalizeModule
 from tests.export.st_models import Session, dense, layer_norm
 
 WIDTH = 12

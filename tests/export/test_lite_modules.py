@@ -1,10 +1,14 @@
 """The torch modules behind TFLite files, against sentence-transformers' own."""
 
+import subprocess
+import sys
+
 import pytest
 
 from edge_mrl.errors import ExportError
 from edge_mrl_export.lite.lengths import choose_lengths
-from edge_mrl_export.sources.modules_json import (
+from edge_mrl_export.lite.process import why_it_failed
+from edge_mrl_export.sources.modules import (
     DenseModule,
     LayerNormModule,
     NormalizeModule,
@@ -126,3 +130,31 @@ def test_dense_weights_of_another_shape_are_refused(tmp_path):
     folder = saved(tmp_path, dense(6, 4, "activation.Tanh", 1))
     with pytest.raises(ExportError, match=r"linear\.weight"):
         tail_module(DenseModule(folder, 5, 4, True, "Tanh"))
+
+
+def test_a_full_disk_is_named():
+    """As LLVM says it, which writes for the converter and ends the process."""
+    said = "LLVM ERROR: IO failure on output stream: No space left on device\n"
+    full = subprocess.CompletedProcess([], -6, "", said)
+    assert "the disk is full: free some space in " in why_it_failed(full)
+    other = subprocess.CompletedProcess([], 1, "", "Traceback:\n  a line\nValueError: 5\n")
+    assert why_it_failed(other) == "ValueError: 5"
+
+
+CHILD = "from edge_mrl_export.lite.worker import end_with_the_parent as end; end(); "
+WAITS = "print('works', flush=True); import time; time.sleep(120)"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child")
+def test_a_worker_ends_with_an_export_that_is_killed():
+    """Their output ends when both have ended."""
+    parent = (
+        "import os, subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {CHILD + WAITS!r}], stdout=-1)\n"
+        "print(child.stdout.readline(), file=sys.stderr, flush=True)\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", parent], stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    assert done.returncode == -9 and "works" in done.stderr

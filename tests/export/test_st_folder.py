@@ -8,7 +8,8 @@ import pytest
 from edge_mrl.errors import ExportError
 from edge_mrl_export.model import VariantRequest
 from edge_mrl_export.sources.model_card import read_licence
-from edge_mrl_export.sources.modules_json import NormalizeModule, read_layout
+from edge_mrl_export.sources.modules import NormalizeModule
+from edge_mrl_export.sources.modules_json import read_layout
 from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 from tests.export.st_models import (
     ADAPTER,
@@ -321,7 +322,7 @@ def test_recorded_sizes_are_found(folder, name, content, expected):
 
 def test_no_recorded_sizes(folder):
     (folder / "mrl.json").unlink()
-    assert "give them with --dims, as in --dims 64,128,48" in refusal(folder)
+    assert "give them with --dims, as in --dims 12,24,48" in refusal(folder)
 
 
 WRONG_SIZES = [

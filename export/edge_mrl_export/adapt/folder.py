@@ -10,7 +10,8 @@ from safetensors.numpy import save_file
 
 from edge_mrl.slices import FloatArray
 from edge_mrl_export.adapt.adapter import Adapter
-from edge_mrl_export.sources.modules_json import MODULES_JSON, ModelLayout, NormalizeModule
+from edge_mrl_export.sources.modules import ModelLayout, NormalizeModule
+from edge_mrl_export.sources.modules_json import MODULES_JSON
 
 DIMS_FILE = "mrl.json"
 _OTHER_WEIGHTS = shutil.ignore_patterns(

@@ -27,6 +27,7 @@ MIN_TEXTS = 200
 
 _TEXTS_AT_ONCE = 64
 
+OnStep = Callable[[str], None]
 OnProgress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
@@ -51,6 +52,7 @@ def adapt(
     destination: Path,
     options: AdaptOptions | None = None,
     *,
+    on_step: OnStep = lambda _: None,
     on_progress: OnProgress = lambda what, done, total: None,
 ) -> AdaptReport:
     """Train a Matryoshka adapter on a model's frozen vectors and write both as one model.
@@ -60,6 +62,7 @@ def adapt(
         texts: what to train on: a JSONL corpus, or a text a line, 200 or more.
         destination: where the new sentence-transformers folder is to stand.
         options: what the user asks for.
+        on_step: called with a few words before each step.
         on_progress: called while texts are embedded and the adapter is trained.
 
     Returns:
@@ -72,6 +75,7 @@ def adapt(
     require("torch", "transformers", "sentence_transformers", what="command")
     options = options or AdaptOptions()
     start = time.monotonic()
+    on_step(f"reading {source}")
     reading = ExportOptions(revision=options.revision, trust_remote_code=options.trust_remote_code)
     origin = locate(source, reading)
     layout = read_layout(origin.folder)
@@ -91,6 +95,7 @@ def adapt(
             "adapter and to try it on others: give a longer file with --texts"
         )
     with staged(destination, overwrite=options.overwrite, mark=MODULES_JSON) as folder:
+        on_step(f"vectors of {len(chosen)} texts by {model.reference_name()}")
         own = _embed(model, chosen, on_progress)
         usable = np.isfinite(own).all(axis=1) & own.any(axis=1)
         own = own[usable]
@@ -98,6 +103,7 @@ def adapt(
         from edge_mrl_export.adapt.folder import write_adapted
         from edge_mrl_export.adapt.training import train
 
+        on_step(f"training on {int((~apart).sum())} texts")
         adapter = train(
             own[~apart],
             dims,
@@ -105,8 +111,10 @@ def adapt(
             seed=options.seed,
             on_step=lambda done, total: on_progress("training", done, total),
         )
+        on_step(f"comparing {int(apart.sum())} held-out texts before and after")
         before = measure(own[apart], own[apart], dims)
         after = measure(own[apart], adapter.apply_to(own[apart]), dims)
+        on_step("writing the model folder")
         record = {
             "matryoshka_dims": list(dims),
             "adapted_by": f"edge-mrl {__version__}",

@@ -12,6 +12,7 @@ from edge_mrl_export.adapt.options import EPOCHS, MAX_TEXTS, SEED
 from edge_mrl_export.adapt.run import MIN_TEXTS
 from edge_mrl_export.commands.check import as_json as front_loading_as_json
 from edge_mrl_export.commands.source_arguments import add_hub_arguments
+from edge_mrl_export.commands.step_printer import StepPrinter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +71,14 @@ def run(arguments: argparse.Namespace) -> int:
         revision=arguments.revision,
         trust_remote_code=arguments.trust_remote_code,
     )
-    report = adapt(arguments.model, arguments.texts, arguments.output, options, on_progress=_Bars())
+    report = adapt(
+        arguments.model,
+        arguments.texts,
+        arguments.output,
+        options,
+        on_step=StepPrinter(),
+        on_progress=_Bars(),
+    )
     if arguments.json:
         print_json(as_json(report))
     else:

@@ -22,7 +22,7 @@ from edge_mrl_export.graphs.tokens import (
     check_token_vectors,
     wanted_input,
 )
-from edge_mrl_export.sources.modules_json import ModelLayout
+from edge_mrl_export.sources.modules import ModelLayout
 
 TOKEN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge_mrl_export.graphs.builder import GraphBuilder
-from edge_mrl_export.sources.modules_json import PoolingMode, PoolingModule
+from edge_mrl_export.sources.modules import PoolingMode, PoolingModule
 
 _LEAST_WEIGHT = 1e-9
 """sentence-transformers' guard against a division by zero where a row is all padding."""

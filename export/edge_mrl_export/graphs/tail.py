@@ -9,12 +9,7 @@ import numpy as np
 from edge_mrl_export.graphs.builder import GraphBuilder
 from edge_mrl_export.sources.dense_weights import read_dense
 from edge_mrl_export.sources.model_files import weight_files
-from edge_mrl_export.sources.modules_json import (
-    Activation,
-    DenseModule,
-    LayerNormModule,
-    TailModule,
-)
+from edge_mrl_export.sources.modules import Activation, DenseModule, LayerNormModule, TailModule
 from edge_mrl_export.sources.safetensors_file import read_float32
 
 _LEAST_NORM = 1e-12

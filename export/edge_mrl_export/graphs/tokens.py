@@ -12,7 +12,7 @@ import onnx
 from edge_mrl.errors import ExportError
 from edge_mrl_export.graphs.builder import GraphBuilder
 from edge_mrl_export.graphs.tail import append_tail_module
-from edge_mrl_export.sources.modules_json import ModelLayout
+from edge_mrl_export.sources.modules import ModelLayout
 
 TOKENS_WANTED = "tokens_wanted"
 

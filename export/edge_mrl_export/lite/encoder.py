@@ -10,7 +10,7 @@ from edge_mrl_export.lite.attention import fitting_attention
 from edge_mrl_export.lite.modules import PooledText, UnitLength, tail_module
 from edge_mrl_export.lite.token_types import fold_token_types
 from edge_mrl_export.sources.backbone import load_backbone, read_config
-from edge_mrl_export.sources.modules_json import ModelLayout
+from edge_mrl_export.sources.modules import ModelLayout
 
 
 class TextEncoder(torch.nn.Module):

@@ -11,7 +11,7 @@ import torch
 from edge_mrl.slices import FloatArray
 from edge_mrl_export.sources.dense_weights import read_dense
 from edge_mrl_export.sources.model_files import weight_files
-from edge_mrl_export.sources.modules_json import (
+from edge_mrl_export.sources.modules import (
     DenseModule,
     LayerNormModule,
     PoolingMode,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,11 +67,14 @@ def _work(arguments: Sequence[str], what: str) -> None:
         errors="replace",
     )
     if done.returncode:
-        raise ExportError(f"litert-torch cannot convert {what}: {_last_line(done)}")
+        raise ExportError(f"litert-torch cannot convert {what}: {why_it_failed(done)}")
 
 
-def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    """What the traceback ends with, or how the process died."""
+def why_it_failed(done: subprocess.CompletedProcess[str]) -> str:
+    """A full disk; else what the traceback ends with, or how the process died."""
+    if os.strerror(errno.ENOSPC) in done.stderr:
+        place = tempfile.gettempdir()
+        return f"the disk is full: free some space in {place}, or name another folder with TMPDIR"
     lines = [line for line in done.stderr.splitlines() if line[:1].strip()]
     if done.returncode < 0 or not lines:
         return f"its process ended with {done.returncode}"

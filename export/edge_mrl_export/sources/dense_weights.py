@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_mrl.slices import FloatArray
 from edge_mrl_export.sources.model_files import weight_files
-from edge_mrl_export.sources.modules_json import DenseModule
+from edge_mrl_export.sources.modules import DenseModule
 from edge_mrl_export.sources.safetensors_file import read_float32
 
 _SMALLEST_GAIN_EXPONENT = -20

@@ -8,12 +8,7 @@ import json
 from edge_mrl.bundle.manifest import LateInteraction
 from edge_mrl_export.model import TokenizerSource
 from edge_mrl_export.sources.model_files import read_object, weight_files
-from edge_mrl_export.sources.modules_json import (
-    DenseModule,
-    LayerNormModule,
-    ModelLayout,
-    TailModule,
-)
+from edge_mrl_export.sources.modules import DenseModule, LayerNormModule, ModelLayout, TailModule
 from edge_mrl_export.sources.safetensors_file import digest
 
 _NO_EFFECT = frozenset(

@@ -20,7 +20,7 @@ from edge_mrl.schema import Table
 from edge_mrl_export.model import TokenizerSource
 from edge_mrl_export.sources.model_card import SETTINGS_JSON
 from edge_mrl_export.sources.model_files import read_object, read_optional_object
-from edge_mrl_export.sources.modules_json import TransformerModule
+from edge_mrl_export.sources.modules import TransformerModule
 from edge_mrl_export.sources.stanford_colbert import (
     METADATA,
     is_stanford_colbert,

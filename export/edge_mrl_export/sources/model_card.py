@@ -119,9 +119,10 @@ def trained_sizes(
         )
     if otherwise is not None:
         return otherwise
+    rising = ",".join(str(size) for size in sorted({max(1, dim // 4), max(1, dim // 2), dim}))
     raise ExportError(
         f"{folder} does not record the sizes it was trained for: give them with --dims, "
-        f"as in --dims 64,128,{dim}"
+        f"as in --dims {rising}"
     )
 
 

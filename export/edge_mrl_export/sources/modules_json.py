@@ -8,17 +8,25 @@ one form. Nothing here imports torch or sentence-transformers.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal, TypeVar, get_args
+from typing import TypeVar, get_args
 
 from edge_mrl.errors import ExportError
 from edge_mrl.schema import Table
 from edge_mrl.slices import MAX_DIM
 from edge_mrl_export.sources.model_files import read_json, read_object, read_optional_object
+from edge_mrl_export.sources.modules import (
+    Activation,
+    DenseModule,
+    LayerNormModule,
+    ModelLayout,
+    NormalizeModule,
+    PoolingMode,
+    PoolingModule,
+    TailModule,
+    TransformerModule,
+)
 
-Activation = Literal["Identity", "Tanh", "GELU", "ReLU", "Sigmoid", "SiLU"]
-PoolingMode = Literal["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 Choice = TypeVar("Choice", bound=str)
 
 MODULES_JSON = "modules.json"
@@ -52,74 +60,8 @@ TRANSFORMER_CONFIGS = (
 )
 _TEXT_FORWARD = {"method": "forward", "method_output_name": "last_hidden_state"}
 
-
-@dataclass(frozen=True, slots=True)
-class TransformerModule:
-    """The backbone: `folder` holds config.json, weights and tokenizer; lengths are in tokens."""
-
-    folder: Path
-    max_seq_length: int | None
-    do_lower_case: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PoolingModule:
-    """Token vectors of `dim` numbers to one vector: each mode's result, joined in this order."""
-
-    dim: int
-    modes: tuple[PoolingMode, ...]
-    include_prompt: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DenseModule:
-    """activation(x @ weight.T + bias); `folder` holds the weights."""
-
-    folder: Path
-    in_features: int
-    out_features: int
-    bias: bool
-    activation: Activation
-
-
-@dataclass(frozen=True, slots=True)
-class LayerNormModule:
-    """torch.nn.LayerNorm over the vector; `folder` holds the weights."""
-
-    folder: Path
-    dim: int
-
-
-@dataclass(frozen=True, slots=True)
-class NormalizeModule:
-    """Scale to unit length."""
-
-
-TailModule = DenseModule | LayerNormModule | NormalizeModule
-
-
 _LONGEST_NAME = 255
 """Bytes of a file's name on the common file systems."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelLayout:
-    """The modules in order. `dim` is the width of the final vector. A model of `late_interaction`
-    has no pooling of its own; the mean stands for it."""
-
-    transformer: TransformerModule
-    pooling: PoolingModule
-    tail: tuple[TailModule, ...]
-    late_interaction: bool = False
-
-    @property
-    def dim(self) -> int:
-        """Width of the final vector."""
-        width = len(self.pooling.modes) * self.pooling.dim
-        for module in self.tail:
-            if isinstance(module, DenseModule):
-                width = module.out_features
-        return width
 
 
 def read_layout(folder: Path) -> ModelLayout:

@@ -17,14 +17,8 @@ from edge_mrl.slices import FloatArray, normalize
 from edge_mrl_export.scratch import Scratch
 from edge_mrl_export.sources.backbone import read_config
 from edge_mrl_export.sources.model_files import weight_files
-from edge_mrl_export.sources.modules_json import (
-    LEGACY_POOLING,
-    MODULES_JSON,
-    DenseModule,
-    LayerNormModule,
-    ModelLayout,
-    TailModule,
-)
+from edge_mrl_export.sources.modules import DenseModule, LayerNormModule, ModelLayout, TailModule
+from edge_mrl_export.sources.modules_json import LEGACY_POOLING, MODULES_JSON
 from edge_mrl_export.sources.refusing import refusing
 from edge_mrl_export.sources.safetensors_file import read_float32
 

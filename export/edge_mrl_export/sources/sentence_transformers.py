@@ -30,7 +30,8 @@ from edge_mrl_export.sources.model_card import (
     trained_sizes,
 )
 from edge_mrl_export.sources.model_files import read_object, weight_files
-from edge_mrl_export.sources.modules_json import DenseModule, NormalizeModule, read_layout
+from edge_mrl_export.sources.modules import DenseModule, NormalizeModule
+from edge_mrl_export.sources.modules_json import read_layout
 from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.sources.safetensors_file import count_multiplied, count_weights
 from edge_mrl_export.sources.size_limit import check_size, fits

@@ -10,14 +10,14 @@ from edge_mrl.errors import ExportError
 from edge_mrl.schema import Table
 from edge_mrl.slices import MAX_DIM
 from edge_mrl_export.sources.model_files import read_object
-from edge_mrl_export.sources.modules_json import (
-    MODULES_JSON,
+from edge_mrl_export.sources.modules import (
     DenseModule,
     ModelLayout,
     NormalizeModule,
     PoolingModule,
     TransformerModule,
 )
+from edge_mrl_export.sources.modules_json import MODULES_JSON
 
 METADATA = "artifact.metadata"
 _MARKERS = {"query_token_id": "[unused0]", "doc_token_id": "[unused1]"}

@@ -8,11 +8,13 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_mrl.errors import ExportError
+from edge_mrl.errors import BundleError, ExportError
 from edge_mrl.schema import Table
+from edge_mrl.tokenization import growth
+from edge_mrl.tokenization.text_tokenizer import from_the_library
 from edge_mrl_export.model import TokenizerSource
 from edge_mrl_export.sources.model_files import read_object, read_optional_object
-from edge_mrl_export.sources.modules_json import TransformerModule
+from edge_mrl_export.sources.modules import TransformerModule
 from edge_mrl_export.tokenizer_file import stored_form
 
 if TYPE_CHECKING:
@@ -167,8 +169,13 @@ def _load(path: Path, document: dict[str, object]) -> Tokenizer:
     from tokenizers import Tokenizer
 
     try:
+        growth.check(document)
         return Tokenizer.from_str(json.dumps(document))
-    except Exception as error:  # tokenizers raises nothing narrower
+    except BundleError as error:
+        raise ExportError(f"{path} {error}") from error
+    except BaseException as error:
+        if not from_the_library(error):
+            raise
         raise ExportError(f"{path} cannot be read ({error}): save the tokenizer again") from error
 
 

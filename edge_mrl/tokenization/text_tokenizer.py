@@ -1,5 +1,8 @@
 """Texts to token ids, exactly as the model was trained: a thin wrapper over Hugging Face
-`tokenizers`."""
+`tokenizers`.
+
+The file comes from strangers, and the library ends the process where an allocation fails: what a
+file may make of a text is bounded before it is read, and counted before a long text is."""
 
 from __future__ import annotations
 
@@ -8,6 +11,17 @@ from pathlib import Path
 
 from edge_mrl.bundle.manifest import TokenizerInfo
 from edge_mrl.errors import BundleError, InputError
+
+MOST_BYTES = 1 << 24
+"""Of the texts of one call after the normaliser, where it makes them longer than they may be by
+themselves; the library takes 17 bytes for each."""
+
+LONGEST_AFFIX = 256
+"""Characters of the texts that a model writes for an unknown word, or at the ends of pieces: it
+holds one for every piece."""
+
+LONGEST_WORD = 10_000
+"""Characters that a WordPiece model may look for in one word, which takes their square."""
 
 
 class TextTokenizer:
@@ -18,17 +32,28 @@ class TextTokenizer:
         info: whether special tokens are added, and where texts are cut.
 
     Raises:
-        BundleError: the file is not a tokenizer that the installed `tokenizers` can read.
+        BundleError: the file is not a tokenizer that the installed `tokenizers` can read, or it
+            could make texts longer than `growth` allows.
     """
 
     def __init__(self, file: Path, info: TokenizerInfo) -> None:
         # Here, since an engine starts meanwhile.
         from tokenizers import Tokenizer
 
+        from edge_mrl.tokenization import growth
+        from edge_mrl.tokenization.head import read_head
+
+        data = file.read_bytes()
+        self._file = file
         try:
-            # From the file: as a str the text would be held in memory twice.
-            self._tokenizer = Tokenizer.from_file(str(file))
-        except Exception as error:
+            self._growth = growth.check(read_head(data))
+            self._tokenizer = Tokenizer.from_buffer(data)
+            _check_model(self._tokenizer.model)
+        except BundleError as error:
+            raise BundleError(f"{file} {error}: export the bundle again") from error
+        except BaseException as error:
+            if not from_the_library(error):
+                raise
             raise BundleError(
                 f"{file} cannot be read as a tokenizer ({error}): export the bundle again"
             ) from error
@@ -63,6 +88,7 @@ class TextTokenizer:
 
         Raises:
             InputError: an item is not text, or holds a lone surrogate; the message says which.
+            BundleError: the tokenizer gives up, or makes the texts too long.
         """
         items = list(texts)
         longest = self._max_tokens
@@ -70,11 +96,20 @@ class TextTokenizer:
         if cut:
             self._tokenizer.enable_truncation(limit)
         try:
+            self._check_growth(items)
             encodings = self._tokenizer.encode_batch_fast(
                 items, add_special_tokens=self._add_special_tokens
             )
-        except TypeError as error:
+        except (TypeError, UnicodeEncodeError) as error:
             raise InputError(_what_is_wrong(items)) from error
+        except BundleError:
+            raise
+        except BaseException as error:
+            if not from_the_library(error):
+                raise
+            raise BundleError(
+                f"{self._file} gives up on a text ({error}): export the bundle again"
+            ) from error
         finally:
             if cut:
                 self._limit(longest)
@@ -89,6 +124,43 @@ class TextTokenizer:
         """
         (ids,) = self.encode([prompt])
         return len(ids) - int(bool(ids) and ids[-1] in self._special)
+
+    def _check_growth(self, items: Sequence[object]) -> None:
+        """Count what the normaliser makes of texts, in parts, where it could be too much."""
+        if self._growth == 1:
+            return
+        texts = [item for item in items if isinstance(item, str)]
+        characters = sum(map(len, texts))
+        if 4 * self._growth * characters <= MOST_BYTES:
+            return
+        part = max(1, MOST_BYTES // (4 * self._growth))
+        left = max(MOST_BYTES, 16 * characters)
+        for text in texts:
+            for start in range(0, len(text), part):
+                left -= self._normalized_bytes(text[start : start + part])
+                if left < 0:
+                    raise BundleError(
+                        f"{self._file} makes texts too long to be held: use another model"
+                    )
+
+    def _normalized_bytes(self, text: str) -> int:
+        normalized: str = self._tokenizer.normalizer.normalize_str(text)
+        return len(normalized.encode())
+
+
+def from_the_library(error: BaseException) -> bool:
+    """Whether `tokenizers` raised it: it raises nothing narrower than Exception, and where its own
+    code gives up a PanicException, which is no Exception and can be imported from nowhere."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+def _check_model(model: object) -> None:
+    for name in ("unk_token", "continuing_subword_prefix", "end_of_word_suffix"):
+        text = getattr(model, name, None)
+        if isinstance(text, str) and len(text) > LONGEST_AFFIX:
+            raise BundleError(f"is refused: its {name} has {len(text)} characters")
+    if getattr(model, "max_input_chars_per_word", 0) > LONGEST_WORD:
+        raise BundleError("is refused: its max_input_chars_per_word is too large")
 
 
 def _what_is_wrong(items: Sequence[object]) -> str:
