@@ -93,7 +93,6 @@ def export(
     ):
         description = model.describe()
         if description.late_interaction is not None:
-            _refuse_tflite(options)
             options = replace(options, token_vectors=True)
         requests = _requests(model, options, on_step)
         for request in requests:
@@ -112,7 +111,6 @@ def export(
         )
         (folder / TOKENIZER_FILE).write_bytes(description.tokenizer.json)
         (folder / GOLDEN_FILE).write_bytes(dump_golden(golden))
-        tokens = _token_checkup(model, checkup) if options.token_vectors else None
         built: list[BuiltVariant] = []
         for request in requests:
             on_step(f"building {request.format} {request.precision}")
@@ -181,48 +179,15 @@ _EMPTY_QUALITY = Quality("not measured", 0, 0, 0.0, 1.0, ())
 
 
 def _requests(model: Source, options: ExportOptions, on_step: Step) -> tuple[VariantRequest, ...]:
-    defaults = model.default_requests()
+    requests = model.default_requests()
     note = model.default_note()
     if note is not None and options.formats is None:
         on_step(note)
-    if options.formats is None and options.precisions is None:
-        return _with_tokens(defaults, options, on_step)
-    formats = options.formats or tuple(dict.fromkeys(request.format for request in defaults))
-    precisions = options.precisions or tuple(
-        dict.fromkeys(request.precision for request in defaults)
-    )
-    chosen = tuple(
-        VariantRequest(format_, precision) for format_, precision in product(formats, precisions)
-    )
-    return _with_tokens(chosen, options, on_step)
-
-
-def _refuse_tflite(options: ExportOptions) -> None:
-    if "tflite" in (options.formats or ()):
-        raise ExportError(
-            "a model of late interaction is its token vectors, which a TFLite file does not give: "
-            "ask for --formats onnx"
-        )
-
-
-def _with_tokens(
-    requests: Sequence[VariantRequest], options: ExportOptions, on_step: Step
-) -> tuple[VariantRequest, ...]:
-    """The same, with token vectors where they are wanted and the format can give them."""
-    if not options.token_vectors:
-        return tuple(requests)
-    without = [request for request in requests if request.format == "tflite"]
-    if len(without) == len(requests):
-        raise ExportError(
-            "a TFLite file gives no token vectors: ask for --formats onnx too, or leave out "
-            "--token-vectors"
-        )
-    if without:
-        on_step("TFLite variants are written without token vectors")
-    return tuple(
-        VariantRequest(request.format, request.precision, token_vectors=request not in without)
-        for request in requests
-    )
+    if options.formats is not None or options.precisions is not None:
+        formats = options.formats or tuple(dict.fromkeys(one.format for one in requests))
+        precisions = options.precisions or tuple(dict.fromkeys(one.precision for one in requests))
+        requests = tuple(VariantRequest(*pair) for pair in product(formats, precisions))
+    return tuple(replace(one, token_vectors=options.token_vectors) for one in requests)
 
 
 def _token_checkup(model: Source, checkup: Checkup) -> TokenCheckup:
