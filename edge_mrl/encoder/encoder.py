@@ -13,7 +13,7 @@ from edge_mrl.bundle.manifest import Variant
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.encoder.loaded_variant import LoadedVariant, with_token_vectors
 from edge_mrl.encoder.prompts import InputType, kind_of, prompt_words
-from edge_mrl.encoder.self_test import check_vectors
+from edge_mrl.encoder.self_test import SELF_TEST_TEXTS, check_vectors
 from edge_mrl.encoder.tokens import TokenVectors
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.slices import FloatArray, check_trained
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 DEFAULT_DOCUMENTS = 10_000
 """How many documents a plan is made for where nobody says: a notebook, a manual, a product list."""
-
-SELF_TEST_TEXTS = 2
-"""Golden texts run at load. They are sorted short first, so that this costs little on a slow
-board."""
 
 
 class Encoder(TokenVectors):
@@ -288,7 +284,7 @@ class Encoder(TokenVectors):
             SelfTestError: it is below what the variant reached at export.
         """
         if self.token_dims:
-            self._check_tokens()
+            self._check_tokens(None)
         return self._self_test(None)
 
     def _self_test(self, count: int | None) -> float:

@@ -24,7 +24,6 @@ from edge_mrl.bundle.manifest import (
     TokenizerInfo,
     Variant,
 )
-from edge_mrl.encoder.encoder import SELF_TEST_TEXTS
 from edge_mrl.errors import ExportError
 from edge_mrl.profiles.files import shipped
 from edge_mrl.version import __version__
@@ -50,6 +49,10 @@ CHECKUP_TEXTS = 100
 FRONT_LOADING_TEXTS = 200
 TOKEN_TEXTS = 20
 """Beside the golden texts; some thousand tokens."""
+
+GOLDEN_TOKEN_TEXTS = 3
+"""Golden texts whose token vectors a bundle holds: up to the shortest, so that a variant which cuts
+texts early has one that it reads whole."""
 
 DEVICES = ("raspberry-pi-5", "raspberry-pi-4b", "raspberry-pi-zero-2w", "android-mid-range")
 """Those whose times and memory the page shows."""
@@ -107,7 +110,7 @@ def export(
         golden = Golden(
             checkup.texts[: checkup.golden],
             checkup.reference[: checkup.golden],
-            () if tokens is None else tokens.reference[:SELF_TEST_TEXTS],
+            () if tokens is None else tokens.reference[:GOLDEN_TOKEN_TEXTS],
         )
         (folder / TOKENIZER_FILE).write_bytes(description.tokenizer.json)
         (folder / GOLDEN_FILE).write_bytes(dump_golden(golden))

@@ -94,7 +94,10 @@ def onnx_bundle(lite_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("onnx")
     texts = folder / "texts.txt"
     texts.write_text(
-        "\n".join(f"heron {n} waits. it stands in pond {n * 7} until dusk." for n in range(40))
+        "\n".join(
+            f"the heron number {n} waits. it stands in the reeds of pond {n * 7} until dusk."
+            for n in range(40)
+        )
     )
     options = ExportOptions(
         formats=("onnx",), precisions=("fp32",), texts=texts, token_vectors=True
