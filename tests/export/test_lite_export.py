@@ -202,9 +202,15 @@ def test_with_the_converter_tflite_comes_first(lite_model):
 def test_a_static_table_as_tflite(tmp_path):
     pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed here")
     pytest.importorskip("wordllama")
-    manifest = export("wordllama", tmp_path / "b", ExportOptions(formats=("tflite",))).manifest
-    (variant,) = manifest.variants
+    options = ExportOptions(formats=("table", "tflite"), dims=(64,), token_vectors=True)
+    manifest = export("wordllama", tmp_path / "b", options).manifest
+    table, variant = manifest.variants
     assert variant.name == "tflite-int8-portable"
     assert variant.gate.cosine_mean >= 0.9999
     assert variant.engines == ("ai-edge-litert", "tflite-runtime")
-    assert Bundle.open(tmp_path / "b").size(variant) < 11_000_000
+    assert Bundle.open(tmp_path / "b").size(variant) < 5_000_000
+    assert variant.token_vectors.cosine_min >= 0.999
+    texts = ["", "the heron waits", "東京 🦆" * 30]
+    found = [Encoder.load(tmp_path / "b", variant=one.name) for one in (table, variant)]
+    for ours, theirs in zip(*(encoder.encode_tokens(texts) for encoder in found), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
