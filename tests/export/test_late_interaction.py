@@ -34,7 +34,7 @@ needs_converter = pytest.mark.skipif(
 VARIANTS = ["onnx-fp32", pytest.param("tflite-fp32", marks=needs_converter)]
 
 
-def exported(folder, out):
+def exported(folder, out, lengths=None):
     texts = out / "texts.txt"
     texts.write_text(
         "\n".join(
@@ -43,7 +43,9 @@ def exported(folder, out):
         )
     )
     formats = ("onnx", "tflite") if importlib.util.find_spec("litert_torch") else ("onnx",)
-    options = ExportOptions(formats=formats, precisions=("fp32",), texts=texts)
+    options = ExportOptions(
+        formats=formats, precisions=("fp32",), texts=texts, sequence_lengths=lengths
+    )
     return export(str(folder), out / "bundle", options).path
 
 
@@ -168,7 +170,7 @@ def test_what_the_page_tells_people_to_type_runs(pylate, tmp_path, monkeypatch, 
 def test_a_checkpoint_of_stanford(tmp_path):
     folder = write_stanford(tmp_path / "model")
     reference = ColBert(folder, tmp_path)
-    bundle = exported(folder, tmp_path)
+    bundle = exported(folder, tmp_path, (24,))
     texts = (*ASKED, *(text for text in TEXTS if "東" not in text))
     queries = [reference.tokens(text, "[unused0]", 10, fill=True, attend=True) for text in texts]
     documents = [reference.tokens(text, "[unused1]", 24, skip=True) for text in texts]
