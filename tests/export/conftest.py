@@ -23,7 +23,7 @@ def lite_model(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def lite_report(lite_model, tmp_path_factory):
+def lite_report(lite_model, few_texts, tmp_path_factory):
     """An export with token vectors whose longest signature is shorter than the model reads (32).
     Not to be changed."""
     if importlib.util.find_spec("litert_torch") is None:
@@ -32,6 +32,7 @@ def lite_report(lite_model, tmp_path_factory):
         formats=("tflite",),
         precisions=("fp32", "fp16", "int8-fast", "int8-portable"),
         sequence_lengths=LENGTHS,
+        texts=few_texts,
         token_vectors=True,
     )
     return export(str(lite_model), tmp_path_factory.mktemp("lite") / "bundle", options)

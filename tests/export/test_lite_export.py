@@ -153,10 +153,10 @@ def test_a_longer_text_is_cut_as_the_tokenizer_cuts(lite_report):
 @needs_converter
 def test_two_exports_give_the_same_bytes(lite_report, lite_model, tmp_path):
     again = SentenceTransformersSource(lite_model, sequence_lengths=LENGTHS)
-    for precision in ("fp32", "int8-fast"):
-        (variant,) = again.build(VariantRequest("tflite", precision, token_vectors=True), tmp_path)
-        for file in variant.files:
-            assert (tmp_path / file).read_bytes() == (lite_report.path / file).read_bytes()
+    # What is quantised was converted as fp32 is.
+    (variant,) = again.build(VariantRequest("tflite", "int8-fast", token_vectors=True), tmp_path)
+    for file in variant.files:
+        assert (tmp_path / file).read_bytes() == (lite_report.path / file).read_bytes()
 
 
 @needs_converter
@@ -199,10 +199,12 @@ def test_with_the_converter_tflite_comes_first(lite_model):
     ]
 
 
-def test_a_static_table_as_tflite(tmp_path):
+def test_a_static_table_as_tflite(few_texts, tmp_path):
     pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed here")
     pytest.importorskip("wordllama")
-    options = ExportOptions(formats=("table", "tflite"), dims=(64,), token_vectors=True)
+    options = ExportOptions(
+        formats=("table", "tflite"), dims=(64,), texts=few_texts, token_vectors=True
+    )
     manifest = export("wordllama", tmp_path / "b", options).manifest
     table, variant = manifest.variants
     assert variant.name == "tflite-int8-portable"

@@ -90,19 +90,11 @@ def test_people_are_told(lite_report, capsys):
 
 
 @pytest.fixture(scope="module")
-def onnx_bundle(lite_model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("onnx")
-    texts = folder / "texts.txt"
-    texts.write_text(
-        "\n".join(
-            f"the heron number {n} waits. it stands in the reeds of pond {n * 7} until dusk."
-            for n in range(40)
-        )
-    )
+def onnx_bundle(lite_model, few_texts, tmp_path_factory):
     options = ExportOptions(
-        formats=("onnx",), precisions=("fp32",), texts=texts, token_vectors=True
+        formats=("onnx",), precisions=("fp32",), texts=few_texts, token_vectors=True
     )
-    return export(str(lite_model), folder / "bundle", options).path
+    return export(str(lite_model), tmp_path_factory.mktemp("onnx") / "bundle", options).path
 
 
 def test_an_index_gives_the_hits_that_onnx_gives(lite_report, onnx_bundle, tmp_path):
