@@ -53,6 +53,11 @@ class LateInteraction(NamedTuple):
     attend_to_fill: bool
     skipped_ids: tuple[int, ...]
 
+    @property
+    def filled_tokens(self) -> int | None:
+        """To how many tokens every query is filled up; None where none is."""
+        return None if self.fill_id is None else self.query_tokens
+
 
 class EmbeddingInfo(NamedTuple):
     """What a vector of this model is.

@@ -289,9 +289,6 @@ def _check_relations(manifest: Manifest, root: Table) -> None:
     tables = [variant.name for variant in manifest.variants if variant.format == "table"]
     if tables and not manifest.embedding.include_prompt:
         root.fail(f"include_prompt is false, but variant {tables[0]!r} is a table, which pools all")
-    for variant in manifest.variants:
-        if variant.format == "tflite" and variant.token_vectors is not None:
-            root.fail(f"variant {variant.name!r} is TFLite, which gives no token vectors")
     late, longest = manifest.embedding.late_interaction, manifest.tokenizer.max_tokens
     needed = 0 if late is None else max(late.query_tokens, late.document_tokens)
     if longest is not None and needed > longest:
@@ -312,6 +309,12 @@ def _check_relations(manifest: Manifest, root: Table) -> None:
             root.fail(
                 f"variant {variant.name!r} reads texts of more tokens than the longest of its "
                 "sequence_lengths"
+            )
+        filled = None if late is None else late.filled_tokens
+        if lengths and filled is not None and lengths[-1] < filled:
+            root.fail(
+                f"variant {variant.name!r} has no room for queries, which late_interaction fills "
+                f"up to {filled} tokens"
             )
     missing = sorted(used - set(listed))
     if missing:

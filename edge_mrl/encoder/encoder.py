@@ -13,7 +13,7 @@ from edge_mrl.bundle.manifest import Variant
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.encoder.loaded_variant import LoadedVariant, with_token_vectors
 from edge_mrl.encoder.prompts import InputType, kind_of, prompt_words
-from edge_mrl.encoder.self_test import check_vectors
+from edge_mrl.encoder.self_test import SELF_TEST_TEXTS, check_vectors
 from edge_mrl.encoder.tokens import TokenVectors
 from edge_mrl.errors import InputError
 from edge_mrl.index.format.layout import IndexLayout
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
 DEFAULT_DOCUMENTS = 10_000
 """How many documents a plan is made for where nobody says: a notebook, a manual, a product list."""
-
-SELF_TEST_TEXTS = 2
-"""Golden texts run at load. They are sorted short first, so that this costs little on a slow
-board."""
 
 
 class Encoder(TokenVectors):
@@ -295,7 +291,7 @@ class Encoder(TokenVectors):
             SelfTestError: it is below what the variant reached at export.
         """
         if self.token_dims:
-            self._check_tokens()
+            self._check_tokens(None)
         return self._self_test(None)
 
     def _self_test(self, count: int | None) -> float:

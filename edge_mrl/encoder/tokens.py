@@ -8,7 +8,7 @@ from typing import overload
 from edge_mrl.backends.protocol import WithTokens
 from edge_mrl.encoder.loaded_variant import LoadedVariant
 from edge_mrl.encoder.prompts import InputType, kind_of, prompt_words
-from edge_mrl.encoder.self_test import check_tokens
+from edge_mrl.encoder.self_test import SELF_TEST_TEXTS, check_tokens
 from edge_mrl.slices import FloatArray
 
 
@@ -113,8 +113,8 @@ class TokenVectors:
             self._check_tokens()
         return self._loaded.embed_with_tokens(texts, dim, token_dim, words, kind)
 
-    def _check_tokens(self) -> None:
-        """Run the golden texts whose token vectors the bundle holds.
+    def _check_tokens(self, count: int | None = SELF_TEST_TEXTS) -> None:
+        """Run so many of the golden texts whose token vectors the bundle holds, or all.
 
         Raises:
             SelfTestError: they are further from these than at export.
@@ -122,7 +122,8 @@ class TokenVectors:
         golden = self._loaded.bundle.golden()
         texts = golden.texts[: len(golden.tokens)]
         # Where a variant reads less of a text than the model, it has fewer tokens by right.
-        fitting = [row for row, whole in enumerate(self._loaded.reads_whole(texts)) if whole]
+        whole = self._loaded.reads_whole(texts)
+        fitting = [row for row, read in enumerate(whole) if read][:count]
         dim = self.token_dims[-1]
         found = self._loaded.embed_with_tokens([texts[row] for row in fitting], dim, dim, "")
         check_tokens(found.tokens, [golden.tokens[row] for row in fitting], self._loaded.variant)

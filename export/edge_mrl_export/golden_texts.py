@@ -11,9 +11,9 @@ _LONG = (
 GOLDEN_TEXTS = (
     "The heron waits in the reeds.",
     "How do I compress a folder of log files?",
+    "x",
     "",
     " ",
-    "x",
     "Ünïcödé accents, précomposed and de\u0301compose\u0301d: naïve café, A\u030angstro\u0308m.",
     "🦆 emoji 👩🏽‍🚀 with joiners 🏳️‍🌈 and a flag 🇳🇿",
     "東京の天気はどうですか。明日は雨が降るでしょう。",

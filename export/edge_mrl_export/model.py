@@ -81,8 +81,7 @@ class BuiltVariant:
 
 @dataclass(frozen=True, slots=True)
 class VariantRequest:
-    """One format and precision that the user asked for, and whether token vectors are wanted; a
-    format that cannot give them is built without."""
+    """One format and precision that the user asked for, and whether token vectors are wanted."""
 
     format: VariantFormat
     precision: Precision

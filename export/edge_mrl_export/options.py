@@ -21,7 +21,7 @@ class ExportOptions:
     of a model trained in both directions. `eval` is a folder of judged data in BEIR's layout on
     which the slices are measured instead of on texts that nobody judged. `allow` keeps a variant
     that misses a gate, and marks it. `opset` is the ONNX operator set. `token_vectors` keeps a
-    vector for each token, for late interaction, in the formats that can give one.
+    vector for each token, for late interaction.
     """
 
     formats: tuple[VariantFormat, ...] | None = None

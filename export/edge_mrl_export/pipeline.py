@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from edge_mrl.bundle.golden import Golden, dump_golden
-from edge_mrl.encoder.encoder import SELF_TEST_TEXTS
 from edge_mrl.errors import ExportError
 from edge_mrl.profiles.files import shipped
 from edge_mrl_export.bundle_manifest import GOLDEN_FILE, TOKENIZER_FILE, manifest_of
@@ -36,6 +35,10 @@ CHECKUP_TEXTS = 100
 FRONT_LOADING_TEXTS = 200
 TOKEN_TEXTS = 20
 """Beside the golden texts; some thousand tokens."""
+
+GOLDEN_TOKEN_TEXTS = 3
+"""Golden texts whose token vectors a bundle holds: up to the shortest, so that a variant which cuts
+texts early has one that it reads whole."""
 
 DEVICES = ("raspberry-pi-5", "raspberry-pi-4b", "raspberry-pi-zero-2w", "android-mid-range")
 """Those whose times and memory the page shows."""
@@ -76,7 +79,6 @@ def export(
     ):
         description = model.describe()
         if description.late_interaction is not None:
-            _refuse_tflite(options)
             options = replace(options, token_vectors=True)
         requests = _requests(model, options, on_step)
         for request in requests:
@@ -91,7 +93,7 @@ def export(
         golden = Golden(
             checkup.texts[: checkup.golden],
             checkup.reference[: checkup.golden],
-            () if tokens is None else tokens.reference[:SELF_TEST_TEXTS],
+            () if tokens is None else tokens.reference[:GOLDEN_TOKEN_TEXTS],
         )
         (folder / TOKENIZER_FILE).write_bytes(description.tokenizer.json)
         (folder / GOLDEN_FILE).write_bytes(dump_golden(golden))
@@ -160,48 +162,15 @@ def _opened(source: str, options: ExportOptions) -> Iterator[Source]:
 
 
 def _requests(model: Source, options: ExportOptions, on_step: Step) -> tuple[VariantRequest, ...]:
-    defaults = model.default_requests()
+    requests = model.default_requests()
     note = model.default_note()
     if note is not None and options.formats is None:
         on_step(note)
-    if options.formats is None and options.precisions is None:
-        return _with_tokens(defaults, options, on_step)
-    formats = options.formats or tuple(dict.fromkeys(request.format for request in defaults))
-    precisions = options.precisions or tuple(
-        dict.fromkeys(request.precision for request in defaults)
-    )
-    chosen = tuple(
-        VariantRequest(format_, precision) for format_, precision in product(formats, precisions)
-    )
-    return _with_tokens(chosen, options, on_step)
-
-
-def _refuse_tflite(options: ExportOptions) -> None:
-    if "tflite" in (options.formats or ()):
-        raise ExportError(
-            "a model of late interaction is its token vectors, which a TFLite file does not give: "
-            "ask for --formats onnx"
-        )
-
-
-def _with_tokens(
-    requests: Sequence[VariantRequest], options: ExportOptions, on_step: Step
-) -> tuple[VariantRequest, ...]:
-    """The same, with token vectors where they are wanted and the format can give them."""
-    if not options.token_vectors:
-        return tuple(requests)
-    without = [request for request in requests if request.format == "tflite"]
-    if len(without) == len(requests):
-        raise ExportError(
-            "a TFLite file gives no token vectors: ask for --formats onnx too, or leave out "
-            "--token-vectors"
-        )
-    if without:
-        on_step("TFLite variants are written without token vectors")
-    return tuple(
-        VariantRequest(request.format, request.precision, token_vectors=request not in without)
-        for request in requests
-    )
+    if options.formats is not None or options.precisions is not None:
+        formats = options.formats or tuple(dict.fromkeys(one.format for one in requests))
+        precisions = options.precisions or tuple(dict.fromkeys(one.precision for one in requests))
+        requests = tuple(VariantRequest(*pair) for pair in product(formats, precisions))
+    return tuple(replace(one, token_vectors=options.token_vectors) for one in requests)
 
 
 def _token_checkup(model: Source, checkup: Checkup) -> TokenCheckup:

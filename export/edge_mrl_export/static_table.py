@@ -76,7 +76,7 @@ def build_static_variants(
     if request.format == "onnx":
         return (_onnx(table, dims, folder, request.token_vectors),)
     if request.format == "tflite":
-        return (_tflite(table, dims, folder),)
+        return (_tflite(table, dims, folder, request.token_vectors),)
     return tuple(
         _table(
             table[:, :dim], [size for size in dims if size <= dim], folder, request.token_vectors
@@ -107,13 +107,17 @@ def _onnx(
     return _built("onnx-int8-portable", "onnx", dims, files, token_vectors=token_vectors)
 
 
-def _tflite(table: npt.NDArray[np.floating], dims: Sequence[int], folder: Path) -> BuiltVariant:
+def _tflite(
+    table: npt.NDArray[np.floating], dims: Sequence[int], folder: Path, token_vectors: bool
+) -> BuiltVariant:
     require("ai_edge_litert", extra="litert")
     (folder / "tflite").mkdir(exist_ok=True)
     file = "tflite/int8-portable.tflite"
-    (folder / file).write_bytes(static_tflite(*quantize_rows(table)))
+    (folder / file).write_bytes(static_tflite(*quantize_rows(table), token_vectors=token_vectors))
     engines = ("ai-edge-litert", "tflite-runtime")
-    return _built("tflite-int8-portable", "tflite", dims, (file,), engines)
+    return _built(
+        "tflite-int8-portable", "tflite", dims, (file,), engines, token_vectors=token_vectors
+    )
 
 
 def _built(

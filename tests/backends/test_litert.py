@@ -5,6 +5,7 @@ import pytest
 
 from edge_mrl.backends import available, open_backend
 from edge_mrl.backends.litert import LiteRtBackend
+from edge_mrl.backends.protocol import TokenChoice
 from edge_mrl.bundle.manifest import GateResult, Variant
 from edge_mrl.errors import BackendError, BackendMissingError, BundleError
 from edge_mrl_export.graphs.static import static_graph
@@ -108,6 +109,66 @@ def test_a_text_is_padded_to_the_shortest_signature_that_holds_it():
     assert runs[8].seen == [([[1, 2, 3, 4, 5, 9, 9, 9]], [[1, 1, 1, 1, 1, 0, 0, 0]])]
     with pytest.raises(BackendError, match="9 tokens is longer than this file reads"):
         backend.embed([[1] * 9], 4)
+
+
+@pytest.fixture
+def token_file(table, tmp_path):
+    """The same with a row of zeros, giving token vectors."""
+    from edge_mrl_export.lite.static import static_tflite
+
+    codes, scales = table
+    codes = codes.copy()
+    codes[7] = 0
+    path = tmp_path / "tokens.tflite"
+    path.write_bytes(static_tflite(codes, scales, token_vectors=True))
+    return path
+
+
+@pytest.mark.parametrize("dim", [8, DIM])
+def test_token_vectors_are_the_rows(table, token_file, dim):
+    backend = open_backend(
+        variant(token_vectors=GateResult(1, 1, 1)), [token_file], pad_id=0, threads=1
+    )
+    texts = [[3, 1, 4, 1, 5], [], [7, 9, 2, 7], list(range(8, 50))]
+    found = backend.embed_with_tokens(texts, dim, choice=TokenChoice(skipped=(1, 2)))
+    np.testing.assert_array_equal(found.vectors, backend.embed(texts, dim))
+    kept = [[3, 4, 5], [], [9], texts[3]]
+    for rows, ids in zip(found.tokens, kept, strict=True):
+        assert rows.shape == (len(ids), dim)
+        for row, number in zip(rows, ids, strict=True):
+            np.testing.assert_allclose(row, expected(table, [number], dim), atol=2e-6)
+
+
+def test_a_file_that_gives_no_token_vectors_is_refused_where_they_are_promised(file):
+    promised = variant(token_vectors=GateResult(1, 1, 1))
+    with pytest.raises(BundleError, match="does not give token vectors of 24 numbers"):
+        open_backend(promised, [file], pad_id=0, threads=1)
+
+
+def test_tokens_pass_the_further_modules_in_blocks():
+    from edge_mrl.backends.litert import _AfterPooling, _Signature
+
+    hidden = np.arange(40, dtype=np.float32).reshape(1, 8, 5) + 1
+    masks, blocks = [], []
+
+    def run(input_ids, attention_mask):
+        masks.append(attention_mask.tolist())
+        return {"sentence_embedding": np.ones((1, 4), np.float32), "token_embeddings": hidden}
+
+    def turn(token_embeddings):
+        blocks.append(token_embeddings.copy())
+        return {"sentence_embedding": token_embeddings[:, :4] * [1, -1, 1, -1]}
+
+    backend = LiteRtBackend(
+        None, [_Signature(8, 4, run, token_width=5)], _AfterPooling(3, 5, 4, turn), pad_id=0
+    )
+    choice = TokenChoice(attended=(2,), skipped=(6,))
+    (found,) = backend.embed_with_tokens([[5, 6, 7, 8, 9, 9]], 2, choice=choice).tokens
+    # All but the second token, with nobody attending to those after it.
+    assert masks == [[[1, 1, 0, 0, 0, 0, 0, 0]]]
+    assert [block[:, 0].tolist() for block in blocks] == [[1, 11, 16], [21, 26, 0]]
+    turned = hidden[0, [0, 2, 3, 4, 5], :2] * [1, -1]
+    np.testing.assert_allclose(found, turned / np.linalg.norm(turned, axis=1, keepdims=True))
 
 
 def test_the_engine_gets_the_threads(file, monkeypatch):

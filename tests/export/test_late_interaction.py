@@ -1,5 +1,6 @@
 """ColBERT models through export and runtime, against the paper's steps written out with torch."""
 
+import importlib.util
 import json
 import shlex
 import shutil
@@ -12,29 +13,28 @@ from edge_mrl import Encoder, Index, Prefetch
 from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest_json import dump, parse
 from edge_mrl.cli.main import main
-from edge_mrl.errors import BundleError, ExportError
+from edge_mrl.errors import BundleError
 from edge_mrl_export import ExportOptions, deployment, export
-from edge_mrl_export.adapt.run import adapt
-from edge_mrl_export.model import VariantRequest
-from edge_mrl_export.sources import open_folder
-from edge_mrl_export.sources.origin import Origin
-from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 from tests.export.colbert_models import (
-    DENSE,
     DOCUMENT_TOKENS,
-    PYLATE,
     QUERY_TOKENS,
     WIDTH,
     ColBert,
     write_pylate,
     write_stanford,
 )
-from tests.export.st_models import TEXTS, write_json
+from tests.export.st_models import TEXTS
 
 ASKED = ("zip 3 files", "", "what, who? where the heron waits in the reeds until dusk")
 
 
-def exported(folder, out):
+needs_converter = pytest.mark.skipif(
+    importlib.util.find_spec("litert_torch") is None, reason="litert-torch is not installed here"
+)
+VARIANTS = ["onnx-fp32", pytest.param("tflite-fp32", marks=needs_converter)]
+
+
+def exported(folder, out, lengths=None):
     texts = out / "texts.txt"
     texts.write_text(
         "\n".join(
@@ -42,7 +42,10 @@ def exported(folder, out):
             for n in range(60)
         )
     )
-    options = ExportOptions(formats=("onnx",), precisions=("fp32",), texts=texts)
+    formats = ("onnx", "tflite") if importlib.util.find_spec("litert_torch") else ("onnx",)
+    options = ExportOptions(
+        formats=formats, precisions=("fp32",), texts=texts, sequence_lengths=lengths
+    )
     return export(str(folder), out / "bundle", options).path
 
 
@@ -71,14 +74,17 @@ def near(found, expected):
         np.testing.assert_allclose(ours, theirs, atol=2e-5)
 
 
-def test_documents_have_their_marker_and_no_punctuation(pylate):
-    found = Encoder.load(pylate.bundle).encode_tokens(TEXTS, prompt_name="document")
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_documents_have_their_marker_and_no_punctuation(pylate, variant):
+    encoder = Encoder.load(pylate.bundle, variant=variant)
+    found = encoder.encode_tokens(TEXTS, prompt_name="document")
     read = [pylate.reference.tokens(text, "[D] ", DOCUMENT_TOKENS, skip=True) for text in TEXTS]
     near(found, read)
     assert max(map(len, found)) == DOCUMENT_TOKENS
     assert len(found[3]) == pylate.reference.tokens(TEXTS[3], "[D] ", 64).shape[0] - 2
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(
     ("changes", "options"),
     [
@@ -87,8 +93,9 @@ def test_documents_have_their_marker_and_no_punctuation(pylate):
         ({"fill_id": None}, {}),
     ],
 )
-def test_queries_are_cut_and_filled_up(pylate, tmp_path, changes, options):
-    encoder = Encoder.load(with_settings(pylate.bundle, tmp_path / "b", **changes))
+def test_queries_are_cut_and_filled_up(pylate, tmp_path, changes, options, variant):
+    folder = with_settings(pylate.bundle, tmp_path / "b", **changes)
+    encoder = Encoder.load(folder, variant=variant)
     texts = (*ASKED, *TEXTS)
     found = encoder.encode_tokens(texts, prompt_name="query")
     read = [pylate.reference.tokens(text, "[Q] ", QUERY_TOKENS, **options) for text in texts]
@@ -108,9 +115,10 @@ def test_a_text_of_neither_kind_has_no_marker_and_all_its_tokens(pylate):
     assert len(plain) == len(pylate.reference.tokens("zip 3 files, fast!", "[D] ", 64)) - 1
 
 
-def test_the_vector_of_a_text_is_the_mean_of_its_tokens(pylate):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_vector_of_a_text_is_the_mean_of_its_tokens(pylate, variant):
     """Of what the projection gives, before unit length: the projection of the mean."""
-    encoder = Encoder.load(pylate.bundle)
+    encoder = Encoder.load(pylate.bundle, variant=variant)
     reference = pylate.reference
     ids = reference.tokenizer
     ids.no_truncation()
@@ -126,12 +134,13 @@ def test_the_vector_of_a_text_is_the_mean_of_its_tokens(pylate):
     )
 
 
-def test_an_index_orders_by_max_sim(pylate, tmp_path):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_index_orders_by_max_sim(pylate, tmp_path, variant):
     texts = [f"the heron {n} waits, in the reeds of pond {n * 7 % 31}." for n in range(12)]
     tokens = [pylate.reference.tokens(text, "[D] ", DOCUMENT_TOKENS, skip=True) for text in texts]
     query = pylate.reference.tokens("pond 7", "[Q] ", QUERY_TOKENS, fill=True)
     scores = np.array([(query @ one.T).max(axis=1).sum() for one in tokens])
-    encoder = Encoder.load(pylate.bundle, token_vectors=True)
+    encoder = Encoder.load(pylate.bundle, variant=variant, token_vectors=True)
     with Index.open(tmp_path / "i.db", encoder) as index:
         index.create_token_index(slice=(WIDTH, 32))
         index.add(texts, ids=list(range(12)))
@@ -161,16 +170,14 @@ def test_what_the_page_tells_people_to_type_runs(pylate, tmp_path, monkeypatch, 
 def test_a_checkpoint_of_stanford(tmp_path):
     folder = write_stanford(tmp_path / "model")
     reference = ColBert(folder, tmp_path)
-    encoder = Encoder.load(exported(folder, tmp_path))
+    bundle = exported(folder, tmp_path, (24,))
     texts = (*ASKED, *(text for text in TEXTS if "東" not in text))
-    near(
-        encoder.encode_tokens(texts, prompt_name="query"),
-        [reference.tokens(text, "[unused0]", 10, fill=True, attend=True) for text in texts],
-    )
-    near(
-        encoder.encode_tokens(texts, prompt_name="document"),
-        [reference.tokens(text, "[unused1]", 24, skip=True) for text in texts],
-    )
+    queries = [reference.tokens(text, "[unused0]", 10, fill=True, attend=True) for text in texts]
+    documents = [reference.tokens(text, "[unused1]", 24, skip=True) for text in texts]
+    for variant in Bundle.open(bundle).manifest.variants:
+        encoder = Encoder.load(bundle, variant=variant.name)
+        near(encoder.encode_tokens(texts, prompt_name="query"), queries)
+        near(encoder.encode_tokens(texts, prompt_name="document"), documents)
 
 
 def test_the_manifest_keeps_how_texts_are_read(pylate, capsys):
@@ -181,6 +188,9 @@ def test_the_manifest_keeps_how_texts_are_read(pylate, capsys):
     assert manifest.embedding.prompts == {"query": "[Q] ", "document": "[D] "}
     assert manifest.embedding.matryoshka_dims == (WIDTH,)
     assert all(variant.token_vectors is not None for variant in manifest.variants)
+    # Queries, of which each is filled up, have a length of their own.
+    lengths = [one.sequence_lengths for one in manifest.variants if one.format == "tflite"]
+    assert lengths in ([], [(QUERY_TOKENS, DOCUMENT_TOKENS)])
     assert parse(dump(manifest)) == manifest
     assert main(["inspect", str(pylate.bundle)]) == 0
     assert "late interaction: queries of 12 tokens" in capsys.readouterr().out
@@ -205,96 +215,8 @@ def test_settings_that_cannot_be_are_refused(pylate, tmp_path, changes, said):
         Bundle.open(folder)
 
 
-@pytest.fixture
-def copy(pylate, tmp_path):
-    return shutil.copytree(pylate.folder, tmp_path / "copy")
-
-
-def describe(folder):
-    return SentenceTransformersSource(folder).describe()
-
-
-def test_what_pylate_assumes_where_a_setting_is_missing(copy):
-    write_json(copy / "config_sentence_transformers.json", {})
-    found = describe(copy)
-    late = found.late_interaction
-    assert (late.query_tokens, late.document_tokens) == (32, 64)  # of 180; the model has 64
-    assert (late.fill_id, late.attend_to_fill) == (4, False)
-    # ! , . ? of the vocabulary, and the unknown token for the rest.
-    assert len(late.skipped_ids) == 5
-    assert found.prompts == {"query": "[Q] ", "document": "[D] "}
-
-
-def test_settings_that_say_otherwise(copy):
-    changed = {
-        "query_prefix": "",
-        "do_query_expansion": False,
-        "attend_to_expansion_tokens": True,
-        "skiplist_words": [],
-        "prompts": {"query": "", "document": "", "always": "text: "},
-        "default_prompt_name": "always",
-    }
-    before = describe(copy).identity
-    write_json(copy / "config_sentence_transformers.json", PYLATE | changed)
-    found = describe(copy)
-    assert found.late_interaction._replace(query_tokens=0, document_tokens=0) == (
-        0,
-        0,
-        None,
-        False,
-        (),
-    )
-    assert found.prompts == {"query": "text: ", "document": "[D] text: "}
-    assert found.identity != before
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"query_prefix": "[nobody] "}, r"has no token '\[nobody\] '"),
-        ({"query_prefix": 3}, "query_prefix must be a short text"),
-        ({"query_length": "x"}, "query_length"),
-        ({"query_length": 10**5}, "query_length"),
-        ({"document_length": 0}, "document_length"),
-        ({"do_query_expansion": "yes"}, "do_query_expansion"),
-        ({"skiplist_words": [1]}, "skiplist_words"),
-        ({"similarity_fn_name": "euclidean"}, "compares its vectors by euclidean"),
-    ],
-)
-def test_settings_of_a_folder_that_cannot_be_used(copy, changes, said):
-    write_json(copy / "config_sentence_transformers.json", PYLATE | changes)
-    with pytest.raises(ExportError, match=said):
-        describe(copy)
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"use_residual": True}, "use_residual adds"),
-        ({"module_input_name": "sentence_embedding"}, "only modules on token_embeddings"),
-        ({"in_features": 31}, "31"),
-    ],
-)
-def test_projections_that_cannot_be_exported(copy, changes, said):
-    write_json(copy / "1_Dense/config.json", DENSE | changes)
-    with pytest.raises(ExportError, match=said):
-        SentenceTransformersSource(copy).build(VariantRequest("onnx", "fp32"), copy)
-
-
-def test_tflite_and_adapters_are_for_other_models(pylate, tmp_path):
-    source = SentenceTransformersSource(pylate.folder)
-    assert {request.format for request in source.default_requests()} == {"onnx"}
-    for asked in (("tflite",), ("onnx", "tflite")):
-        with pytest.raises(ExportError, match="a TFLite file does not give"):
-            export(str(pylate.folder), tmp_path / "b", ExportOptions(formats=asked))
-    with pytest.raises(ExportError, match="an adapter is for models that embed texts"):
-        adapt(str(pylate.folder), tmp_path / "none.txt", tmp_path / "a")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"dim": 24, "query_maxlen": "x"}', '{"dim": 0}'])
-def test_a_damaged_artifact_metadata(tmp_path, text):
-    folder = write_stanford(tmp_path / "model")
-    (folder / "artifact.metadata").write_text(text)
-    with pytest.raises(ExportError, match=r"artifact\.metadata"):
-        open_folder(Origin.of_folder(folder), ExportOptions())
+def test_a_variant_without_room_for_queries_is_refused(pylate):
+    manifest = json.loads((pylate.bundle / "manifest.json").read_text())
+    manifest["variants"][0] |= {"format": "tflite", "max_tokens": 8, "sequence_lengths": [8]}
+    with pytest.raises(BundleError, match="no room for queries, .* up to 12 tokens"):
+        parse(json.dumps(manifest).encode())

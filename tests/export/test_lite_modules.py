@@ -118,6 +118,26 @@ def test_lengths(wanted, limit, lengths):
     assert choose_lengths(wanted, limit) == lengths
 
 
+@pytest.mark.parametrize(
+    ("wanted", "limit", "filled", "lengths"),
+    [
+        (None, 180, 32, (32, 64, 180)),
+        (None, 40, 12, (12, 40)),
+        (None, 32, 32, (32,)),
+        (None, 512, 64, (64, 256, 512)),
+        (None, 512, 128, (64, 128, 256, 512)),
+        ((16, 48), 180, 32, (16, 48)),
+    ],
+)
+def test_queries_that_are_filled_up_have_a_length_of_their_own(wanted, limit, filled, lengths):
+    assert choose_lengths(wanted, limit, filled) == lengths
+
+
+def test_lengths_that_hold_no_query_are_refused():
+    with pytest.raises(ExportError, match="filled up to 32 tokens: choose sequence lengths"):
+        choose_lengths((8, 31), 180, 32)
+
+
 @pytest.mark.parametrize("wanted", [(), (0,), (1, 16), (4,), (16, 16), (512,)])
 def test_lengths_that_cannot_be_are_refused(wanted):
     with pytest.raises(ExportError, match="sequence"):

@@ -116,10 +116,11 @@ def test_a_bundle_without_golden_tokens_is_not_compared(token_bundle, tmp_path):
     assert Encoder.load(folder, token_vectors=True).encode_tokens("x").shape[1] == 48
 
 
-def test_the_bundle_holds_those_of_the_first_two_texts(token_bundle):
+def test_the_bundle_holds_those_of_the_first_texts_and_of_a_short_one(token_bundle):
     golden = Bundle.open(token_bundle).golden()
     encoder = Encoder.load(token_bundle)
-    assert len(golden.tokens) == 2
+    assert len(golden.tokens) == 3
+    assert len(golden.tokens[-1]) == 3
     for text, tokens in zip(golden.texts, golden.tokens, strict=False):
         np.testing.assert_allclose(encoder.encode_tokens(text, prompt=""), tokens, atol=1e-4)
 

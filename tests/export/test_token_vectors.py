@@ -9,13 +9,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from scipy.special import erf
 
 from edge_mrl import Encoder
 from edge_mrl.bundle import Bundle
-from edge_mrl.bundle.manifest_json import parse
 from edge_mrl.cli.main import main
-from edge_mrl.errors import BundleError, ExportError, InputError, UntrainedDimError
+from edge_mrl.errors import ExportError, InputError, UntrainedDimError
 from edge_mrl_export import ExportOptions, export
 from edge_mrl_export.gates import TOKEN_GATES, TokenMeasures, missed_tokens
 from edge_mrl_export.graphs.tokens import check_token_vectors
@@ -23,37 +21,13 @@ from edge_mrl_export.model import VariantRequest
 from edge_mrl_export.sources.modules_json import read_layout
 from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 from edge_mrl_export.sources.wordllama import WordLlamaSource
-from tests.export.st_models import ADAPTER, TEXTS, Session, token_ids, write_json
-
-
-def unit(rows):
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(lengths == 0, 1, lengths)
-
-
-def adapted(rows):
-    """What the modules after pooling make of each row, in float64."""
-    first, second = (
-        {name: values.astype(np.float64) for name, values in module.weights.items()}
-        for module in ADAPTER[:2]
-    )
-    inner = rows.astype(np.float64) @ first["linear.weight"].T + first["linear.bias"]
-    inner = inner / 2 * (1 + erf(inner / np.sqrt(2)))
-    return inner @ second["linear.weight"].T + second["linear.bias"]
+from tests.export.st_models import TEXTS, Session, token_ids, write_json
+from tests.export.token_oracle import token_oracle, unit
 
 
 @pytest.fixture(scope="module")
 def oracle(token_model):
-    """Token vectors of texts at a size, from sentence-transformers."""
-    from sentence_transformers import SentenceTransformer
-
-    model = SentenceTransformer(str(token_model), device="cpu", local_files_only=True)
-
-    def tokens(texts, dim):
-        found = [model.encode([text], output_value="token_embeddings")[0] for text in texts]
-        return [unit(adapted(rows.numpy())[:, :dim]) for rows in found]
-
-    return tokens
+    return token_oracle(token_model)
 
 
 @pytest.mark.parametrize("dim", [8, 16, 48])
@@ -198,20 +172,6 @@ def test_a_variant_that_has_them_is_chosen(token_bundle, tmp_path):
         Encoder.load(folder, token_vectors=True, variant="first")
     with pytest.raises(InputError, match="variant 'first' .* no token vectors: choose onnx-fp32"):
         Encoder.load(folder).encode_tokens(["x"])
-
-
-def test_a_manifest_that_promises_them_of_tflite_is_refused(token_bundle):
-    manifest = json.loads((token_bundle / "manifest.json").read_text())
-    manifest["variants"][0]["format"] = "tflite"
-    with pytest.raises(BundleError, match="is TFLite, which gives no token vectors"):
-        parse(json.dumps(manifest).encode())
-
-
-def test_tflite_alone_is_refused_before_anything_is_built(token_model, tmp_path):
-    options = ExportOptions(formats=("tflite",), token_vectors=True)
-    with pytest.raises(ExportError, match="a TFLite file gives no token vectors"):
-        export(str(token_model), tmp_path / "b", options)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_joined_poolings_fit_no_single_token(token_model):

@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token-vectors",
         action="store_true",
-        help="also give a vector for each token, for late interaction (MaxSim); not in TFLite",
+        help="also give a vector for each token, for late interaction (MaxSim)",
     )
     parser.add_argument("--licence", help="the model's licence, where its files do not say")
     parser.add_argument(

@@ -23,7 +23,12 @@ _QUIET = {
 
 
 def convert(
-    folder: Path, out: Path, lengths: Sequence[int], *, trust_remote_code: bool = False
+    folder: Path,
+    out: Path,
+    lengths: Sequence[int],
+    *,
+    trust_remote_code: bool = False,
+    token_vectors: bool = False,
 ) -> None:
     """Convert a sentence-transformers folder to a float32 TFLite file.
 
@@ -32,14 +37,19 @@ def convert(
         out: the file to write: one signature per length, ``input_ids`` and ``attention_mask``
             (1, length) int32 in (and ``prompt_tokens`` (1,) int32 where the model leaves its
             prompts out of pooling), ``sentence_embedding`` (1, dim) float32 of unit length out.
+            With token vectors each also gives ``token_embeddings`` (1, length, hidden) float32,
+            and the signature ``after_pooling`` turns (rows, hidden) of them into (rows, dim), where
+            the model has modules that do.
         lengths: tokens per signature, rising.
         trust_remote_code: whether code that the folder brings may run.
+        token_vectors: whether the file gives a vector for each token, too.
 
     Raises:
         ExportError: litert-torch cannot convert the architecture.
     """
-    work = "convert-trusted" if trust_remote_code else "convert"
-    _work([work, str(folder), str(out), *map(str, lengths)], f"the model in {folder}")
+    flags = {"--trust-remote-code": trust_remote_code, "--token-vectors": token_vectors}
+    given = [flag for flag, wanted in flags.items() if wanted]
+    _work(["convert", str(folder), str(out), *map(str, lengths), *given], f"the model in {folder}")
 
 
 def quantize(model: Path, out: Path, precision: Precision) -> None:

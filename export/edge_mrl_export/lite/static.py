@@ -23,16 +23,20 @@ _SCHEMA_VERSION = 3
 _ANY_LENGTH = -1
 
 
-def static_tflite(codes: npt.NDArray[np.int8], scales: npt.NDArray[np.float32]) -> bytes:
+def static_tflite(
+    codes: npt.NDArray[np.int8], scales: npt.NDArray[np.float32], *, token_vectors: bool = False
+) -> bytes:
     """Build the file; the table stays int8 in it and in memory.
 
     Args:
         codes: (vocabulary, dim) int8.
         scales: (vocabulary,) float32.
+        token_vectors: whether the file also gives the rows themselves.
 
     Returns:
         A TFLite file with one signature: input_ids and attention_mask, (1, any length) int32, to
-        sentence_embedding, (1, dim) float32 of unit length.
+        sentence_embedding, (1, dim) float32 of unit length, and perhaps token_embeddings, (1, any
+        length, dim) float32 of any length.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -69,7 +73,12 @@ def static_tflite(codes: npt.NDArray[np.int8], scales: npt.NDArray[np.float32]) 
         "L2_NORMALIZATION", [total], (1, dim), types.FLOAT32, schema.L2NormOptionsT()
     )
     graph.tensors[vector].name = b"sentence_embedding"
-    model = graph.model({"input_ids": ids, "attention_mask": mask}, {"sentence_embedding": vector})
+    outputs = {"sentence_embedding": vector}
+    if token_vectors:
+        # Scales are positive, so the direction is that of the codes.
+        graph.tensors[rows].name = b"token_embeddings"
+        outputs["token_embeddings"] = rows
+    model = graph.model({"input_ids": ids, "attention_mask": mask}, outputs)
     return serialize(model, codes.nbytes + scales.nbytes + 2**16)
 
 

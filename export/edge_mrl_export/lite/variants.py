@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 
 from edge_mrl.bundle.manifest import Precision
@@ -11,7 +10,7 @@ from edge_mrl_export.lite.compact import compact
 from edge_mrl_export.lite.flatbuffer import parse
 from edge_mrl_export.lite.process import convert, quantize
 from edge_mrl_export.lite.rows import TableRewriter
-from edge_mrl_export.model import BuiltVariant
+from edge_mrl_export.model import BuiltVariant, VariantRequest
 from edge_mrl_export.precision.techniques import TFLITE_TECHNIQUES
 from edge_mrl_export.scratch import Scratch
 
@@ -28,7 +27,7 @@ class LiteVariants:
         dims: its trained sizes.
         lengths: tokens per signature, rising.
         max_tokens: the model's own limit, or None.
-        scratch: for the float32 file, from which all are made.
+        scratch: for the float32 files, from which all are made.
         trust_remote_code: whether code that the folder brings may run.
     """
 
@@ -45,22 +44,25 @@ class LiteVariants:
         self._trusted = trust_remote_code
         self._source, self._dims, self._lengths = source, dims, lengths
         self._scratch = scratch
+        self._float32: dict[bool, Path] = {}
         self._max_tokens = None if lengths[-1] == max_tokens else lengths[-1]
 
-    def build(self, precision: Precision, folder: Path) -> BuiltVariant:
+    def build(self, request: VariantRequest, folder: Path) -> BuiltVariant:
         """Write one file below `folder`.
 
         Raises:
             ExportError: litert-torch is not installed, or cannot convert the model.
         """
+        precision = request.precision
         technique = TFLITE_TECHNIQUES[precision]
         file = f"{FOLDER}/{precision}.tflite"
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
+        float32 = self._converted(token_vectors=request.token_vectors)
         if precision == "fp32":
-            path.write_bytes(self._float32.read_bytes())
+            path.write_bytes(float32.read_bytes())
         else:
-            quantize(self._float32, path, precision)
+            quantize(float32, path, precision)
         path.write_bytes(_in_few_bytes(path.read_bytes(), precision))
         return BuiltVariant(
             name=f"tflite-{precision}",
@@ -75,14 +77,22 @@ class LiteVariants:
             engines=technique.engines,
             max_tokens=self._max_tokens,
             sequence_lengths=self._lengths,
+            token_vectors=request.token_vectors,
         )
 
-    @cached_property
-    def _float32(self) -> Path:
-        require(*MODULES)
-        out = self._scratch.path / "fp32.tflite"
-        convert(self._source, out, self._lengths, trust_remote_code=self._trusted)
-        return out
+    def _converted(self, *, token_vectors: bool) -> Path:
+        if token_vectors not in self._float32:
+            require(*MODULES)
+            out = self._scratch.path / f"fp32-{len(self._float32)}.tflite"
+            convert(
+                self._source,
+                out,
+                self._lengths,
+                trust_remote_code=self._trusted,
+                token_vectors=token_vectors,
+            )
+            self._float32[token_vectors] = out
+        return self._float32[token_vectors]
 
 
 def _in_few_bytes(model: bytes, precision: Precision) -> bytes:

@@ -24,6 +24,7 @@ from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES, TFLITE_TECHNIQ
 from edge_mrl_export.scratch import Scratch
 from edge_mrl_export.sources.backbone import check_layers
 from edge_mrl_export.sources.identity import identity
+from edge_mrl_export.sources.layout import layout_of
 from edge_mrl_export.sources.model_card import (
     read_licence,
     read_settings,
@@ -31,11 +32,9 @@ from edge_mrl_export.sources.model_card import (
 )
 from edge_mrl_export.sources.model_files import read_object, weight_files
 from edge_mrl_export.sources.modules import DenseModule, NormalizeModule
-from edge_mrl_export.sources.modules_json import read_layout
 from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.sources.safetensors_file import count_multiplied, count_weights
 from edge_mrl_export.sources.size_limit import check_size, fits
-from edge_mrl_export.sources.stanford_colbert import is_stanford_colbert, stanford_layout
 from edge_mrl_export.sources.tokenizer_json import positions_read, read_tokenizer
 
 if TYPE_CHECKING:
@@ -91,8 +90,7 @@ class SentenceTransformersSource:
         self._folder = folder
         self._origin = origin or Origin.of_folder(folder)
         self._trusted = trust_remote_code
-        stanford = is_stanford_colbert(folder)
-        self._layout = stanford_layout(folder) if stanford else read_layout(folder)
+        self._layout = layout_of(folder)
         tail = self._layout.tail
         late = self._layout.late_interaction
         self._settings = read_settings(
@@ -122,7 +120,11 @@ class SentenceTransformersSource:
             # The oracle is to read as much of a text.
             read = replace(transformer, max_seq_length=self._tokenizer.max_tokens)
             self._layout = replace(self._layout, transformer=read)
-        self._lengths = choose_lengths(sequence_lengths, self._tokenizer.max_tokens)
+        self._lengths = choose_lengths(
+            sequence_lengths,
+            self._tokenizer.max_tokens,
+            None if self._late is None else self._late.settings.filled_tokens,
+        )
         self._oracle: Oracle | None = None
 
     def describe(self) -> ModelDescription:
@@ -154,20 +156,20 @@ class SentenceTransformersSource:
         )
 
     def default_requests(self) -> tuple[VariantRequest, ...]:
-        """TFLite int8-fast where litert-torch is installed and the model pools; ONNX int8-fast,
-        int8-portable, and fp32 where it fits one file."""
+        """TFLite int8-fast where litert-torch is installed; ONNX int8-fast, int8-portable, and fp32
+        where it fits one file."""
         onnx: tuple[Precision, ...] = ("int8-fast", "int8-portable")
         if fits(self._weights, "fp32"):
             onnx = (*onnx, "fp32")
         requests = tuple(VariantRequest("onnx", precision) for precision in onnx)
-        if installed(*LITE_MODULES) and self._late is None:
+        if installed(*LITE_MODULES):
             return (VariantRequest("tflite", "int8-fast"), *requests)
         return requests
 
     def default_note(self) -> str | None:
         """Which format or precision is not there, and why."""
         notes = []
-        if not installed(*LITE_MODULES) and self._late is None:
+        if not installed(*LITE_MODULES):
             notes.append(
                 "no TFLite, since litert-torch is not installed: for it, run `pip install "
                 "'edge-mrl[export]'` with Python 3.11 to 3.13, not on 64-bit ARM Linux"
@@ -218,7 +220,7 @@ class SentenceTransformersSource:
         self._oracle = None
         if request.format == "onnx":
             return (self._build_onnx(request, folder),)
-        return (self._lite.build(request.precision, folder),)
+        return (self._lite.build(request, folder),)
 
     def _build_onnx(self, request: VariantRequest, folder: Path) -> BuiltVariant:
         from edge_mrl_export.graphs.files import write_graph
