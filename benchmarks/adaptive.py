@@ -4,14 +4,13 @@ and the time that it takes.
     python -m benchmarks.adaptive FOLDER --bundle BUNDLE [--size N] [--plot FILE.svg] [--json FILE]
 
 FOLDER holds pairs.jsonl.gz, as benchmarks/search.py takes it. Each row is a query through
-`Index.query`: a shortlist by one slice, ordered anew by all dimensions in float32; a scan at one
-bit whose long shortlist is ordered at two bits before that; the stages of the paper's funnel, with
-shortlists 200, 100, 50, 25, 10. Recall is the share of the exact top 10 in float32. Bytes are those
-that the stages compare, as `explain` counts them, reranks included; the paper compares a shortlist
-by 16 of 2048 dimensions with one pass over all of them: 128 times less arithmetic, 14 times less
-time (Kusupati et al. 2022, section 4.3). The single pass here is numpy's matrix product over
-float32 vectors in memory, one thread. Below the table stands what saves most at a recall, and the
-best recall among all that save as much as the paper.
+`Index.query`: a shortlist by one slice, ordered anew by all dimensions in float32; then the stages
+of the paper's funnel, with shortlists 200, 100, 50, 25, 10. Recall is the share of the exact top 10
+in float32. Bytes are those that the stages compare, as `explain` counts them, reranks included; the
+paper compares a shortlist by 16 of 2048 dimensions with one pass over all of them: 128 times less
+arithmetic, 14 times less time (Kusupati et al. 2022, section 4.3). The single pass here is numpy's
+matrix product over float32 vectors in memory, one thread. Below the table stands what saves most at
+a recall, and the best recall among all that save as much as the paper.
 """
 
 from __future__ import annotations
@@ -46,10 +45,6 @@ from edge_mrl.slices import FloatArray, Slice  # noqa: E402
 K = 10
 SHORTLISTS = (10, 20, 50, 100, 200, 400, 1000)
 FUNNEL = (200, 100, 50, 25, 10)
-LONG_SHORTLISTS = (400, 1000, 3000)
-"""Of a scan at one bit, where a stage at two bits is next."""
-REORDERED = 50
-"""Documents that the stage at two bits hands on."""
 RECALLS = (0.9, 0.95, 0.99)
 PAPER_BYTES, PAPER_SPEED = 128, 14
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#56B4E9", "#666666", "#222222")
@@ -137,13 +132,6 @@ def funnel(dims: Sequence[int], bits: int) -> Prefetch:
     return stage
 
 
-def reordered(dim: int, full: int, limit: int) -> Prefetch:
-    """A scan at one bit and a stage over all dimensions at two."""
-    return Prefetch(
-        slice=(full, 2), limit=REORDERED, prefetch=Prefetch(slice=(dim, 1), limit=limit)
-    )
-
-
 def table(index: Index, sample: Sample, trained: Sequence[int]) -> tuple[list[Row], float]:
     """All rows, and the time of the single pass."""
     truth, single_ms = exact(sample.documents, sample.queries)
@@ -154,11 +142,6 @@ def table(index: Index, sample: Sample, trained: Sequence[int]) -> tuple[list[Ro
         (f"{slice_} -> {dim}x32", slice_, limit, Prefetch(slice=slice_, limit=limit))
         for slice_ in slices
         for limit in SHORTLISTS
-    ]
-    ways += [
-        (f"{d}x1 -> {dim}x2 -> {dim}x32", Slice(d, 1), limit, reordered(d, dim, limit))
-        for d in trained
-        for limit in LONG_SHORTLISTS
     ]
     below = [size for size in trained if size < dim]
     if len(below) > 1:
@@ -215,7 +198,7 @@ def summary(rows: Sequence[Row]) -> list[str]:
 def _named(row: Row) -> str:
     return (
         f"{row.name} with {row.shortlist}: recall {row.recall:.3f}, {row.bytes_ratio:.0f} times "
-        f"fewer bytes, {row.speed_ratio:.0f} times faster"
+        f"fewer bytes, {row.speed_ratio:.1f} times faster"
     )
 
 
