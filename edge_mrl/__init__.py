@@ -6,9 +6,9 @@ engine is loaded before a bundle needs it."""
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
+from edge_mrl.on_first_use import on_first_use
 from edge_mrl.version import __version__
 
 if TYPE_CHECKING:
@@ -60,13 +60,7 @@ __all__ = [
     "plan",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = on_first_use(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -2,14 +2,16 @@
 have.
 
 One reader serves bundle manifests and device profiles, so that every wrong field is reported in the
-same way: where it stands, what was found, what is expected. Nothing here touches a file."""
+same way: where it stands, what was found, what is expected. `whole_number` does it for what a
+program hands in. Nothing here touches a file."""
 
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from edge_mrl.errors import EdgeMrlError
 
@@ -21,6 +23,17 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 and halves of characters, which nothing can print."""
 
 _LONGEST_MESSAGE = 1000
+
+
+def whole_number(value: Any) -> int | None:
+    """A whole number of any type, numpy's too, as an int; None for everything else, and for truth
+    values."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
 
 
 class Table:

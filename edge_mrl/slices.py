@@ -5,13 +5,14 @@ A Matryoshka model (Kusupati et al. 2022, "Matryoshka Representation Learning", 
 trained so that the first d coordinates are a good embedding for each d of a *trained* list. A
 `Slice` is one way to keep such a vector: the first `dim` coordinates at `bits` bits each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import InputError, SliceError, UntrainedDimError
+from edge_mrl.schema import whole_number
 
 CODE_BITS = (1, 2, 4, 8, 16, 32)
 """Bits per coordinate that an index can keep: 1 to 8 are integer codes, 16 and 32 are IEEE
@@ -39,13 +40,14 @@ class Slice(_SliceFields):
 
     def __new__(cls, dim: int, bits: int) -> Self:
         """Checked as the class says."""
-        if not 1 <= dim <= MAX_DIM:
+        size, kept = whole_number(dim), whole_number(bits)
+        if size is None or not 1 <= size <= MAX_DIM:
             raise SliceError(f"a slice of {dim} dimensions cannot be: give 1 to {MAX_DIM}")
-        if bits not in CODE_BITS:
+        if kept not in CODE_BITS:
             raise SliceError(
                 f"a slice of {bits} bits cannot be: give one of {', '.join(map(str, CODE_BITS))}"
             )
-        return super().__new__(cls, dim, bits)
+        return super().__new__(cls, size, kept)
 
     def __str__(self) -> str:
         return f"{self.dim}x{self.bits}"
@@ -77,19 +79,35 @@ class Slice(_SliceFields):
         return self.code_bytes + (4 if self.bits <= 8 else 0)
 
 
+def trained_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
+    """The sizes that a model was trained for, each once, rising.
+
+    Raises:
+        InputError: there is none, or one is not a whole number from 1 to 65536.
+    """
+    given: list[object] = list(sizes) if isinstance(sizes, Iterable) else [None]
+    found = [number for size in given if (number := whole_number(size)) is not None]
+    if not found or len(found) < len(given) or min(found) < 1 or max(found) > MAX_DIM:
+        raise InputError(
+            f"the trained sizes {sizes!r} cannot be used: give whole numbers from 1 to {MAX_DIM}"
+        )
+    return tuple(sorted(set(found)))
+
+
 def check_trained(dim: int, trained: Sequence[int]) -> int:
     """Return `dim` if the model was trained for it.
 
     Raises:
         UntrainedDimError: it was not; the message names the trained sizes.
     """
-    if dim not in trained:
+    number = whole_number(dim)
+    if number is None or number not in trained:
         sizes = ", ".join(map(str, trained))
         raise UntrainedDimError(
             f"this model was not trained for {dim} dimensions: choose one of the trained sizes "
             f"{sizes}"
         )
-    return dim
+    return number
 
 
 def normalize(vectors: FloatArray) -> FloatArray:

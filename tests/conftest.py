@@ -21,6 +21,20 @@ def no_profiles_of_ones_own(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def few_texts(tmp_path_factory):
+    """A file of 40 texts, for exports of which only something else than quality matters: the
+    default sample of 2000 takes seconds for each variant."""
+    file = tmp_path_factory.mktemp("texts") / "few.txt"
+    file.write_text(
+        "\n".join(
+            f"the heron number {n} waits. it stands in the reeds of pond {n * 7} until dusk."
+            for n in range(40)
+        )
+    )
+    return file
+
+
+@pytest.fixture(scope="session")
 def export_report(tmp_path_factory):
     """The report of a real export of wordllama's table with the default options."""
     return export("wordllama", tmp_path_factory.mktemp("static") / "bundle")
@@ -44,21 +58,13 @@ def token_model(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def token_bundle(token_model, tmp_path_factory):
+def token_bundle(token_model, few_texts, tmp_path_factory):
     """That model as a bundle with token vectors, ONNX fp32, sizes 8, 16 and 48. Not to be
     changed."""
-    folder = tmp_path_factory.mktemp("token-bundle")
-    texts = folder / "texts.txt"
-    texts.write_text(
-        "\n".join(
-            f"the heron number {n} waits. it stands in the reeds of pond {n * 7} until dusk."
-            for n in range(40)
-        )
-    )
     options = ExportOptions(
-        formats=("onnx",), precisions=("fp32",), texts=texts, token_vectors=True
+        formats=("onnx",), precisions=("fp32",), texts=few_texts, token_vectors=True
     )
-    return export(str(token_model), folder / "bundle", options).path
+    return export(str(token_model), tmp_path_factory.mktemp("tokens") / "bundle", options).path
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 AT_IMPORT = {
-    "": "backends bundle encoder errors index meanwhile schema slices tokenization version",
+    "": "backends bundle encoder errors index meanwhile on_first_use schema slices tokenization "
+    "version",
     "backends": "engines protocol",
     "bundle": "engines manifest manifest_json reader",
     "encoder": "encoder loaded_variant prompts self_test tokens",

@@ -34,6 +34,12 @@ class Bundle(NamedTuple):
         file = folder / MANIFEST_NAME
         if not file.is_file():
             raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}")
+        try:
+            str(folder).encode()
+        except UnicodeEncodeError as error:
+            raise BundleError(
+                f"the path {folder} is not UTF-8, and engines take no other: rename the folder"
+            ) from error
         if file.stat().st_size > MAX_MANIFEST_BYTES:
             raise BundleError(
                 f"{file} is larger than {MAX_MANIFEST_BYTES} bytes: it cannot be genuine"

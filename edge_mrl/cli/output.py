@@ -42,7 +42,11 @@ def one_line(text: object) -> str:
 
 
 def format_table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[int] = (0,)
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    left: Sequence[int] = (0,),
+    keys: int | None = None,
 ) -> str:
     """Lay out rows under a header.
 
@@ -50,28 +54,60 @@ def format_table(
         header: the column names.
         rows: cells as text, as many per row as there are names.
         left: the columns set flush left; the others are numbers and go flush right.
+        keys: so many first columns say what a row is about. A table that is wider than the terminal
+            is then cut into tables below each other, each with these columns. None: it stays whole.
     """
     cells = [list(header), *[list(row) for row in rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    parts = [list(range(len(header)))] if keys is None else _columns_that_fit(widths, keys)
+    return "\n\n".join(_layout(cells, widths, part, left) for part in parts)
+
+
+def _layout(
+    cells: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    columns: Sequence[int],
+    left: Sequence[int],
+) -> str:
     lines = []
     for row in cells:
         parts = [
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            row[column].ljust(widths[column])
+            if column in left
+            else row[column].rjust(widths[column])
+            for column in columns
         ]
         lines.append("  ".join(parts).rstrip())
     # A column without a name has no line under it either.
-    rule = ["-" * width if name else "" for name, width in zip(header, widths, strict=True)]
+    rule = ["-" * widths[column] if cells[0][column] else "" for column in columns]
     lines.insert(1, "  ".join(rule).rstrip())
     return "\n".join(lines)
 
 
+def _columns_that_fit(widths: Sequence[int], keys: int) -> list[list[int]]:
+    """The columns of each of the tables that a wide one is cut into, as few as will do."""
+    start = list(range(keys))
+    parts = [start.copy()]
+    for column in range(keys, len(widths)):
+        together = [*parts[-1], column]
+        wide = sum(widths[one] for one in together) + 2 * (len(together) - 1) > _columns()
+        if wide and len(parts[-1]) > keys:
+            parts.append([*start, column])
+        else:
+            parts[-1] = together
+    return parts
+
+
+def _columns() -> int:
+    """The terminal's width; 100 in a log."""
+    return shutil.get_terminal_size((100, 24)).columns
+
+
 def wrapped(text: str, indent: str = "") -> list[str]:
     """Lines of running text, cut to the terminal's width and the same in a log."""
-    width = max(40, min(shutil.get_terminal_size((100, 24)).columns, 120))
     return textwrap.wrap(
         text,
-        width,
+        max(40, min(_columns(), 120)),
         initial_indent=indent,
         subsequent_indent=indent + "  ",
         break_on_hyphens=False,

@@ -25,18 +25,20 @@ PLAN_HEADER = (
     "refine",
     "memory",
     "adding",
-    "index file",
+    "file",
     "embed",
     "search",
     "kept",
     "bound by",
 )
 PLAN_NOTE = (
-    "Predicted from each device's figures, not measured on it: "
-    "`edge-mrl profiles NAME` gives their sources."
+    "Predicted from each device's figures, not measured: "
+    "`edge-mrl profiles NAME` has their sources."
 )
 PLAN_LEFT = (0, 2, 12)
 """Columns set flush left."""
+_KEYS = 2
+"""Device and documents say what a row is about."""
 _FEW = 3
 """So many plans give their first reason without being asked."""
 
@@ -119,7 +121,8 @@ def render_plans(rows: Sequence[PlanRow], *, every_reason: bool = False) -> str:
         every_reason: list all reasons of each plan. Otherwise a few plans give their first, and
             many only why one of them does not fit.
     """
-    lines = [format_table(PLAN_HEADER, [row.cells() for row in rows], left=PLAN_LEFT)]
+    cells = [row.cells() for row in rows]
+    lines = [format_table(PLAN_HEADER, cells, left=PLAN_LEFT, keys=_KEYS)]
     lines += ["", PLAN_NOTE]
     told = rows if every_reason or len(rows) <= _FEW else [row for row in rows if row.plan is None]
     if told:

@@ -4,7 +4,6 @@ What makes a whole file is loaded when it is first used: who opens an index does
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 from edge_mrl.index.format.layout import IndexLayout, default_layout
@@ -12,6 +11,7 @@ from edge_mrl.index.index import Index
 from edge_mrl.index.querying.hit import Hit
 from edge_mrl.index.records import Document, Record
 from edge_mrl.index.text_encoder import TextEncoder
+from edge_mrl.on_first_use import on_first_use
 
 if TYPE_CHECKING:
     from edge_mrl.index.build import build_index, build_with
@@ -45,10 +45,4 @@ __all__ = [
     "reslice_index",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = on_first_use(__name__, _HOMES)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy.typing as npt
 
-from edge_mrl.errors import EdgeMrlError
 from edge_mrl.index.administration import Administration
 from edge_mrl.index.companions.following import Following
 from edge_mrl.index.format.layout import IndexLayout, default_layout
@@ -19,6 +18,7 @@ from edge_mrl.index.querying.search import Querying
 from edge_mrl.index.records import Document, DocumentId, Incoming, Record
 from edge_mrl.index.text_encoder import TextEncoder
 from edge_mrl.index.writing import batch
+from edge_mrl.slices import check_trained, trained_sizes
 
 if TYPE_CHECKING:
     from edge_mrl.index.opening import Opened
@@ -108,7 +108,7 @@ class Index(Administration, Following, Querying):
         opened = opening.open_or_make(Path(path), encoder, layout)
         try:
             return cls(opened, encoder, budget, follower, row_cache)
-        except EdgeMrlError:
+        except BaseException:
             opened.store.close()
             raise
 
@@ -142,8 +142,9 @@ class Index(Administration, Following, Querying):
         from edge_mrl.index import opening
         from edge_mrl.index.storage.meta import IndexMeta
 
-        chosen = layout or default_layout(dim, matryoshka_dims)
-        meta = IndexMeta.checked(dim, matryoshka_dims, identity, model_name or identity, chosen)
+        sizes = trained_sizes(matryoshka_dims)
+        chosen = layout or default_layout(check_trained(dim, sizes), sizes)
+        meta = IndexMeta.checked(dim, sizes, identity, model_name or identity, chosen)
         return cls(opening.make(Path(path), meta), None)
 
     def close(self) -> None:
@@ -255,7 +256,8 @@ class Index(Administration, Following, Querying):
             batch_size = 1000 if self.plan is None else self.plan.add_batch
             if self.token_vectors_by_model:
                 batch_size = min(batch_size, 100)
-        for part in batch.batches(records, batch_size):
+        for part in batch.batches(records, batch.check_batch_size(batch_size)):
+            batch.check_records(part)
             self._put(Incoming.of(part), replace=upsert)
             done += len(part)
             if on_progress is not None:

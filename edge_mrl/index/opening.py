@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_mrl.errors import EdgeMrlError, IndexFileError, IndexMismatchError, SliceError
+from edge_mrl.errors import IndexFileError, IndexMismatchError, SliceError
 from edge_mrl.index.format.layout import IndexLayout, default_layout
 from edge_mrl.index.storage.meta import IndexMeta
 from edge_mrl.index.storage.schema_sql import SCHEMA_VERSION
@@ -40,8 +41,8 @@ def open_or_make(file: Path, encoder: TextEncoder | None, layout: IndexLayout | 
         else:
             meta = read_meta(store)
         check_fit(file, meta, encoder, layout)
-    except EdgeMrlError:
-        store.close()
+    except BaseException:
+        _give_up(store, made=new is not None)
         raise
     return Opened(store, meta)
 
@@ -57,9 +58,20 @@ def make(file: Path, meta: IndexMeta) -> Opened:
     store = Store(file)
     try:
         return Opened(store, initialise(store, meta))
-    except EdgeMrlError:
-        store.close()
+    except BaseException:
+        _give_up(store, made=True)
         raise
+
+
+def _give_up(store: Store, *, made: bool) -> None:
+    """Close a file that could not be opened; one that was made for it and got no tables goes."""
+    with suppress(IndexFileError):
+        made = made and store.version == 0
+        store.close()
+        if made:
+            from edge_mrl.index.storage.staging import remove
+
+            remove(store.place)
 
 
 def meta_for(encoder: TextEncoder, layout: IndexLayout | None) -> IndexMeta:

@@ -9,8 +9,9 @@ A name is loaded when it is first used: a plain search needs none of them.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from edge_mrl.on_first_use import on_first_use
 
 if TYPE_CHECKING:
     from edge_mrl.retrieval.explain import Explanation, Stage
@@ -91,10 +92,4 @@ __all__ = [
     "parse_question",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = on_first_use(__name__, _HOMES)

@@ -55,9 +55,8 @@ class Question:
     exact: bool = False
 
     def __post_init__(self) -> None:
-        check_count(self.limit, "limit", 1)
-        check_count(self.offset, "offset", 0)
-        check_count(self.group_size, "group_size", 1)
+        for name, least in (("limit", 1), ("offset", 0), ("group_size", 1)):
+            object.__setattr__(self, name, check_count(getattr(self, name), name, least))
         if self.group_by is not None:
             check_key(self.group_by)
         if self.query is None and self.fusion is None:

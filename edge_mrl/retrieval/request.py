@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeGuard
 
+import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import InputError
 from edge_mrl.retrieval.multi_vector import MultiVector
 from edge_mrl.retrieval.sparse_vector import SparseVector
+from edge_mrl.schema import whole_number
 from edge_mrl.slices import Slice
 
 DENSE: Final = "dense"
@@ -147,11 +149,12 @@ def check_count(value: object, name: str, least: int) -> int:
     Raises:
         InputError: it is not one, or too large or small.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_LIMIT:
+    number = whole_number(value)
+    if number is None or not least <= number <= MAX_LIMIT:
         raise InputError(
             f"{name} must be a whole number from {least} to {MAX_LIMIT}, not {value!r}"
         )
-    return value
+    return number
 
 
 def check_threshold(value: object) -> float | None:
@@ -160,13 +163,16 @@ def check_threshold(value: object) -> float | None:
     Raises:
         InputError: it is not a number.
     """
-    if value is None or _is_number(value):
-        return value  # type: ignore[return-value]
+    if value is None:
+        return None
+    if _is_number(value):
+        return float(value)
     raise InputError(f"score_threshold must be a number, not {value!r}")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+def _is_number(value: object) -> TypeGuard[float]:
+    kinds = (int, float, np.integer, np.floating)
+    return isinstance(value, kinds) and not isinstance(value, bool) and value == value
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +217,8 @@ class Prefetch:
         if len(given) > MAX_BRANCHES:
             raise InputError(f"{len(given)} prefetches are too many: give at most {MAX_BRANCHES}")
         object.__setattr__(self, "prefetch", tuple(given))
-        check_count(self.limit, "limit", 1)
-        check_threshold(self.score_threshold)
+        object.__setattr__(self, "limit", check_count(self.limit, "limit", 1))
+        object.__setattr__(self, "score_threshold", check_threshold(self.score_threshold))
         if self.fusion is not None:
             self._check_fusion()
         if self.depth > MAX_DEPTH:

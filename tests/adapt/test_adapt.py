@@ -73,7 +73,7 @@ def test_sentence_transformers_and_export_take_the_folder(texts, tmp_path, capsy
     wanted = (hidden * ndtr(hidden)) @ outer["linear.weight"].T + outer["linear.bias"]
     wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
     np.testing.assert_allclose(Oracle(out, layout).embed(TEXTS), wanted, atol=1e-5)
-    options = ExportOptions(formats=("onnx",), precisions=("fp32",))
+    options = ExportOptions(formats=("onnx",), precisions=("fp32",), texts=texts)
     report = export(str(out), tmp_path / "bundle", options)
     assert report.manifest.embedding.matryoshka_dims == (4, 24)
     vectors = Encoder.load(tmp_path / "bundle", truncate_dim=4).encode(TEXTS, prompt="")

@@ -26,6 +26,15 @@ def test_a_folder_without_manifest_is_no_bundle(tmp_path):
         Bundle.open(tmp_path)
 
 
+def test_a_path_that_no_engine_can_read_is_named_as_such(bundle_copy):
+    try:
+        odd = bundle_copy.rename(bundle_copy.with_name("b\udcff"))
+    except OSError:
+        pytest.skip("this file system takes only names in UTF-8")
+    with pytest.raises(BundleError, match="is not UTF-8"):
+        Bundle.open(odd)
+
+
 def files_of(folder):
     return [entry["path"] for entry in json.loads((folder / "manifest.json").read_text())["files"]]
 

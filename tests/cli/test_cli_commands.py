@@ -257,7 +257,7 @@ def test_verify_runs_every_variant(capsys, static_bundle):
     assert main(["verify", str(static_bundle)]) == 0
 
 
-def test_export_prints_one_object(capsys, tmp_path):
+def test_export_prints_one_object(capsys, few_texts, tmp_path):
     report = run_json(
         capsys,
         "export",
@@ -268,6 +268,8 @@ def test_export_prints_one_object(capsys, tmp_path):
         "64,128",
         "--formats",
         "table",
+        "--texts",
+        few_texts,
     )
     assert report["matryoshka_dims"] == [64, 128]
     assert all(variant["passed"] for variant in report["variants"])
@@ -322,8 +324,9 @@ def test_a_truncated_bundle_file(capsys, built, bundle_copy):
     assert "int8-256.rows.npy has 1000 bytes" in line
 
 
-def test_another_model_is_refused_by_both_names(capsys, built, tmp_path):
-    assert main(["export", "wordllama", "-o", str(tmp_path / "b64"), "--dims", "64"]) == 0
+def test_another_model_is_refused_by_both_names(capsys, built, few_texts, tmp_path):
+    arguments = ["--dims", "64", "--formats", "table", "--texts", str(few_texts)]
+    assert main(["export", "wordllama", "-o", str(tmp_path / "b64"), *arguments]) == 0
     line = fails(capsys, "search", built, "x", "--bundle", tmp_path / "b64")
     assert line.count("wordllama-l2-supercat") == 2
 

@@ -12,7 +12,10 @@ from tests.planning.profiles import board
 FACTS = BundleFacts.from_manifest(static_manifest())
 
 
-def test_a_row_for_each_device_and_count_and_a_reason_for_each() -> None:
+def test_a_row_for_each_device_and_count_and_a_reason_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     rows = plan_rows(FACTS, [board()], [1000, 100_000])
     lines = render_plans(rows).splitlines()
     assert lines[0].split()[:5] == ["device", "documents", "variant", "stored", "scan"]
@@ -31,6 +34,23 @@ def test_many_plans_give_reasons_where_one_does_not_fit_or_on_request() -> None:
     text = render_plans(rows)
     assert text.count("\n    - ") == 1 and "  board, 1 000 000 000:" in text
     assert render_plans(rows, every_reason=True).count("  board, ") == 5
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_a_wide_table_is_cut_below_itself(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    rows = plan_rows(FACTS, [board()], [1000, 2_000_000])
+    monkeypatch.setenv("COLUMNS", "200")
+    whole = render_plans(rows).splitlines()[:4]
+    monkeypatch.setenv("COLUMNS", str(columns))
+    tables = render_plans(rows).split("\n\nPredicted")[0].split("\n\n")
+    assert len(tables) > 1
+    assert max(len(line) for table in tables for line in table.splitlines()) <= columns
+    # Every row of each begins alike, and together they say what the whole one says.
+    pieces = [[re.split(r"  +", line) for line in table.splitlines()] for table in tables]
+    for number, line in enumerate(whole):
+        first, *others = [piece[number] for piece in pieces]
+        assert all(row[:2] == first[:2] for row in others)
+        assert first + [cell for row in others for cell in row[2:]] == re.split(r"  +", line)
 
 
 def test_reasons_are_cut_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ def test_adapt_and_layers_take_an_id(cache, tmp_path, capsys):
     assert weights.read_bytes() == (snapshot / "model.safetensors").read_bytes()
 
     arguments = ["--formats", "onnx", "--precision", "fp32", "-o", str(tmp_path / "bundle")]
-    assert main(["export", *named, "--layers", "1", *arguments]) == 0
+    assert main(["export", *named, "--layers", "1", "--texts", str(texts), *arguments]) == 0
     model = Bundle.open(tmp_path / "bundle").manifest.model
     assert model.name == "reeds-mini-1-layers"
     assert model.source == f"{NAME} on the Hugging Face hub, commit {OLDER}, first 1 layers"

@@ -23,10 +23,11 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def bundle(folder, tmp_path_factory):
+def bundle(folder, few_texts, tmp_path_factory):
     out = tmp_path_factory.mktemp("layers") / "bundle"
     command = ["export", str(folder), "-o", str(out), "--layers", "1", "--formats", "onnx"]
-    assert main([*command, "--precision", "fp32", "--opset", "19"]) == 0
+    command += ["--precision", "fp32", "--opset", "19", "--texts", str(few_texts)]
+    assert main(command) == 0
     return out
 
 

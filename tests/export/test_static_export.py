@@ -75,8 +75,8 @@ def test_without_the_library_its_table_gives_the_same_reference(monkeypatch):
     assert "cannot be imported" in source.reference_name()
 
 
-def test_dims_cut_the_model(tmp_path):
-    options = ExportOptions(dims=(64,), formats=("table",))
+def test_dims_cut_the_model(few_texts, tmp_path):
+    options = ExportOptions(dims=(64,), formats=("table",), texts=few_texts)
     manifest = export("wordllama", tmp_path / "b", options).manifest
     assert manifest.embedding.dim == 64
     assert [variant.name for variant in manifest.variants] == ["table-int8-64"]
@@ -115,8 +115,8 @@ def spoiled_table(monkeypatch):
     monkeypatch.setattr(WordLlamaSource, "build", spoiled)
 
 
-def test_a_variant_below_its_gate_is_not_written(tmp_path, spoiled_table):
-    report = export("wordllama", tmp_path / "b")
+def test_a_variant_below_its_gate_is_not_written(few_texts, tmp_path, spoiled_table):
+    report = export("wordllama", tmp_path / "b", ExportOptions(texts=few_texts))
     verdicts = {variant.name: variant.passed for variant in report.variants}
     assert verdicts == {
         "table-int8-256": False,
@@ -132,9 +132,9 @@ def test_a_variant_below_its_gate_is_not_written(tmp_path, spoiled_table):
     bundle.check_all()
 
 
-def test_an_allowed_variant_is_written_and_marked(tmp_path, spoiled_table, capsys):
+def test_an_allowed_variant_is_written_and_marked(few_texts, tmp_path, spoiled_table, capsys):
     command = ["export", "wordllama", "-o", str(tmp_path / "b"), "--formats", "table", "--allow"]
-    assert main(command) == 0
+    assert main([*command, "--texts", str(few_texts)]) == 0
     assert "table-int8-256 is allowed: mean cosine" in capsys.readouterr().out
     bundle = Bundle.open(tmp_path / "b")
     gate = bundle.manifest.variant("table-int8-256").gate
@@ -147,7 +147,7 @@ def test_an_allowed_variant_is_written_and_marked(tmp_path, spoiled_table, capsy
     assert f"table-int8-256 was kept below its gate: {gate.missed}" in capsys.readouterr().out
 
 
-def test_no_variant_left_is_a_failure_that_says_how_far_off(tmp_path, monkeypatch):
+def test_no_variant_left_is_a_failure_that_says_how_far_off(few_texts, tmp_path, monkeypatch):
     real = pipeline_module.verify_variant
 
     def strict(folder, variant, checkup, tokens, *, allow):
@@ -158,7 +158,7 @@ def test_no_variant_left_is_a_failure_that_says_how_far_off(tmp_path, monkeypatc
 
     monkeypatch.setattr(pipeline_module, "verify_variant", strict)
     with pytest.raises(ExportError, match=r"no variant passed.*1\.1 is needed"):
-        export("wordllama", tmp_path / "b", ExportOptions(formats=("table",)))
+        export("wordllama", tmp_path / "b", ExportOptions(formats=("table",), texts=few_texts))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -124,20 +124,13 @@ def test_every_precision_gives_them_near_fp32(token_model, token_bundle, tmp_pat
     assert session.run(["sentence_embedding"], feeds)[0].shape == (1, 48)
 
 
-def test_a_prompt_that_is_not_pooled_has_no_tokens(token_model, tmp_path, oracle):
+def test_a_prompt_that_is_not_pooled_has_no_tokens(token_model, few_texts, tmp_path, oracle):
     folder = tmp_path / "model"
     shutil.copytree(token_model, folder)
     pooling = json.loads((folder / "1_Pooling/config.json").read_text())
     write_json(folder / "1_Pooling/config.json", pooling | {"include_prompt": False})
-    texts = tmp_path / "t.txt"
-    texts.write_text(
-        "\n".join(
-            f"the heron number {n} waits. it stands in the reeds of pond {n * 7} until dusk."
-            for n in range(40)
-        )
-    )
     options = ExportOptions(
-        formats=("onnx",), precisions=("fp32",), texts=texts, token_vectors=True
+        formats=("onnx",), precisions=("fp32",), texts=few_texts, token_vectors=True
     )
     encoder = Encoder.load(export(str(folder), tmp_path / "b", options).path)
     (tokens,) = encoder.encode_query_with_tokens(["zip"], 48).tokens
@@ -148,10 +141,10 @@ def test_a_prompt_that_is_not_pooled_has_no_tokens(token_model, tmp_path, oracle
     np.testing.assert_allclose(tokens, whole[left_out:], atol=1e-5)
 
 
-def test_a_table_gives_its_rows(tmp_path, capsys):
+def test_a_table_gives_its_rows(few_texts, tmp_path, capsys):
     place = tmp_path / "b"
     command = ["export", "wordllama", "-o", str(place), "--dims", "64", "--token-vectors"]
-    assert main([*command, "--json"]) == 0
+    assert main([*command, "--texts", str(few_texts), "--json"]) == 0
     for built in json.loads(capsys.readouterr().out)["variants"]:
         assert built["token_vectors"]["cosine"]["64"] > 0.9999
         assert built["token_vectors"]["batch_difference"] < 1e-5

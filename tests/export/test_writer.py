@@ -65,17 +65,20 @@ def test_files_are_listed_with_hash_and_size(tmp_path):
 CHILD = """
 import sys
 from pathlib import Path
-from edge_mrl_export import export
-export("wordllama", Path(sys.argv[1]), on_step=lambda step: print(step, flush=True))
+from edge_mrl_export import ExportOptions, export
+options = ExportOptions(texts=Path(sys.argv[2]))
+export("wordllama", Path(sys.argv[1]), options, on_step=lambda step: print(step, flush=True))
 """
 
 
 @pytest.mark.parametrize("step", ["building onnx", "verifying onnx", "measuring", "writing"])
-def test_a_killed_export_leaves_no_half_bundle(tmp_path, step):
+def test_a_killed_export_leaves_no_half_bundle(few_texts, tmp_path, step):
     """A real process, really killed in the middle of a step."""
     place = tmp_path / "b"
     process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(place)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", CHILD, str(place), str(few_texts)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     assert any(line.startswith(step) for line in process.stdout)

@@ -74,8 +74,7 @@ class Querying:
                 faulty part.
             IndexFileError: the file is damaged; names the document where it is one.
         """
-        batch.check_k(k)
-        batch.check_threads(threads)
+        k, threads = batch.check_k(k), batch.check_threads(threads)
         checked = None if filter is None else self._queries.parsed(filter)
         vector = query_vector(query, self._encoder, self._meta)
         return self._search(vector, k, checked, exact=exact, threads=threads)
@@ -114,8 +113,7 @@ class Querying:
             InputError: `k`, `threads`, the filter or one of the queries cannot be used.
             IndexFileError: as `search`.
         """
-        batch.check_k(k)
-        batch.check_threads(threads)
+        k, threads = batch.check_k(k), batch.check_threads(threads)
         checked = None if filter is None else self._queries.parsed(filter)
         vectors = query_vectors(queries, self._encoder, self._meta)
         with self._store.read():

@@ -24,7 +24,8 @@ def remember(store: Store, bundle: Path, place: Path) -> None:
 def recall(store: Store) -> Path | None:
     """The bundle's folder; None where nothing was written down. Call inside `store.read()`."""
     near, far = store.fact("bundle_near"), store.fact("bundle")
-    if near is not None and (store.place.parent / near).is_dir():
+    # os.path takes any text, also of a damaged file, without raising.
+    if near is not None and os.path.isdir(store.place.parent / near):  # noqa: PTH112
         # First, so that an index and a bundle that were moved together still find each other.
         return store.place.parent / near
     return None if far is None else Path(far)

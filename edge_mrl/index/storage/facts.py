@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index.storage.database import Database
 from edge_mrl.index.storage.schema_sql import DOCUMENT_ID
@@ -13,7 +15,9 @@ class Facts(Database):
     def fact(self, key: str) -> str | None:
         """A value of the table `meta`."""
         found = self.connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if found is None else str(found[0])
+        if found is None:
+            return None
+        return os.fsdecode(found[0]) if isinstance(found[0], bytes) else str(found[0])
 
     def whole_number(self, key: str) -> int:
         """A counter of the table `meta`.
@@ -34,7 +38,15 @@ class Facts(Database):
         return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else None
 
     def set_fact(self, key: str, value: str) -> None:
-        """Write a value of the table `meta`."""
+        """Write a value of the table `meta`; a path that is no UTF-8 as its bytes."""
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            self._write_fact(key, os.fsencode(value))
+        else:
+            self._write_fact(key, value)
+
+    def _write_fact(self, key: str, value: str | bytes) -> None:
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def name_of(self, row: int) -> str:

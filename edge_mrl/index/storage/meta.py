@@ -10,7 +10,7 @@ from typing import NamedTuple
 from edge_mrl.errors import IndexFileError, InputError, SliceError
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.schema import Table
-from edge_mrl.slices import MAX_DIM, Slice, check_trained
+from edge_mrl.slices import MAX_DIM, Slice, check_trained, trained_sizes
 
 _MAX_NAME = 1000
 
@@ -43,17 +43,15 @@ class IndexMeta(NamedTuple):
             SliceError: the layout is wider than the vectors, or cuts where the model was not
                 trained (`UntrainedDimError`).
         """
-        sizes = tuple(sorted(set(trained)))
-        if not sizes or sizes[0] < 1 or sizes[-1] > MAX_DIM:
-            raise InputError(
-                f"the trained sizes {list(trained)} cannot be used: give 1 to {MAX_DIM}"
-            )
+        sizes = trained_sizes(trained)
         for name, value in (("identity", identity), ("model_name", model_name)):
-            if not value or len(value) > _MAX_NAME or not value.isprintable():
-                raise InputError(
-                    f"the {name} must be 1 to {_MAX_NAME} printable characters: {value[:60]!r}"
-                )
-        check_trained(dim, sizes)
+            if not isinstance(value, str) or not 0 < len(value) <= _MAX_NAME:
+                raise InputError(f"the {name} must be a text of 1 to {_MAX_NAME} characters")
+            if not value.isprintable():
+                raise InputError(f"the {name} must be printable: {value[:60]!r}")
+        if not isinstance(layout, IndexLayout):
+            raise InputError(f"the layout must be an IndexLayout, not {type(layout).__name__}")
+        dim = check_trained(dim, sizes)
         if layout.stored.dim > dim:
             raise SliceError(
                 f"the stored slice {layout.stored} is wider than the vectors, "

@@ -38,11 +38,11 @@ def staged(place: Path) -> Iterator[Path]:
         with ended_by_sigterm():
             yield staging
             # A log of the old file must not be taken for one of the new file.
-            _remove(place, ("-wal", "-shm"))
+            remove(place, ("-wal", "-shm"))
             staging.replace(place)
             _flush_folder(place.parent)
     finally:
-        _remove(staging)
+        remove(staging)
 
 
 def _clear_leftovers(place: Path) -> None:
@@ -50,7 +50,7 @@ def _clear_leftovers(place: Path) -> None:
     for path in place.parent.glob(f".{escape(place.name)}{_PARTIAL}*"):
         number = path.name.rpartition("-")[2]
         if number.isdigit() and not is_another_running(int(number)):
-            _remove(path)
+            remove(path)
 
 
 def _is_index(place: Path) -> bool:
@@ -62,7 +62,8 @@ def _is_index(place: Path) -> bool:
     return header.startswith(b"SQLite format 3\0") and header[68:] == APPLICATION_ID.to_bytes(4)
 
 
-def _remove(place: Path, suffixes: tuple[str, ...] = ("", "-wal", "-shm")) -> None:
+def remove(place: Path, suffixes: tuple[str, ...] = ("", "-wal", "-shm")) -> None:
+    """Remove an index file and what SQLite keeps beside it."""
     for suffix in suffixes:
         place.with_name(place.name + suffix).unlink(missing_ok=True)
 

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import InputError
-from edge_mrl.index.records import DocumentId
+from edge_mrl.index.records import DocumentId, Record
+from edge_mrl.schema import whole_number
 from edge_mrl.slices import FloatArray, prefix
 
 if TYPE_CHECKING:
@@ -41,9 +42,7 @@ def check_k(k: object) -> int:
     Raises:
         InputError: it is not a whole number of 1 or more.
     """
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise InputError(f"k must be a whole number of 1 or more, not {k!r}")
-    return k
+    return _one_or_more(k, "k")
 
 
 def check_threads(threads: object) -> int:
@@ -52,9 +51,37 @@ def check_threads(threads: object) -> int:
     Raises:
         InputError: it is not a whole number of 1 or more.
     """
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise InputError(f"threads must be a whole number of 1 or more, not {threads!r}")
-    return threads
+    return _one_or_more(threads, "threads")
+
+
+def check_batch_size(size: object) -> int:
+    """How many records go into one transaction.
+
+    Raises:
+        InputError: it is not a whole number of 1 or more.
+    """
+    return _one_or_more(size, "batch_size")
+
+
+def check_records(values: Sequence[object]) -> None:
+    """Refuse what is no record.
+
+    Raises:
+        InputError: one is not; says of which kind it is.
+    """
+    for value in values:
+        if not isinstance(value, Record):
+            raise InputError(
+                f"a stream is made of Record, not {type(value).__name__}: write "
+                "edge_mrl.index.Record(text), or give a list of texts to add"
+            )
+
+
+def _one_or_more(value: object, name: str) -> int:
+    number = whole_number(value)
+    if number is None or number < 1:
+        raise InputError(f"{name} must be a whole number of 1 or more, not {value!r}")
+    return number
 
 
 def check_budget(budget: object, name: str) -> int | None:
@@ -63,19 +90,16 @@ def check_budget(budget: object, name: str) -> int | None:
     Raises:
         InputError: it is not a whole number of 0 or more.
     """
-    if budget is None or (isinstance(budget, int) and budget >= 0):
-        return budget
-    raise InputError(f"{name} must be a whole number of bytes, not {budget!r}")
+    if budget is None:
+        return None
+    number = whole_number(budget)
+    if number is None or number < 0:
+        raise InputError(f"{name} must be a whole number of bytes, not {budget!r}")
+    return number
 
 
 def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of at most `size` values, read as they are needed.
-
-    Raises:
-        InputError: the size is below 1.
-    """
-    if size < 1:
-        raise InputError(f"a batch of {size} records cannot be: give 1 or more")
+    """Lists of at most `size` values, read as they are needed."""
     source = iter(values)
     while part := list(islice(source, size)):
         yield part
@@ -107,11 +131,12 @@ def check_id(id_: object) -> DocumentId:
     """
     if isinstance(id_, str):
         return check_text(id_, f"the id {id_!r}")
-    if isinstance(id_, int) and not isinstance(id_, bool):
-        if -_ID_LIMIT <= id_ < _ID_LIMIT:
-            return id_
-        raise InputError(f"the id {id_} does not fit into 64 bits: use a smaller number or a text")
-    raise InputError(f"an id must be an int or a str, not {type(id_).__name__}")
+    number = whole_number(id_)
+    if number is None:
+        raise InputError(f"an id must be an int or a str, not {type(id_).__name__}")
+    if not -_ID_LIMIT <= number < _ID_LIMIT:
+        raise InputError(f"the id {number} does not fit into 64 bits: use a smaller one or a text")
+    return number
 
 
 def check_ids(ids: Sequence[DocumentId | None]) -> list[DocumentId | None]:
@@ -120,16 +145,16 @@ def check_ids(ids: Sequence[DocumentId | None]) -> list[DocumentId | None]:
     Raises:
         InputError: one cannot be an id, or stands twice.
     """
+    checked = [None if id_ is None else check_id(id_) for id_ in ids]
     seen: set[DocumentId] = set()
-    for id_ in ids:
-        if id_ is None:
-            continue
-        if check_id(id_) in seen:
+    for id_ in checked:
+        if id_ in seen:
             raise InputError(
                 f"the id {id_!r} stands twice in one batch: give each document its own"
             )
-        seen.add(id_)
-    return list(ids)
+        if id_ is not None:
+            seen.add(id_)
+    return checked
 
 
 def metadata_json(metadata: object, number: int) -> str:
