@@ -71,3 +71,25 @@ def test_the_plot_has_a_line_for_each_slice(measured):
     assert drawn.startswith("<svg") and "title &lt;&amp;&gt;" in drawn
     for slice_ in ("64x8", "256x1"):
         assert f">{slice_}<" in drawn
+
+
+def test_the_summary_names_what_saves_most_and_what_the_paper_s_savings_find():
+    def row(name, recall, bytes_ratio, speed_ratio):
+        return adaptive.Row(name, "64x1", 100, recall, 1.0, bytes_ratio, 1.0, speed_ratio)
+
+    rows = [
+        row("a", 0.99, 20, 30),
+        row("b", 0.95, 40, 20),
+        row("c", 0.91, 130, 10),
+        row("d", 0.5, 200, 50),
+    ]
+    lines = adaptive.summary(rows)
+    assert [line.split(": ")[0] for line in lines] == [
+        *("recall 0.9", "recall 0.95", "recall 0.99"),
+        *("the paper's 128 times less bytes", "the paper's 14 times less time"),
+    ]
+    assert "fewest bytes c with" in lines[0] and "fastest a with" in lines[0]
+    assert "fewest bytes b with" in lines[1] and "fastest a with" in lines[1]
+    assert "bytes: c with 100: recall 0.910, 130 times" in lines[3]
+    assert "time: a with 100" in lines[4]
+    assert "not reached; b with" in adaptive.summary(rows[:2])[3]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from edge_mrl.cli.document_ids import meant_id
+from edge_mrl.cli.document_ids import add_document_arguments, meant_id
 from edge_mrl.cli.output import print_json, print_json_line
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index
@@ -16,9 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Print documents as lines of JSON, as `edge-mrl build --input` and `add --input` take them."
     )
-    parser.add_argument("index", type=Path, help="the index file")
-    parser.add_argument("ids", nargs="+", metavar="ID", help="ids of documents")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_document_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

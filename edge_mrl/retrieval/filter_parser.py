@@ -26,11 +26,11 @@ from edge_mrl.retrieval.filters import (
 from edge_mrl.retrieval.json_values import refuse
 from edge_mrl.retrieval.keys import parse_key
 
-MAX_DEPTH = 8
-"""Filters within filters: what SQLite 3.40 reads with the hundred places of its parser's stack.
-Each `nested` takes as many places as three others."""
-MAX_CONDITIONS = 256
-"""More in one list would be a program's mistake, and SQLite bounds the depth of an expression."""
+MAX_DEPTH = 16
+"""Filters within filters, those of `nested` included."""
+MAX_CONDITIONS = 512
+"""In all of a filter. More would be a program's mistake, and SQLite bounds how high an expression
+is, which grows by one with each."""
 MAX_VALUES = 100_000
 _INT_LIMIT = 2**63
 
@@ -50,7 +50,22 @@ def parse_filter(value: object, where: str = "filter") -> Filter:
         InputError: an element is unknown or of the wrong type; its path is named, as in
             ``filter.must[1].range.gte``.
     """
-    return _filter(as_dict(value) if isinstance(value, Filter) else value, where, 0)
+    filter_ = _filter(as_dict(value) if isinstance(value, Filter) else value, where, 0)
+    count = _count(filter_)
+    if count > MAX_CONDITIONS:
+        raise InputError(
+            f"{where} has {count} conditions, the limit is {MAX_CONDITIONS}: "
+            "for one of many values use match any"
+        )
+    return filter_
+
+
+def _count(filter_: Filter) -> int:
+    """The conditions in a filter and in those inside it."""
+    least = filter_.min_should.conditions if filter_.min_should else ()
+    listed = (*filter_.must, *filter_.should, *filter_.must_not, *least)
+    inner = (c.filter if isinstance(c, Nested) else c for c in listed)
+    return len(listed) + sum(_count(c) for c in inner if isinstance(c, Filter))
 
 
 def _fields(value: object, where: str, known: tuple[str, ...]) -> Mapping[str, object]:
@@ -95,11 +110,6 @@ def _conditions(value: object, where: str, depth: int) -> tuple[Condition, ...]:
         return (_condition(value, where, depth),)
     if not isinstance(value, (list, tuple)):
         refuse(where, "a list of conditions", value)
-    if len(value) > MAX_CONDITIONS:
-        raise InputError(
-            f"{where} has {len(value)} conditions, the limit is {MAX_CONDITIONS}: "
-            "for one of many values use match any"
-        )
     return tuple(_condition(item, f"{where}[{number}]", depth) for number, item in enumerate(value))
 
 

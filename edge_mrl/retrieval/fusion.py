@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edge_mrl.retrieval.ranking import Ranking
-from edge_mrl.retrieval.request import Fusion, Rrf
+from edge_mrl.retrieval.request import PUBLISHED_K, Fusion, Rrf
 
 
 def fuse(fusion: Fusion, lists: Sequence[Ranking], limit: int | None = None) -> Ranking:
@@ -25,23 +25,26 @@ def fuse(fusion: Fusion, lists: Sequence[Ranking], limit: int | None = None) -> 
 
 def reciprocal_rank(
     lists: Sequence[Ranking],
-    k: float = 60,
+    k: float = PUBLISHED_K,
     weights: Sequence[float] | None = None,
     limit: int | None = None,
 ) -> Ranking:
-    """Reciprocal rank fusion: score(d) = sum over the lists that hold d of weight / (k + rank), the
-    first rank being 1 (G. Cormack, C. Clarke and S. Buettcher, "Reciprocal Rank Fusion outperforms
-    Condorcet and individual Rank Learning Methods", SIGIR 2009, where k = 60).
+    """Reciprocal rank fusion as Qdrant defines it: score(d) = sum over the lists that hold d of
+    1 / (rank / weight + k - 1), the first rank being 1; a list of weight 0 adds nothing.
+
+    Without weights and at k = 61 that is the 1 / (60 + rank) of G. Cormack, C. Clarke and
+    S. Buettcher, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning
+    Methods", SIGIR 2009.
 
     Args:
         lists: each best first.
-        k: above 0.
-        weights: one for each list; default 1.
+        k: 1 or more.
+        weights: one for each list, 0 or more; default 1.
         limit: how many are kept.
     """
     given = [1.0] * len(lists) if weights is None else list(weights)
     scores = [
-        weight / (k + np.arange(1, found.rows.size + 1))
+        weight / (np.arange(1, found.rows.size + 1) + weight * (k - 1))
         for found, weight in zip(lists, given, strict=True)
     ]
     return _summed([found.rows for found in lists], scores, limit)

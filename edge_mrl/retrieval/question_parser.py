@@ -26,6 +26,7 @@ from edge_mrl.retrieval.request import (
     MAX_BRANCHES,
     MAX_DEPTH,
     MAX_LIMIT,
+    PUBLISHED_K,
     Dbsf,
     Fusion,
     Lexical,
@@ -49,7 +50,7 @@ _QUERIES = (
     "a text, a list of numbers or of such lists, or an object with one of nearest, lexical, "
     "indices and values, similar_to, fusion, rrf and dbsf"
 )
-_FUSIONS = '"rrf", "dbsf", {"rrf": {"k": 60, "weights": [1, 2]}} or {"dbsf": {}}'
+_FUSIONS = '"rrf", "dbsf", {"rrf": {"k": 2, "weights": [1, 2]}} or {"dbsf": {}}'
 
 T = TypeVar("T")
 
@@ -233,7 +234,7 @@ def _fusion(value: object, where: str) -> Fusion:
         return Dbsf()
     options = check_fields(fields["rrf"], f"{where}.rrf", ("k", "weights"))
     where = f"{where}.rrf"
-    k = 60.0 if options.get("k") is None else check_number(options["k"], f"{where}.k")
+    k = PUBLISHED_K if options.get("k") is None else check_number(options["k"], f"{where}.k")
     weights = None
     if options.get("weights") is not None:
         listed = check_list(options["weights"], f"{where}.weights")

@@ -59,21 +59,26 @@ class Lexical:
             raise InputError("an FTS5 expression says itself what matches: leave match and prefix")
 
 
+PUBLISHED_K = 61
+"""The constant 60 of the paper, which adds it to ranks from 1; Qdrant's k to ranks from 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rrf:
     """Reciprocal rank fusion; see `fusion.reciprocal_rank`.
 
     Attributes:
-        k: how little the first places stand out; 60 as published, Qdrant's default is 2.
-        weights: one for each list; None for 1 each.
+        k: how little the first places stand out, 1 or more, as Qdrant counts it: the first of a
+            list of weight 1 scores 1 / k. Qdrant's default is 2.
+        weights: one for each list, 0 or more; None for 1 each.
     """
 
-    k: float = 60
+    k: float = PUBLISHED_K
     weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not _is_number(self.k) or not 0 < self.k < 1e9:
-            raise InputError(f"the k of a fusion must be a number above 0, not {self.k!r}")
+        if not _is_number(self.k) or not 1 <= self.k < 1e9:
+            raise InputError(f"the k of a fusion must be a number of 1 or more, not {self.k!r}")
         if self.weights is not None:
             object.__setattr__(self, "weights", tuple(self.weights))
             if not all(_is_number(w) and 0 <= w < 1e9 for w in self.weights):

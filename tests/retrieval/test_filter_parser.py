@@ -98,8 +98,12 @@ for _ in range(40):
             r"must\[0\]\.nested\.filter\.must\[0\]",
         ),
         ({"min_should": {"conditions": [], "min_count": -1}}, r"min_should\.min_count must be"),
-        ({"must": [{"has_id": [1]}] * 300}, r"300 conditions, the limit is 256"),
-        (DEEP, r"nested deeper than 8"),
+        ({"must": [{"has_id": [1]}] * 600}, r"^filter has 600 conditions, the limit is 512"),
+        (
+            {"must": [{"nested": {"key": "a", "filter": {"should": [{"has_id": [1]}] * 300}}}] * 2},
+            r"^filter has 602 conditions",
+        ),
+        (DEEP, r"nested deeper than 16"),
     ],
 )
 def test_the_path_of_what_is_wrong_is_named(wrong, path):

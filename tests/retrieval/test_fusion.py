@@ -40,16 +40,64 @@ def assert_same(found, expected):
     assert sorted(found.scores.tolist(), reverse=True) == found.scores.tolist()
 
 
-@given(LISTS, st.sampled_from([1, 2, 60, 0.5]), st.booleans())
+@given(LISTS, st.sampled_from([1, 2, 60, 1.5]), st.booleans())
 @settings(deadline=None)
-def test_reciprocal_rank_as_cormack_clarke_and_buettcher_define_it(lists, k, weighted):
+def test_reciprocal_rank_as_qdrant_defines_it(lists, k, weighted):
     weights = [0.5 * n for n in range(len(lists))] if weighted else [1.0] * len(lists)
     scores = {}
     for weight, one in zip(weights, lists, strict=True):
-        for rank, (row, _) in enumerate(one, 1):
-            scores[row] = scores.get(row, 0.0) + weight / (k + rank)
+        for position, (row, _) in enumerate(one):
+            added = 1 / ((position + 1) / weight + k - 1) if weight else 0.0
+            scores[row] = scores.get(row, 0.0) + added
     fusion = Rrf(k, tuple(weights) if weighted else None)
     assert_same(fuse(fusion, as_rankings(lists)), ordered(scores))
+
+
+@given(LISTS)
+@settings(deadline=None)
+def test_reciprocal_rank_as_published_where_nothing_is_given(lists):
+    scores = {}
+    for one in lists:
+        for rank, (row, _) in enumerate(one, 1):
+            scores[row] = scores.get(row, 0.0) + 1 / (60 + rank)
+    assert_same(fuse(Rrf(), as_rankings(lists)), ordered(scores))
+
+
+KNOWN = [
+    [(1, 9.5), (2, 7.25), (3, 7.0), (4, 1.5)],
+    [(3, 0.9), (5, 0.8), (1, 0.1)],
+    [(6, 3.0)],
+    [],
+]
+
+
+@pytest.mark.parametrize(
+    ("fusion", "expected"),
+    [
+        (Rrf(2), {1: 0.75, 3: 0.75, 6: 0.5, 2: 1 / 3, 5: 1 / 3, 4: 0.2}),
+        (
+            Rrf(5, (2.0, 0.5, 1.0, 3.0)),
+            {
+                **{3: 0.3484848484848485, 1: 0.3222222222222222, 2: 0.2},
+                **{6: 0.2, 4: 0.16666666666666666, 5: 0.125},
+            },
+        ),
+        (Rrf(1, (0.0, 3.0, 1.0, 3.0)), {3: 3.0, 5: 1.5, 1: 1.0, 6: 1.0, 2: 0.0, 4: 0.0}),
+        (
+            Dbsf(),
+            {
+                **{3: 1.1484127958365073, 1: 0.9650885284984009, 5: 0.5764719112901873},
+                **{2: 0.5459612666834909, 6: 0.5, 4: 0.26406549769141346},
+            },
+        ),
+    ],
+)
+def test_scores_that_qdrant_gives(fusion, expected):
+    """From `qdrant_client.hybrid.fusion` of qdrant-client 1.20.0, Qdrant in Python."""
+    found = fuse(fusion, as_rankings(KNOWN))
+    assert dict(zip(found.rows.tolist(), found.scores.tolist(), strict=True)) == pytest.approx(
+        expected
+    )
 
 
 @given(LISTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 
@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from edge_mrl.errors import IndexFileError, InputError
 from edge_mrl.index.companions import payload_index
-from edge_mrl.index.filters import sql
 from edge_mrl.index.filters.sql import Sql
+from edge_mrl.index.filters.statements import can_use_index, indexed_rows, matching_rows
 from edge_mrl.index.storage.schema_sql import DELETED
 from edge_mrl.index.storage.store import Store
 from edge_mrl.retrieval.filters import Condition, FieldCondition, Filter
@@ -31,11 +31,11 @@ _FEW = 4096
 _SPARSE = 256
 """Rows are sorted where they are fewer than one in so many of the file's."""
 
-_TOO_DEEP = ("parser stack overflow", "Expression tree is too large")
+_TOO_MUCH = (
+    *("parser stack overflow", "Expression tree is too large"),
+    *("tables in a join", "too many FROM clause terms", "too many SQL variables"),
+)
 """What SQLite says where a statement is more than it can read."""
-
-_AT_ONCE = 500
-"""Values bound in one statement, beside those of the filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class RowFilter:
 
         Raises:
             IndexFileError: the metadata in the file is damaged.
-            InputError: the filter is nested too deep for SQLite.
+            InputError: the filter is more than SQLite can read.
         """
         self._sync()
         # The written form, because 1 and True are equal to Python.
@@ -131,9 +131,8 @@ class RowFilter:
             return self._filter(filter_)
         since = Sql(f"{DELETED} AND number > ?", (kept.state.last_deletion,))
         left = np.setdiff1d(kept.rows, self._select(since), assume_unique=True)
-        new = Sql("SELECT row FROM documents WHERE row > ? AND (", (kept.state.last_row,))
-        found = self._select(new + sql.where(filter_) + Sql(")"))
-        return np.concatenate([left, found])
+        new = Sql("documents.row > ?", (kept.state.last_row,))
+        return np.concatenate([left, self._select(matching_rows(filter_, [new]))])
 
     @property
     def nbytes(self) -> int:
@@ -158,31 +157,22 @@ class RowFilter:
             rest = Filter(rest.must, (), rest.must_not, rest.min_should)
         if rest == Filter():
             return self._store.rows() if found is None else found
-        expression = sql.where(rest)
         if found is None or found.size > _FEW:
-            chosen = self._select(Sql("SELECT row FROM documents WHERE ") + expression)
+            chosen = self._select(matching_rows(rest))
             return chosen if found is None else _intersection(found, chosen)
-        return self._among(expression, found.tolist())
+        listed = Sql("documents.row IN (SELECT value FROM json_each(?))", (str(found.tolist()),))
+        return self._select(matching_rows(rest, [listed]))
 
     def _has_index(self, condition: Condition) -> bool:
         return (
-            sql.can_use_index(condition)
+            can_use_index(condition)
             and isinstance(condition, FieldCondition)
             and condition.key in self._indexed
         )
 
     def _from_index(self, condition: Condition) -> IntArray:
         assert isinstance(condition, FieldCondition)
-        return self._select(sql.indexed_rows(condition, self._indexed[condition.key]))
-
-    def _among(self, expression: Sql, rows: Sequence[int]) -> IntArray:
-        parts = [np.empty(0, dtype=np.int64)]
-        for start in range(0, len(rows), _AT_ONCE):
-            chunk = tuple(rows[start : start + _AT_ONCE])
-            marks = ",".join("?" * len(chunk))
-            among = Sql(f"SELECT row FROM documents WHERE row IN ({marks}) AND (", chunk)
-            parts.append(self._select(among + expression + Sql(")")))
-        return np.concatenate(parts)
+        return self._select(indexed_rows(condition, self._indexed[condition.key]))
 
     def _select(self, statement: Sql) -> IntArray:
         """Row numbers that a statement selects, rising, each once."""
@@ -192,10 +182,10 @@ class RowFilter:
                 f"SELECT group_concat(row, ' ') FROM ({statement.text})", statement.values
             ).fetchone()
         except sqlite3.OperationalError as error:
-            if any(words in str(error) for words in _TOO_DEEP):
+            if any(words in str(error) for words in _TOO_MUCH):
                 raise InputError(
-                    f"the filter is nested too deep for SQLite {sqlite3.sqlite_version} "
-                    f"({error}): simplify it"
+                    f"the filter is more than SQLite {sqlite3.sqlite_version} reads ({error}): "
+                    "simplify it"
                 ) from error
             raise
         if listed is None:

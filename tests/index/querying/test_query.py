@@ -118,7 +118,7 @@ def test_branches_are_fused(filled):
     expected = {}
     for weight, found in zip((2, 1, 0.5), lists, strict=True):
         for rank, hit in enumerate(found.hits, 1):
-            expected[hit.id] = expected.get(hit.id, 0) + weight / (10 + rank)
+            expected[hit.id] = expected.get(hit.id, 0) + 1 / (rank / weight + 10 - 1)
     fused = index.query(query, prefetch=branches, fusion=Rrf(10, (2, 1, 0.5)), limit=15)
     assert ids(fused) == best(expected, expected, 15)
     again = index.query(query, prefetch=branches, fusion=Dbsf(), limit=15)
