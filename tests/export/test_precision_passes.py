@@ -261,12 +261,12 @@ def minilm(tmp_path_factory):
     return out, built, ids, source.reference(SENTENCES)
 
 
-# Least mean and worst cosine. On 200 docstrings int8 has means .9935, .9995 and worst .971, .996.
+# Least mean and worst cosine. On 200 docstrings int8-fast has .9982 and .9948.
 QUALITY = [
     ("fp32", 0.999999, 0.99999),
     ("fp16", 0.99999, 0.9999),
     ("int8-portable", 0.999, 0.995),
-    ("int8-fast", 0.99, 0.96),
+    ("int8-fast", 0.996, 0.985),
     ("int4", 0.96, 0.88),
 ]
 
