@@ -2,10 +2,11 @@
 
     python -m benchmarks.layouts FOLDER --bundle BUNDLE [--size N] [--json]
 
-FOLDER and --cache are those of benchmarks.search. Each layout is built and searched in processes of
-its own (benchmarks/hosted.py). *reads* and *read KiB* are what a query reads of the file by the
-system's count; *from disk* is what of it, or around it, comes from the disk when the system was
-told to forget the file before the query. Linux only.
+FOLDER and --cache are those of benchmarks.search. Each layout is built and searched in processes
+of its own (benchmarks/hosted.py). *list* is how many stored rows a search may reread, *reread* how
+many it does on average. *reads* and *read KiB* are what a query reads of the file by the system's
+count; *from disk* is what of it, or around it, comes from the disk when the system was told to
+forget the file before the query. Linux only.
 """
 
 from __future__ import annotations
@@ -63,8 +64,11 @@ def measure(sample: Sample, layout: IndexLayout, truth: list[set[int]], folder: 
         )
         facts = host.facts
     with Index.open(place / "index.db") as index:
-        rows = index.stats().shortlists[-1]
         spent = _spent(index, sample.queries[:COLD_QUERIES], place / "index.db")
+    with Index.open(place / "index.db") as index:
+        for query in sample.queries:
+            index.search(query, K)
+        stats = index.stats()
     return {
         "layout": " > ".join(map(str, layout.resident)),
         "bytes_a_document": layout.resident_row_bytes,
@@ -72,7 +76,8 @@ def measure(sample: Sample, layout: IndexLayout, truth: list[set[int]], folder: 
         "memory_bytes": facts["memory_bytes"],
         "file_ratio": facts["file_bytes"] / (count * record_bytes(layout.stored)),
         "recall": found / (K * len(sample.queries)),
-        "rows_read": rows,
+        "rows_listed": stats.shortlists[-1],
+        "rows_reread": stats.rows_reread,
         "reads": spent["syscr"],
         "read_bytes": spent["rchar"],
         "disk_bytes": spent["read_bytes"],
@@ -101,7 +106,16 @@ def _counts() -> dict[str, int]:
 
 def show(rows: list[dict]) -> str:
     """The table as text."""
-    heads = ["layout", "B/document", "float32 /", "memory MB", "file x", "recall@10", "rows"]
+    heads = [
+        "layout",
+        "B/document",
+        "float32 /",
+        "memory MB",
+        "file x",
+        "recall@10",
+        "list",
+        "reread",
+    ]
     heads += ["reads", "read KiB", "from disk", "CPU us", "open ms"]
     cells = [
         [
@@ -111,7 +125,8 @@ def show(rows: list[dict]) -> str:
             f"{row['memory_bytes'] / 1e6:.1f}",
             f"{row['file_ratio']:.2f}",
             f"{row['recall']:.4f}",
-            str(row["rows_read"]),
+            str(row["rows_listed"]),
+            f"{row['rows_reread']:.1f}",
             f"{row['reads']:.0f}",
             f"{row['read_bytes'] / 1024:.0f}",
             f"{row['disk_bytes'] / 1024:.0f}",

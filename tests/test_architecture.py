@@ -173,6 +173,7 @@ def test_pure_files_do_no_io(file):
                 "index",
                 "meanwhile",
                 "planning",
+                "schema",
                 "tokenization",
             },
         ),

@@ -100,7 +100,7 @@ def _kept(stats: IndexStats) -> str:
 def _steps(stats: IndexStats) -> str:
     *first, last = stats.shortlists
     looked = f"looks at {first[0]} more closely and " if first else ""
-    return f"a search for 10 {looked}rereads {last} vectors"
+    return f"a search for 10 {looked}rereads up to {last} vectors"
 
 
 def _expected(stats: IndexStats) -> str:

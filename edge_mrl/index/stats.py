@@ -30,7 +30,9 @@ class IndexStats:
         identity: the vector space it belongs to.
         model_name: the model's name.
         shortlists: candidates that a search for 10 hits hands from step to step; the last number
-            is how many it rereads at the stored precision.
+            is how many it rereads at the stored precision at most.
+        rows_reread: how many of these the searches of this open index without a filter have
+            reread, on average; None before the first.
         expected_recall: the share of the exact top 10 that such a search finds, measured on the
             index's own vectors; None before the first measurement.
         measurement: that measurement: the interval of the recall, on how many documents and
@@ -49,6 +51,7 @@ class IndexStats:
     identity: str
     model_name: str
     shortlists: tuple[int, ...]
+    rows_reread: float | None
     expected_recall: float | None
     measurement: Measurement | None
     kernel: str
@@ -73,6 +76,7 @@ def gather(store: Store, searcher: Searcher, meta: IndexMeta) -> IndexStats:
         matryoshka_dims=meta.matryoshka_dims,
         identity=meta.identity,
         model_name=meta.model_name,
+        rows_reread=searcher.rows_reread,
         shortlists=shortlists_for(measured, meta.layout, max(1, count), MEASURED_K),
         expected_recall=None if measured is None else measured.recall,
         measurement=measured,

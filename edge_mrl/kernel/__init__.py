@@ -1,9 +1,9 @@
 """The scan kernel: a query, packed codes, and the best rows.
 
-Reading order: quantizer (what codes and queries mean), packer (vectors to
-codes), blocks (how codes lie in memory), stages (a
-scan and closer looks), reference (all of it in numpy: the definition), score_lists (sums of lists,
-which need no codes), scan.c and native (the same, compiled), dispatch (which runs).
+Reading order: quantizer (what codes and queries mean), packer (vectors to codes), blocks (how codes
+lie in memory), stages (a scan and closer looks), reference (all of it in numpy: the definition),
+score_lists (sums of lists, which need no codes), checked_rows (rows with a checksum), bit_planes
+(codes from their planes), scan.c and native (the same, compiled), dispatch (which runs).
 All kernels give the same numbers, so the choice never changes a hit. This package knows nothing of
 documents or models.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_mrl.kernel.blocks import BLOCK_ROWS, BlockList, CodeBlock, pack, unpack
+from edge_mrl.kernel.checked_rows import RowProducts
 from edge_mrl.kernel.dispatch import KernelInfo, available, current, info
 from edge_mrl.kernel.protocol import Kernel
 from edge_mrl.kernel.quantizer import (
@@ -40,6 +41,7 @@ __all__ = [
     "Kernel",
     "KernelInfo",
     "PreparedQuery",
+    "RowProducts",
     "RowQuery",
     "ScoreList",
     "Stage",
@@ -48,11 +50,13 @@ __all__ = [
     "available",
     "best_rows",
     "info",
+    "join_planes",
     "pack",
     "pack_rows",
     "prepare",
     "prepare_rows",
     "rescore",
+    "row_products",
     "scan",
     "score",
     "search",
@@ -178,3 +182,13 @@ def best_rows(
 ) -> BestRows:
     """Find the best rows by the sum of their scores in some lists; see `score_lists.best_rows`."""
     return current().best_rows(lists, rows, keep, allowed, every)
+
+
+def row_products(records: bytes, rows: IntArray, query: FloatArray) -> RowProducts | None:
+    """Check rows and multiply them by a query; see `checked_rows.row_products`."""
+    return current().row_products(records, rows, query)
+
+
+def join_planes(planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray) -> None:
+    """Codes from their lower planes and 1-bit codes; see `bit_planes.join_planes`."""
+    current().join_planes(planes, scan, bits, codes)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 LIBRARY = Path(__file__).with_name("_scan.so")
 SOURCE = Path(__file__).with_name("scan.c")
 
-_INTERFACE = 8
+_INTERFACE = 9
 _AT_HWCAP = 16
 
 _pointer = ctypes.c_void_p
@@ -32,7 +32,10 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
     ),
     "emk_search": (
         _int64,
-        [ctypes.c_int, _pointer, _pointer, _int64, _pointer, _int64, _pointer, _pointer],
+        [
+            *(ctypes.c_int, _pointer, _pointer, _int64, _pointer, _int64, _pointer, _pointer),
+            _pointer,
+        ],
     ),
     "emk_scan_share": (
         _int64,
@@ -42,7 +45,7 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
         None,
         [
             *(ctypes.c_int, _pointer, _int64, ctypes.c_int32, _pointer, _int64, _pointer, _int64),
-            *(_pointer, _pointer, _pointer, _int64, _pointer, _pointer, _pointer),
+            *(_pointer, _pointer, _pointer, _int64, _pointer, _pointer, _pointer, _pointer),
         ],
     ),
     "emk_row_scores": (
@@ -61,8 +64,21 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
         [_pointer, _int64, _int64, _pointer, ctypes.c_int, _int64, _int64, _pointer],
     ),
     "emk_turn": (None, [_pointer, _pointer, _int64, ctypes.c_float]),
-    "emk_table": (ctypes.c_int32, [_pointer, _int64, ctypes.c_int, _pointer, _int64, _pointer]),
-    "emk_weights": (None, [_pointer, _int64, _pointer]),
+    "emk_table": (
+        ctypes.c_int32,
+        [_pointer, _int64, ctypes.c_int, _pointer, _int64, _pointer, _pointer],
+    ),
+    "emk_weights": (None, [_pointer, _int64, _pointer, _pointer]),
+    "emk_join_planes": (
+        None,
+        [
+            *(_pointer, _pointer, _int64, _int64, ctypes.c_int, _pointer, _int64, _pointer),
+        ],
+    ),
+    "emk_row_products": (
+        _int64,
+        [*(_pointer, _int64, _pointer, _int64, _pointer, _pointer, _pointer, _pointer, _pointer)],
+    ),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.kernel import hadamard, packer, reference
+from edge_mrl.kernel.bit_planes import check_planes
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
+from edge_mrl.kernel.checked_rows import CRC_BYTES, RowProducts, check_records, crc_tables
 from edge_mrl.kernel.library import LIBRARY, SOURCE, open_library
 from edge_mrl.kernel.quantizer import (
     LEVELS,
@@ -46,6 +49,12 @@ _int64 = ctypes.c_int64
 _room = Room()
 
 
+@lru_cache(maxsize=16)
+def _lengths(kept: tuple[int, ...]) -> ctypes.Array[ctypes.c_int64]:
+    """How many each stage keeps, for the kernel."""
+    return (_int64 * len(kept))(*kept)
+
+
 class Loaded(NamedTuple):
     """The outcome of looking for compiled kernels.
 
@@ -71,6 +80,8 @@ class NativeKernel:
     def __init__(self, calls: dict[str, Callable[..., int]], target: int) -> None:
         self._calls = calls
         self._target = target
+        # It is never freed: `crc_tables` keeps it.
+        self._crc_address = crc_tables().ctypes.data
 
     @property
     def name(self) -> str:
@@ -80,16 +91,22 @@ class NativeKernel:
     def prepare(self, query: FloatArray, bits: int) -> PreparedQuery:
         """See `quantizer.prepare`."""
         values = np.ascontiguousarray(query, dtype=np.float32)
-        source, dim = values.ctypes.data, values.size
+        source, dim, factor = values.ctypes.data, values.size, ctypes.c_double()
         if bits == 8:
             weights = np.empty(dim, dtype=np.int8)
-            self._calls["emk_weights"](source, dim, weights.ctypes.data)
-            return IntQuery(weights)
+            self._calls["emk_weights"](source, dim, weights.ctypes.data, ctypes.byref(factor))
+            return IntQuery(weights, factor.value)
         entries = np.empty((2 * ((dim * bits + 7) // 8), 16), dtype=np.uint8)
         offset = self._calls["emk_table"](
-            source, dim, bits, LEVELS[bits].ctypes.data, entries.shape[0], entries.ctypes.data
+            source,
+            dim,
+            bits,
+            LEVELS[bits].ctypes.data,
+            entries.shape[0],
+            entries.ctypes.data,
+            ctypes.byref(factor),
         )
-        return TableQuery(entries, offset)
+        return TableQuery(entries, offset, factor.value)
 
     def turn(self, values: FloatArray, signs: FloatArray) -> FloatArray:
         """See `hadamard.turn`; here for one vector."""
@@ -112,7 +129,7 @@ class NativeKernel:
         count = self._calls["emk_scan"](
             *arguments, blocks.address, len(blocks.blocks), kept, capacity, work.ctypes.data
         )
-        return Candidates(work[1, :count].copy(), work[0, :count].copy())
+        return Candidates(work[1, :count].copy(), work[0, :count].copy(), query.factor)
 
     def score(self, query: PreparedQuery | RowQuery, block: CodeBlock) -> IntArray:
         """See `reference.score`.
@@ -192,7 +209,7 @@ class NativeKernel:
         wanted = reference.check_positions(query, blocks, positions)
         count = wanted.size
         if not count:
-            return Candidates(wanted, wanted)
+            return Candidates(wanted, wanted, query.factor)
         bits, columns, stride, levels = 8, weights.size, 0, 0
         if isinstance(query, PackedQuery):
             bits, columns, stride = query.bits, query.columns, weights.shape[1]
@@ -214,7 +231,7 @@ class NativeKernel:
             capacity,
             work.ctypes.data,
         )
-        return Candidates(work[1, :found].copy(), work[0, :found].copy())
+        return Candidates(work[1, :found].copy(), work[0, :found].copy(), query.factor)
 
     def search(
         self, query: FloatArray, stages: StageList, keeps: Sequence[int], threads: int = 1
@@ -230,19 +247,20 @@ class NativeKernel:
         kept, capacity = checked_lengths(values.size, stages, keeps)
         if threads > 1 and stages.rows >= LEAST_SHARED_ROWS:
             return self._shared_search(values, stages, kept, threads)
-        room = _room.of(5 * capacity, stages.scratch)
+        room, factor = _room.of(5 * capacity, stages.scratch), ctypes.c_double()
         count = self._calls["emk_search"](
             self._target,
             values.ctypes.data,
             stages.address,
             len(kept),
-            (_int64 * len(kept))(*kept),
+            _lengths(tuple(kept)),
             capacity,
             room.work_address,
             room.scratch_address,
+            ctypes.byref(factor),
         )
         found = room.work[capacity : capacity + count].copy()
-        return Candidates(found, room.work[:count].copy())
+        return Candidates(found, room.work[:count].copy(), factor.value)
 
     def _shared_search(
         self, values: FloatArray, stages: StageList, kept: list[int], threads: int
@@ -274,7 +292,10 @@ class NativeKernel:
         best = reference.top_positions(scores, kept[0])
         positions, scores = positions[best], scores[best]
         falling = np.argsort(-scores, kind="stable")
-        found = Candidates(positions[falling], scores[falling])
+        first = stages.stages[0]
+        rotated = turned(values[: first.dim, None], first.turns)[:, 0]
+        factor = self.prepare(rotated, first.bits).factor
+        found = Candidates(positions[falling], scores[falling], factor)
         for stage, keep in zip(stages.stages[1:], kept[1:], strict=True):
             rotated = turned(values[: stage.dim, None], stage.turns)[:, 0]
             query = prepare_rows(rotated, stage.bits)
@@ -296,9 +317,9 @@ class NativeKernel:
         many, last = values.shape[0], kept[-1]
         positions = np.empty((many, last), dtype=np.int64)
         scores = np.empty((many, last), dtype=np.int64)
-        found = np.zeros(many, dtype=np.int64)
+        found, factors = np.zeros(many, dtype=np.int64), np.zeros(many)
         counter = np.zeros(1, dtype=np.int32)
-        lengths = (_int64 * len(kept))(*kept)
+        lengths = _lengths(tuple(kept))
 
         def take_some() -> None:
             room = _room.of(5 * capacity, stages.scratch)
@@ -318,12 +339,15 @@ class NativeKernel:
                 positions.ctypes.data,
                 scores.ctypes.data,
                 found.ctypes.data,
+                factors.ctypes.data,
             )
 
         run_in_threads(take_some, min(threads, many))
         return [
-            Candidates(positions[number, :count], scores[number, :count])
-            for number, count in enumerate(found.tolist())
+            Candidates(positions[number, :count], scores[number, :count], factor)
+            for number, (count, factor) in enumerate(
+                zip(found.tolist(), factors.tolist(), strict=True)
+            )
         ]
 
     def best_rows(
@@ -356,6 +380,49 @@ class NativeKernel:
         )
         found = room.work[capacity : capacity + count].copy()
         return BestRows(found, room.work[:count].view(np.float64).copy())
+
+    def row_products(self, records: bytes, rows: IntArray, query: FloatArray) -> RowProducts | None:
+        """See `checked_rows.row_products`.
+
+        Raises:
+            ValueError: there are not as many records as rows.
+        """
+        values = np.ascontiguousarray(query, dtype=np.float32)
+        numbers = np.ascontiguousarray(rows, dtype=np.int64)
+        count, size = numbers.size, values.size + CRC_BYTES
+        check_records(records, numbers, size)
+        found = np.empty((2, count))
+        address = found.ctypes.data
+        sound = self._calls["emk_row_products"](
+            records,
+            size,
+            numbers.ctypes.data,
+            count,
+            values.ctypes.data,
+            self._crc_address,
+            _room.of(0, 4 * values.size).scratch_address,
+            address,
+            address + 8 * count,
+        )
+        return RowProducts(found[0], found[1]) if sound == count else None
+
+    def join_planes(self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray) -> None:
+        """See `bit_planes.join_planes`.
+
+        Raises:
+            ValueError: shapes or strides do not fit.
+        """
+        check_planes(planes, scan, bits, codes)
+        self._calls["emk_join_planes"](
+            planes.ctypes.data,
+            scan.codes.ctypes.data,
+            scan.rows,
+            scan.code_bytes,
+            bits,
+            codes.ctypes.data,
+            codes.shape[1],
+            _room.of(0, bits * scan.code_bytes).scratch_address,
+        )
 
     def _arguments(
         self, query: PreparedQuery, integers: _Integers, blocks: tuple[CodeBlock, ...]

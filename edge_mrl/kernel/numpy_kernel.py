@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_mrl.kernel import hadamard, packer, quantizer, reference, score_lists
+from edge_mrl.kernel import (
+    bit_planes,
+    checked_rows,
+    hadamard,
+    packer,
+    quantizer,
+    reference,
+    score_lists,
+)
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
+from edge_mrl.kernel.checked_rows import RowProducts
 from edge_mrl.kernel.quantizer import ByteArray, Int8Array, PreparedQuery, RowQuery
 from edge_mrl.kernel.reference import Candidates, IntArray
 from edge_mrl.kernel.score_lists import BestRows, BoolArray, ScoreList
@@ -68,3 +77,11 @@ class NumpyKernel:
     ) -> BestRows:
         """See `score_lists.best_rows`."""
         return score_lists.best_rows(lists, rows, keep, allowed, every)
+
+    def row_products(self, records: bytes, rows: IntArray, query: FloatArray) -> RowProducts | None:
+        """See `checked_rows.row_products`."""
+        return checked_rows.row_products(records, rows, query)
+
+    def join_planes(self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray) -> None:
+        """See `bit_planes.join_planes`."""
+        bit_planes.join_planes(planes, scan, bits, codes)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
+from edge_mrl.kernel.checked_rows import RowProducts
 from edge_mrl.kernel.quantizer import ByteArray, Int8Array, PreparedQuery, RowQuery
 from edge_mrl.kernel.reference import Candidates, IntArray
 from edge_mrl.kernel.score_lists import BestRows, BoolArray, ScoreList
@@ -14,7 +15,7 @@ from edge_mrl.slices import FloatArray
 
 
 class Kernel(Protocol):
-    """Nine functions; every kernel returns the same numbers."""
+    """Eleven functions; every kernel returns the same numbers."""
 
     @property
     def name(self) -> str:
@@ -61,3 +62,9 @@ class Kernel(Protocol):
         every: bool = False,
     ) -> BestRows:
         """As `score_lists.best_rows`."""
+
+    def row_products(self, records: bytes, rows: IntArray, query: FloatArray) -> RowProducts | None:
+        """As `checked_rows.row_products`."""
+
+    def join_planes(self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray) -> None:
+        """As `bit_planes.join_planes`."""

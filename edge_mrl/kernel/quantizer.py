@@ -67,10 +67,12 @@ class TableQuery(NamedTuple):
             of byte j, row 2j + 1 for its high nibble.
         offset: what to add to a row's sum of entries, so that the sum is proportional to the dot
             product; between -2**24 and 2**24 for up to 65536 dimensions.
+        factor: what the query was multiplied by to become whole numbers; 0 for a query of zeros.
     """
 
     entries: ByteArray
     offset: int
+    factor: float = 0.0
 
 
 class IntQuery(NamedTuple):
@@ -78,9 +80,11 @@ class IntQuery(NamedTuple):
 
     Attributes:
         weights: (dim,) int8.
+        factor: as `TableQuery.factor`.
     """
 
     weights: Int8Array
+    factor: float = 0.0
 
 
 PreparedQuery = TableQuery | IntQuery
@@ -94,11 +98,13 @@ class PackedQuery(NamedTuple):
             [p, j] is the weight of the p-th code of byte j, 0 where there is no coordinate.
         columns: bytes of a row.
         bits: of a code.
+        factor: as `TableQuery.factor`.
     """
 
     weights: Int8Array
     columns: int
     bits: int
+    factor: float = 0.0
 
 
 RowQuery = PackedQuery | IntQuery
@@ -120,7 +126,8 @@ def prepare(query: FloatArray, bits: int) -> PreparedQuery:
     values = query.astype(np.float64)
     if bits == 8:
         top = float(np.max(np.abs(values)))
-        return IntQuery(np.rint(values * (127.0 / top if top else 0.0)).astype(np.int8))
+        factor = 127.0 / top if top else 0.0
+        return IntQuery(np.rint(values * factor).astype(np.int8), factor)
     per_nibble = 4 // bits
     nibbles = 2 * ((values.size * bits + 7) // 8)
     padded = np.zeros(nibbles * per_nibble)
@@ -138,7 +145,7 @@ def prepare(query: FloatArray, bits: int) -> PreparedQuery:
     entries = np.rint((table - low[:, None]) * scale).astype(np.uint8)
     # A running sum adds in order; `sum` adds in an order of its own.
     total = float(np.add.accumulate(low)[-1])
-    return TableQuery(entries, int(np.rint(total * scale)))
+    return TableQuery(entries, int(np.rint(total * scale)), scale)
 
 
 def prepare_rows(query: FloatArray, bits: int) -> RowQuery:
@@ -160,4 +167,4 @@ def prepare_rows(query: FloatArray, bits: int) -> RowQuery:
     filled[: query.size] = whole.weights
     weights = np.zeros((per_byte, -(-columns // 64) * 64), dtype=np.int8)
     weights[:, :columns] = filled.reshape(columns, per_byte).T
-    return PackedQuery(weights, columns, bits)
+    return PackedQuery(weights, columns, bits, whole.factor)

@@ -63,10 +63,12 @@ class Candidates(NamedTuple):
     Attributes:
         positions: (m,) int64, counted through the blocks in their order.
         scores: (m,) int64.
+        factor: what the query was multiplied by for these scores; see `TableQuery.factor`.
     """
 
     positions: IntArray
     scores: IntArray
+    factor: float = 0.0
 
 
 def score(query: PreparedQuery | RowQuery, block: CodeBlock) -> IntArray:
@@ -175,7 +177,7 @@ def scan(query: PreparedQuery, blocks: BlockList, keep: int) -> Candidates:
                 positions, scores = positions[kept], scores[kept]
         offset += block.rows
     order = np.lexsort((positions, -scores))
-    return Candidates(positions[order], scores[order])
+    return Candidates(positions[order], scores[order], query.factor)
 
 
 def rescore(query: RowQuery, blocks: BlockList, positions: IntArray, keep: int) -> Candidates:
@@ -202,7 +204,7 @@ def rescore(query: RowQuery, blocks: BlockList, positions: IntArray, keep: int) 
         scores[start:stop] = _row_values(query, block.codes[rows]) * block.gains[rows]
         first += block.rows
     order = np.argsort(-scores, kind="stable")[:keep]
-    return Candidates(wanted[order], scores[order])
+    return Candidates(wanted[order], scores[order], query.factor)
 
 
 def _row_values(query: RowQuery, codes: ByteArray) -> IntArray:

@@ -16,6 +16,8 @@
  *   7. a whole search                  scan_search.h: emk_search, emk_search_many, emk_scan_share
  *   8. vectors to codes                scan_pack.h: emk_pack
  *   9. sums of lists                   scan_lists.h: emk_best_rows
+ *  10. rows with a checksum            scan_checked.h: emk_row_products
+ *  11. codes from their planes         scan_planes.h: emk_join_planes
  */
 #include <stdint.h>
 
@@ -32,7 +34,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* Rises with any change of the functions' arguments; Python refuses another number. */
-#define INTERFACE 8
+#define INTERFACE 9
 
 /* ---- 1. What Python hands over ------------------------------------------------------------- */
 
@@ -458,3 +460,5 @@ EXPORT void emk_scores(int target, int is_table, const void *integers, int64_t c
 #include "scan_search.h"
 #include "scan_pack.h"
 #include "scan_lists.h"
+#include "scan_checked.h"
+#include "scan_planes.h"

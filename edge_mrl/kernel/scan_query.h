@@ -63,9 +63,10 @@ static double nibble_low(const float *query, int64_t dim, int per_nibble, int64_
     return low;
 }
 
-/* `prepare` of quantizer.py for 1, 2 and 4 bits. entries: nibbles x 16. Returns the offset. */
+/* `prepare` of quantizer.py for 1, 2 and 4 bits. entries: nibbles x 16. factor: what the query was
+ * multiplied by. Returns the offset. */
 EXPORT int32_t emk_table(const float *query, int64_t dim, int bits, const float *levels,
-                         int64_t nibbles, uint8_t *entries) {
+                         int64_t nibbles, uint8_t *entries, double *factor) {
     double level[4][16], table[16], low_sum = 0.0, largest = 0.0, span;
     const int per_nibble = codes_per_nibble(bits);
     spread_levels(bits, levels, level);
@@ -74,6 +75,7 @@ EXPORT int32_t emk_table(const float *query, int64_t dim, int bits, const float 
         largest = span > largest ? span : largest;
     }
     const double scale = largest == 0.0 ? 0.0 : LARGEST_ENTRY / largest;
+    *factor = scale;
     for (int64_t nibble = 0; nibble < nibbles; nibble++, entries += 16) {
         const double low = nibble_low(query, dim, per_nibble, nibble, level, &span);
         nibble_table(query, dim, per_nibble, nibble, level, low, table);
@@ -83,16 +85,17 @@ EXPORT int32_t emk_table(const float *query, int64_t dim, int bits, const float 
     return (int32_t)nearest(low_sum * scale);
 }
 
-/* `prepare` of quantizer.py for 8 bits. weights: dim. */
-EXPORT void emk_weights(const float *query, int64_t dim, int8_t *weights) {
+/* `prepare` of quantizer.py for 8 bits. weights: dim. factor: as emk_table. */
+EXPORT void emk_weights(const float *query, int64_t dim, int8_t *weights, double *factor) {
     double top = 0.0;
     for (int64_t i = 0; i < dim; i++) {
         const double size = query[i] < 0 ? -(double)query[i] : (double)query[i];
         top = size > top ? size : top;
     }
-    const double factor = top == 0.0 ? 0.0 : 127.0 / top;
+    const double scale = top == 0.0 ? 0.0 : 127.0 / top;
+    *factor = scale;
     for (int64_t i = 0; i < dim; i++)
-        weights[i] = (int8_t)(int32_t)nearest((double)query[i] * factor);
+        weights[i] = (int8_t)(int32_t)nearest((double)query[i] * scale);
 }
 
 /* The same weights as struct packed wants them: 8 / bits planes of `stride`. dim: at most as many

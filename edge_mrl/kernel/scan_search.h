@@ -31,7 +31,8 @@ static void turned(const struct stage *stage, const float *query, float *values)
 }
 
 /* The first stage's query, made in scratch. */
-static struct query first_query(const struct stage *stage, const float *query, uint8_t *scratch) {
+static struct query first_query(const struct stage *stage, const float *query, uint8_t *scratch,
+                                double *factor) {
     float *values = (float *)scratch;
     uint8_t *integers = scratch + 4 * stride_of(stage->dim);
     struct query prepared = {0, (const int8_t *)integers, stage->columns, 0};
@@ -40,9 +41,9 @@ static struct query first_query(const struct stage *stage, const float *query, u
         prepared.entries = integers;
         prepared.offset =
             emk_table(values, stage->dim, (int)stage->bits,
-                      (const float *)(uintptr_t)stage->levels, 2 * stage->columns, integers);
+                      (const float *)(uintptr_t)stage->levels, 2 * stage->columns, integers, factor);
     } else {
-        emk_weights(values, stage->dim, (int8_t *)integers);
+        emk_weights(values, stage->dim, (int8_t *)integers, factor);
     }
     return prepared;
 }
@@ -50,7 +51,7 @@ static struct query first_query(const struct stage *stage, const float *query, u
 /* Look at the keeper's rows again in a later stage, and leave the best `keep` of them. listed: room
  * for as many as there are. */
 static void look_again(int target, const struct stage *stage, const float *query, int64_t keep,
-                       int64_t *listed, uint8_t *scratch, struct keeper *keeper) {
+                       int64_t *listed, uint8_t *scratch, double *factor, struct keeper *keeper) {
     const int bits = (int)stage->bits;
     float *values = (float *)scratch;
     int8_t *weights = (int8_t *)scratch + 4 * stride_of(stage->dim);
@@ -60,7 +61,7 @@ static void look_again(int target, const struct stage *stage, const float *query
     for (int64_t i = 0; i < found; i++)
         listed[i] = keeper->positions[i];
     turned(stage, query, values);
-    emk_weights(values, stage->dim, weights);
+    emk_weights(values, stage->dim, weights, factor);
     if (bits < 8) {
         const int64_t stride = stride_of(stage->columns);
         int8_t *planes = weights + stride_of(stage->dim);
@@ -79,16 +80,19 @@ static void look_again(int target, const struct stage *stage, const float *query
  *
  * work: 5 x capacity int64, capacity >= each of `keeps` + 64. scratch: for the largest of the
  * stages, 4 bytes x dim rounded up to 64, then room for its integers: 32 bytes x columns, or dim
- * and 8 / bits x columns filled up to 64. The result stands in `work` as that of emk_scan. */
+ * and 8 / bits x columns filled up to 64. The result stands in `work` as that of emk_scan; factor:
+ * what the last stage's query was multiplied by. */
 EXPORT int64_t emk_search(int target, const float *query, const struct stage *stages, int64_t count,
-                          const int64_t *keeps, int64_t capacity, int64_t *work, uint8_t *scratch) {
+                          const int64_t *keeps, int64_t capacity, int64_t *work, uint8_t *scratch,
+                          double *factor) {
     struct keeper keeper;
-    const struct query prepared = first_query(stages, query, scratch);
+    const struct query prepared = first_query(stages, query, scratch, factor);
     keeper_place(&keeper, work, capacity);
     first_look(targets[target].chunk, &prepared, (const struct block *)(uintptr_t)stages->blocks,
                stages->count, keeps[0], &keeper);
     for (int64_t s = 1; s < count; s++)
-        look_again(target, &stages[s], query, keeps[s], work + 4 * capacity, scratch, &keeper);
+        look_again(target, &stages[s], query, keeps[s], work + 4 * capacity, scratch, factor,
+                   &keeper);
     keeper_sort(&keeper);
     return keeper.count;
 }
@@ -119,7 +123,8 @@ EXPORT int64_t emk_scan_share(int target, const float *query, const struct stage
                               int64_t keep, int64_t capacity, int64_t *work, uint8_t *scratch,
                               int32_t *next) {
     struct keeper keeper;
-    const struct query prepared = first_query(stage, query, scratch);
+    double factor;
+    const struct query prepared = first_query(stage, query, scratch, &factor);
     const struct block *blocks = (const struct block *)(uintptr_t)stage->blocks;
     keeper_place(&keeper, work, capacity);
     keeper.bar = bar_of(&prepared, blocks, stage->count);
@@ -149,17 +154,19 @@ EXPORT int64_t emk_scan_share(int target, const float *query, const struct stage
  * another process holds up delays one query, not half of them.
  *
  * queries: `many` rows of `width` float32. positions, scores: many x room, room >= the last keep.
- * found: how many each query has. work, scratch: the thread's own, as emk_search. */
+ * found: how many each query has. factors: as many as queries. work, scratch: the thread's own, as
+ * emk_search. */
 EXPORT void emk_search_many(int target, const float *queries, int64_t width, int32_t many,
                             const struct stage *stages, int64_t count, const int64_t *keeps,
                             int64_t capacity, int64_t *work, uint8_t *scratch, int32_t *next,
-                            int64_t room, int64_t *positions, int64_t *scores, int64_t *found) {
+                            int64_t room, int64_t *positions, int64_t *scores, int64_t *found,
+                            double *factors) {
     for (;;) {
         const int32_t query = take_number(next);
         if (query >= many || query < 0)
             return;
         const int64_t here = emk_search(target, queries + query * width, stages, count, keeps,
-                                        capacity, work, scratch);
+                                        capacity, work, scratch, factors + query);
         for (int64_t i = 0; i < here; i++) {
             scores[query * room + i] = work[i];
             positions[query * room + i] = work[capacity + i];

@@ -5,15 +5,18 @@ arrays: the number of cases, then each case by its kind:
 
 - 0, a scan: is_table, columns, offset, entries or weights; number of blocks, each: rows, bytes of
   codes, codes, gains, has_mask, mask; keep; number found, positions, scores
-- 1, a query: bits, dim, float32 query, float32 levels; bytes of integers, offset, integers
+- 1, a query: bits, dim, float32 query, float32 levels; bytes of integers, offset, integers, factor
 - 2, a turn: size, float32 values, signs, factor, result
 - 3, a search: width, float32 query; number of stages, each: dim, bits, columns; number of turns,
   each: start, size, float64 factor, float32 signs; bytes of levels, levels; blocks as above; keep;
-  after all stages: bytes of scratch, number found, positions, scores
+  after all stages: bytes of scratch, number found, positions, scores, factor
 - 4, codes of vectors: rows, width, dim, bits; int8 vectors, float64 lengths, float32 thresholds,
   levels and root; turns as above; bytes of codes, codes, float32 scales
 - 5, sums of lists: number of lists, each: number of rows, their lower 16 bits, scores, spans,
   starts; rows; has_mask, mask; every; keep; number found, sums (float64), positions
+- 6, rows with a checksum: dim, rows, how many are sound before the first that is not; row numbers,
+  records, float32 query, uint32 tables, products and squares of those
+- 7, codes from planes: rows, columns, bits, bytes of codes; planes, scan codes, codes
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ from edge_mrl.kernel import (
     CodeBlock,
     Stage,
     StageList,
+    bit_planes,
+    checked_rows,
     hadamard,
     packer,
     quantizer,
@@ -37,7 +42,7 @@ from edge_mrl.kernel import (
     unpack,
 )
 from edge_mrl.kernel.quantizer import LEVELS, THRESHOLDS, WHOLE_LEVELS, TableQuery
-from tests.kernel.oracle import block_of
+from tests.kernel.oracle import block_of, row_record
 
 LENGTHS = (0, 1, 5, 63, 64, 65, 127, 128, 200, 255, 256, 257, 1000)
 WIDTHS = (1, 3, 7, 8, 16, 17, 33, 64, 65, 96, 128, 256, 385)
@@ -88,7 +93,8 @@ def _query(generator, case):
     integers = query.entries if is_table else query.weights
     levels = LEVELS[bits] if is_table else np.zeros(1, dtype=np.float32)
     head = _numbers(1, bits, values.size) + values.tobytes() + levels.tobytes()
-    return head + _numbers(integers.nbytes, query.offset if is_table else 0) + integers.tobytes()
+    parts = [head, _numbers(integers.nbytes, query.offset if is_table else 0), integers.tobytes()]
+    return b"".join(parts) + np.float64(query.factor).tobytes()
 
 
 def _turn(generator, case):
@@ -170,7 +176,39 @@ def _search(generator, case):
         levels = by_bits[stage.bits].tobytes() if stage.bits < 8 else b""
         parts += [_numbers(len(levels)), levels, _blocks(stage.blocks.blocks), _numbers(keep)]
     parts.append(_numbers(listed.scratch, found.positions.size))
-    return b"".join([*parts, found.positions.tobytes(), found.scores.tobytes()])
+    parts += [found.positions.tobytes(), found.scores.tobytes()]
+    return b"".join([*parts, np.float64(found.factor).tobytes()])
+
+
+def _checked(generator, case):
+    dim, count = int(generator.choice((*WIDTHS, 3000))), case % 6
+    codes = generator.integers(-128, 128, (count, dim)).astype(np.int8)
+    rows = generator.integers(0, 2**62, count)
+    records = [row_record(row, values) for row, values in zip(rows.tolist(), codes, strict=True)]
+    sound = count
+    if case % 5 == 0 and count:
+        sound = int(generator.integers(count))
+        spoilt = bytearray(records[sound])
+        spoilt[int(generator.integers(len(spoilt)))] ^= 1 << case % 8
+        records[sound] = bytes(spoilt)
+    query = generator.normal(size=dim).astype(np.float32)
+    query /= np.abs(query).max()
+    found = checked_rows.row_products(b"".join(records[:sound]), rows[:sound], query)
+    parts = [_numbers(6, dim, count, sound), rows.tobytes(), *records, query.tobytes()]
+    parts += [checked_rows.crc_tables().tobytes()]
+    return b"".join([*parts, found.products.tobytes(), found.squares.tobytes()])
+
+
+def _planes(generator, case):
+    bits, dim = (2, 4)[case % 2], int(generator.choice(WIDTHS))
+    rows, columns = int(generator.choice(LENGTHS[:9])), (dim + 7) // 8
+    scan = block_of(rows, dim, 1, case)
+    planes = generator.integers(0, 256, (rows, (bits - 1) * columns), dtype=np.uint8)
+    codes = np.empty((rows, (dim * bits + 7) // 8), dtype=np.uint8)
+    bit_planes.join_planes(planes, scan, bits, codes)
+    parts = [_numbers(7, rows, columns, bits, codes.shape[1]), planes.tobytes()]
+    parts += [scan.codes.tobytes(), codes.tobytes()]
+    return b"".join(parts)
 
 
 def write(path: Path, count: int) -> None:
@@ -178,7 +216,10 @@ def write(path: Path, count: int) -> None:
     generator = np.random.default_rng(20)
     made = []
     for case in range(count):
-        makes = (_scan, _scan, _query, _turn, _search, _search, _codes, _lists)
+        makes = (
+            *(_scan, _scan, _query, _turn, _search, _search),
+            *(_codes, _lists, _checked, _planes),
+        )
         make = makes[int(generator.integers(len(makes)))]
         made.append(make(generator, case))
     path.write_bytes(_numbers(count) + b"".join(made))

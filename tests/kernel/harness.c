@@ -121,13 +121,15 @@ static void query_case(int64_t test) {
     float *query = bytes(4 * dim), *levels = bytes(4 << (bits == 8 ? 0 : bits));
     const int64_t size = number(), offset = number();
     uint8_t *expected = bytes(size), *got = malloc((size_t)size);
+    double *wanted = bytes(8), factor;
     if (bits == 8)
-        emk_weights(query, dim, (int8_t *)got);
+        emk_weights(query, dim, (int8_t *)got, &factor);
     else
-        expect(emk_table(query, dim, (int)bits, levels, size / 16, got) == offset, 0, test,
+        expect(emk_table(query, dim, (int)bits, levels, size / 16, got, &factor) == offset, 0, test,
                "an offset");
     expect(!memcmp(got, expected, (size_t)size), 0, test, "a query's integers");
-    free(query), free(levels), free(expected), free(got);
+    expect(factor == *wanted, 0, test, "a factor");
+    free(query), free(levels), free(expected), free(got), free(wanted);
 }
 
 static void turn_case(int64_t test) {
@@ -196,13 +198,15 @@ static void search_case(unsigned targets, int64_t test) {
     }
     const int64_t room = number(), found = number();
     int64_t *positions = bytes(8 * found), *scores = bytes(8 * found);
+    double *wanted = bytes(8), factor;
     for (int target = 0; target < TARGETS; target++) {
         if (!(targets >> target & 1))
             continue;
         int64_t *work = malloc(5 * (size_t)capacity * sizeof *work);
         uint8_t *scratch = malloc((size_t)room);
         const int64_t got =
-            emk_search(target, query, stages, count, keeps, capacity, work, scratch);
+            emk_search(target, query, stages, count, keeps, capacity, work, scratch, &factor);
+        expect(factor == *wanted, target, test, "a search's factor");
         expect(got == found, target, test, "the number found by a search");
         if (got == found) {
             expect(!memcmp(work, scores, 8 * (size_t)found), target, test, "a search's score");
@@ -220,7 +224,7 @@ static void search_case(unsigned targets, int64_t test) {
         free((void *)(uintptr_t)stages[s].levels);
         free_blocks((struct block *)(uintptr_t)stages[s].blocks, stages[s].count);
     }
-    free(query), free(positions), free(scores);
+    free(query), free(positions), free(scores), free(wanted);
 }
 
 static void lists_case(int64_t test) {
@@ -255,6 +259,38 @@ static void lists_case(int64_t test) {
     free(allowed), free(sums), free(positions), free(work);
 }
 
+static void checked_case(int64_t test) {
+    const int64_t dim = number(), count = number(), sound = number();
+    int64_t *rows = bytes(8 * count);
+    uint8_t *records = bytes(count * (dim + 4));
+    float *query = bytes(4 * dim);
+    uint32_t *tables = bytes(8 * 256 * 4);
+    double *products = bytes(8 * sound), *squares = bytes(8 * sound);
+    double *got = malloc(16 * (size_t)count);
+    int16_t *halves = malloc(4 * (size_t)dim);
+    expect(emk_row_products(records, dim + 4, rows, count, query, tables, halves, got,
+                            got + count) == sound, 0, test, "the number of sound rows");
+    expect(!memcmp(got, products, 8 * (size_t)sound), 0, test, "a row's product");
+    expect(!memcmp(got + count, squares, 8 * (size_t)sound), 0, test, "a row's square");
+    free(rows), free(records), free(query), free(tables), free(products), free(squares);
+    free(got), free(halves);
+}
+
+/* The planes are the end of the room for the codes, as where segments are read. */
+static void planes_case(int64_t test) {
+    const int64_t rows = number(), columns = number(), bits = number(), code_bytes = number();
+    const int64_t width = (bits - 1) * columns;
+    const int64_t room = rows * (code_bytes > width ? code_bytes : width);
+    uint8_t *planes = bytes(rows * width), *scan = bytes((rows + 63) / 64 * columns * 64);
+    uint8_t *expected = bytes(rows * code_bytes);
+    uint8_t *got = malloc((size_t)room), *row = malloc((size_t)(bits * columns));
+    uint8_t *end = got + (room - rows * width);
+    memcpy(end, planes, (size_t)(rows * width));
+    emk_join_planes(end, scan, rows, columns, (int)bits, got, code_bytes, row);
+    expect(!memcmp(got, expected, (size_t)(rows * code_bytes)), 0, test, "a code of planes");
+    free(planes), free(scan), free(expected), free(got), free(row);
+}
+
 int main(int argc, char **argv) {
     if (argc != 2 || !(input = fopen(argv[1], "rb"))) {
         fprintf(stderr, "usage: harness FILE\n");
@@ -274,8 +310,12 @@ int main(int argc, char **argv) {
             search_case(targets, test);
         else if (kind == 4)
             codes_case(test);
-        else
+        else if (kind == 5)
             lists_case(test);
+        else if (kind == 6)
+            checked_case(test);
+        else
+            planes_case(test);
     }
     fclose(input);
     printf("%lld cases, targets %#x: %s\n", (long long)count, targets,

@@ -1,5 +1,7 @@
 """What a scan must answer, in plain Python integers, and blocks to ask about."""
 
+import zlib
+
 import numpy as np
 
 from edge_mrl.kernel import CodeBlock, pack, unpack
@@ -58,3 +60,9 @@ def block_of(rows, dim, bits, seed, *, alive=None):
     codes = generator.integers(0, 256, (rows, columns)).astype(np.uint8)
     gains = generator.integers(0, 65_536, rows).astype(np.uint16)
     return CodeBlock(pack(codes, bits), gains, alive)
+
+
+def row_record(row, values):
+    """Whole numbers of one row as they stand with their checksum."""
+    body = values.tobytes()
+    return body + zlib.crc32(row.to_bytes(8, "little") + body).to_bytes(4, "little")

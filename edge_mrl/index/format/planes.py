@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge_mrl.index.format.codes import ByteArray
-from edge_mrl.kernel import BLOCK_ROWS, CodeBlock
+from edge_mrl.kernel import BLOCK_ROWS
 from edge_mrl.slices import Slice
 
 _BLOCKS = 16
@@ -43,41 +43,6 @@ def lower_planes(codes: ByteArray, refine: Slice) -> ByteArray:
             for place in range(1, bits):
                 out |= found[:, :, place] << np.uint8(place * (8 // bits))
     return result
-
-
-def put_together(planes: ByteArray, scan: CodeBlock, refine: Slice, codes: ByteArray) -> None:
-    """Refine codes from their lower planes and the scan codes of the same rows.
-
-    Args:
-        planes: (n, planes x bytes of a plane) uint8, from `lower_planes`.
-        scan: n rows of 1-bit codes of the same coordinates.
-        refine: 2 or 4 bits.
-        codes: (n, refine.code_bytes) uint8, written to. The planes may be its last bytes: each is
-            read before anything is written there.
-    """
-    rows, columns = codes.shape[0], scan.code_bytes
-    spread = _spread(refine.bits)
-    step = _BLOCKS * BLOCK_ROWS
-    looked_up = np.empty((step, columns), dtype=spread.dtype)
-    for start in range(0, rows, step):
-        part = planes[start : start + step]
-        count = part.shape[0]
-        first = start // BLOCK_ROWS
-        highest = scan.codes[first : first + _BLOCKS].transpose(0, 2, 1).reshape(-1, columns)
-        # Without `clip`, which changes nothing here, numpy copies what it writes.
-        numbers = np.take(spread, highest[:count], mode="clip")
-        for bit in reversed(range(refine.bits - 1)):
-            numbers <<= 1
-            plane = part[:, bit * columns : (bit + 1) * columns]
-            numbers |= np.take(spread, plane, out=looked_up[:count], mode="clip")
-        codes[start : start + step] = numbers.view(np.uint8)[:, : refine.code_bytes]
-
-
-def _spread(bits: int) -> np.ndarray[tuple[int], np.dtype[np.unsignedinteger]]:
-    """(256,) What a byte becomes when there are `bits` bits from each of its bits to the next."""
-    values = np.arange(256)
-    moved = sum(((values >> bit) & 1) << (bit * bits) for bit in range(8))
-    return np.asarray(moved, dtype="<u2" if bits == 2 else "<u4")
 
 
 def _gather(bits: int) -> ByteArray:

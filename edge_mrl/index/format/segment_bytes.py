@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from edge_mrl import kernel
 from edge_mrl.index.format import planes
 from edge_mrl.index.format.codes import ByteArray
 from edge_mrl.index.format.layout import IndexLayout
@@ -141,7 +142,7 @@ def with_refined(segment: Segment, blobs: SegmentBlobs, layout: IndexLayout) -> 
         whole = rows * refine.code_bytes
         room = aligned_room((whole,)) if blobs.room is None else blobs.room[:whole]
         lower, codes = codes, room.reshape(rows, refine.code_bytes)
-        planes.put_together(lower, segment.block, refine, codes)
+        kernel.join_planes(lower, segment.block, refine.bits, codes)
     return segment._replace(refined=CodeBlock(codes, gains))
 
 

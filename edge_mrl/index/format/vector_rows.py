@@ -13,17 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.index.format.codes import ByteArray, Codes, decode
+from edge_mrl.kernel.checked_rows import CRC_BYTES, CRC_RESIDUE
 from edge_mrl.slices import FloatArray, Slice, prefix
 
-_CRC_BYTES = 4
 _SCALE_BYTES = 4
-_CRC_RESIDUE = 0x2144DF1C
-"""CRC-32 of any bytes followed by their own CRC-32, little-endian."""
 
 
 def record_bytes(slice_: Slice) -> int:
     """Length of a record: the codes, four bytes of CRC-32."""
-    return slice_.code_bytes + _CRC_BYTES
+    return slice_.code_bytes + CRC_BYTES
 
 
 def _crc(row: int, body: bytes | memoryview) -> int:
@@ -58,10 +56,10 @@ def pack_records(
 def shorter_record(row: int, record: bytes) -> bytes:
     """A sound record of 8-bit codes without its scale; any other as it is, so that damage stays
     damage."""
-    if not isinstance(record, bytes) or _crc(row, record) != _CRC_RESIDUE:
+    if not isinstance(record, bytes) or _crc(row, record) != CRC_RESIDUE:
         return record
-    body = record[_SCALE_BYTES:-_CRC_BYTES]
-    return body + _crc(row, body).to_bytes(_CRC_BYTES, "little")
+    body = record[_SCALE_BYTES:-CRC_BYTES]
+    return body + _crc(row, body).to_bytes(CRC_BYTES, "little")
 
 
 class Unpacked(NamedTuple):
@@ -99,7 +97,7 @@ def unpack_records(rows: Sequence[int], records: Sequence[bytes], slice_: Slice)
         together = b"".join(record[-size:] for record in records)
     # A bytearray, because old numpy refuses to look at an empty bytes object.
     table = np.frombuffer(together or bytearray(), dtype=np.uint8).reshape(len(records), size)
-    return Unpacked(unscaled(table[:, :-_CRC_BYTES]), damaged)
+    return Unpacked(unscaled(table[:, :-CRC_BYTES]), damaged)
 
 
 def unscaled(packed: ByteArray) -> Codes:
@@ -121,7 +119,7 @@ def _all_sound(rows: Sequence[int], records: Sequence[bytes], size: int) -> bool
         ]
     except TypeError:  # a number, a text or nothing at all
         return False
-    return found.count(_CRC_RESIDUE) == len(found)
+    return found.count(CRC_RESIDUE) == len(found)
 
 
 class Vectors(NamedTuple):

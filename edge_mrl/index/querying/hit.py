@@ -38,10 +38,8 @@ class Hit(NamedTuple):
 
 def hits_of(store: Store, found: Ranking) -> list[Hit]:
     """The documents of a ranking. Call inside `store.read()`."""
-    rows = found.rows.tolist()
-    documents = store.documents_by_row(rows)
-    hits = []
-    for row, score in zip(rows, found.scores.tolist(), strict=True):
-        id_, text, metadata = documents[row]
-        hits.append(Hit(id_, score, text, metadata))
-    return hits
+    documents = store.documents_of(found.rows.tolist())
+    return [
+        Hit(id_, score, text, metadata)
+        for (id_, text, metadata), score in zip(documents, found.scores.tolist(), strict=True)
+    ]

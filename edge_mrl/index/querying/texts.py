@@ -197,7 +197,7 @@ class Asker:
                 found = self._store.row_of(id_)
                 if found is None:
                     raise InputError(f"the index has no document {id_!r}: give the id of one")
-                text = self._store.documents_by_row([found])[found][1]
+                text = self._store.documents_of([found])[0][1]
                 vector = self._store.vectors([found], self._meta.layout.stored).units[0]
                 kept = sparse.vector_of(self._store, found)
             self._likenesses[id_] = Likeness(found, vector, text, kept)

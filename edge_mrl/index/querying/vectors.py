@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,9 @@ def query_vector(
     Raises:
         InputError: it cannot be used.
     """
+    unit = _plain_unit(query, meta)
+    if unit is not None:
+        return unit
     if isinstance(query, str):
         batch.check_text(query, "the query")
         if encoder is None:
@@ -50,6 +54,21 @@ def query_vector(
             "ask with words that the model knows"
         )
     return vector
+
+
+def _plain_unit(query: object, meta: IndexMeta) -> FloatArray | None:
+    """What `batch.unit_rows` makes of a float32 array of the stored width, sooner; None where the
+    query is anything else, or nothing can be searched with it."""
+    stored = meta.layout.stored.dim
+    if type(query) is not np.ndarray or query.dtype != np.float32 or query.shape != (stored,):
+        return None
+    wide = query.astype(np.float64)
+    # No square of a float32 is too large for float64: what is not finite was not before.
+    length = sqrt(np.einsum("ij,ij->i", wide[None], wide[None])[0])
+    if not 0 < length < inf:
+        return None
+    unit: FloatArray = (wide / length).astype(np.float32)
+    return unit
 
 
 def query_vectors(

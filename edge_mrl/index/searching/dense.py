@@ -132,7 +132,7 @@ class Dense:
         count = codes.alive if allowed is None else allowed.rows.size
         nbytes = count * (slice_.code_bytes + GAIN_BYTES)
         meter.count(count, nbytes, nbytes if isinstance(codes, Streamed) else 0)
-        estimated = estimated_cosines(found.scores, vector, slice_)
+        estimated = estimated_cosines(found, vector, slice_)
         return Ranking(found.rows, estimated.astype(np.float64))
 
     def _search(
@@ -191,12 +191,13 @@ class Dense:
         if pool is not None:
             return Ranking.of(rows, self._cosines(pool.vectors(rows), vector, slice_), limit)
         return reread(
-            self._searcher.vectors,
-            self._layout.stored,
-            rows,
-            limit,
-            lambda vectors: self._cosines(vectors, vector, slice_),
+            self._layout.stored, rows, limit, lambda part: self._read_cosines(part, vector, slice_)
         )
+
+    def _read_cosines(self, rows: IntArray, vector: FloatArray, slice_: Slice) -> WideArray:
+        if slice_ == self._layout.stored:
+            return self._searcher.cosines(rows, vector)
+        return self._cosines(self._searcher.vectors(rows), vector, slice_)
 
     def _cosines(self, vectors: Vectors, vector: FloatArray, slice_: Slice) -> WideArray:
         stored = self._layout.stored

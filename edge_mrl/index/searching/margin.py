@@ -2,7 +2,8 @@
 
 A list of fixed length is as long as the hardest queries need. Most queries have few rows near their
 best, so rows whose estimated cosine is lower than the k-th best one by more than a margin are not
-read again: on 100 000 texts (wordllama, 256x1 > 256x2) 42 of 68 rows are left, at the same recall.
+read again: on 100 000 texts (wordllama, 256x1 > 256x2) 41 of 74 rows are left (`python -m
+benchmarks.layouts`).
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from edge_mrl.index.format.vector_rows import Vectors
 from edge_mrl.retrieval.ranking import Ranking
 from edge_mrl.slices import Slice
 
@@ -19,20 +18,19 @@ rows of 256 dimensions took 3.0 MiB and 23 ms so, 65 MiB and 39 ms all at once."
 
 
 def reread(
-    read: Callable[[IntArray], Vectors],
     stored: Slice,
     rows: IntArray,
     limit: int,
-    score: Callable[[Vectors], npt.NDArray[np.floating]],
+    score: Callable[[IntArray], npt.NDArray[np.floating]],
 ) -> Ranking:
     """The best of some rows. Call inside `store.read()`.
 
     Args:
-        read: gives the vectors of rows, which rise.
         stored: the stored slice.
         rows: (n,) row numbers, each once.
         limit: how many are kept; equal scores by rising row.
-        score: from m vectors to (m,) scores; of each row alone.
+        score: reads rows, which rise, and scores them: from (m,) rows to (m,) scores, of each row
+            alone.
 
     Raises:
         IndexFileError: a row is missing or damaged; names the document.
@@ -42,6 +40,6 @@ def reread(
     rising = np.sort(rows)
     step = max(64, _BYTES // (4 * stored.dim))
     if rising.size <= step:
-        return Ranking.of(rising, score(read(rising)), limit)
-    scores = [score(read(rising[at : at + step])) for at in range(0, rising.size, step)]
+        return Ranking.of(rising, score(rising), limit)
+    scores = [score(rising[at : at + step]) for at in range(0, rising.size, step)]
     return Ranking.of(rising, np.concatenate(scores), limit)

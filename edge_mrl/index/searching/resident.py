@@ -158,7 +158,7 @@ class Resident:
         return [self._scanned(one) for one in found]
 
     def _scanned(self, candidates: kernel.Candidates) -> Scanned:
-        return Scanned(self._rows(candidates.positions), candidates.scores)
+        return Scanned(self._rows(candidates.positions), candidates.scores, candidates.factor)
 
     def _rows(self, found: IntArray) -> IntArray:
         rows: IntArray = np.empty_like(found)

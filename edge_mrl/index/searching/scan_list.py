@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_mrl import kernel
-from edge_mrl.index.format.codes import rotate_query
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.format.segments import Segment
 from edge_mrl.index.format.stages import stage_list
 from edge_mrl.kernel import LEVELS, StageList
-from edge_mrl.kernel.quantizer import LARGEST_ENTRY, WHOLE_LEVELS
-from edge_mrl.slices import FloatArray, Slice, prefix
+from edge_mrl.kernel.quantizer import WHOLE_LEVELS
+from edge_mrl.slices import FloatArray, Slice
 
 IntArray = npt.NDArray[np.int64]
 
@@ -29,10 +29,12 @@ class Scanned(NamedTuple):
     Attributes:
         rows: (n,) int64 row numbers.
         scores: (n,) int64, the scores of the last stage.
+        factor: of that stage; see `kernel.Candidates`.
     """
 
     rows: IntArray
     scores: IntArray
+    factor: float
 
 
 class ScanList:
@@ -65,67 +67,43 @@ class ScanList:
         for number, segment in enumerate(self._segments):
             mine = owner == number
             rows[mine] = segment.row_numbers(found.positions[mine] - self._starts[number])
-        return Scanned(rows, found.scores)
+        return Scanned(rows, found.scores, found.factor)
 
 
-def estimated_cosines(scores: IntArray, vector: FloatArray, slice_: Slice) -> FloatArray:
-    """What scores of a scan say about cosines.
+def estimated_cosines(found: Scanned, vector: FloatArray, slice_: Slice) -> FloatArray:
+    """The cosines that a scan of a slice estimates.
 
     Args:
-        scores: (n,) of the scan of a slice.
-        vector: (D,) float32, D >= slice_.dim, that was searched with.
+        found: what the scan gave.
+        vector: (D,) float32 of unit length, D >= slice_.dim, that was searched with.
         slice_: of the codes.
     """
-    unit = rotate_query(prefix(vector[None, :], slice_.dim)[0], slice_)
-    return np.asarray(scores * score_unit(unit, slice_), dtype=np.float32)
+    whole = full_score(found.factor, vector, slice_, looked=False)
+    return np.asarray(found.scores / (whole or 1.0), dtype=np.float32)
 
 
-def score_unit(query: FloatArray, slice_: Slice) -> float:
-    """What turns a score of the scan into an estimated cosine.
+def full_score(factor: float, vector: FloatArray, slice_: Slice, *, looked: bool) -> float:
+    """The score that estimates a cosine of 1.
 
     A score is gain x value, where the gain is scale x sqrt(dim) x unit and the value is the dot
-    product of query and levels times the factor by which `quantizer.prepare` makes the query whole
-    numbers: 127 / max |q| for 8 bits, 63 / (largest span of a nibble's table) below. A table spans
-    twice the largest level times the sum of |q| over the nibble's coordinates.
+    product of levels and query, times the factor by which the query became whole numbers. In a
+    second look levels are whole numbers too, in proportion to those of the scan.
 
     Args:
-        query: (dim,) float32 of unit length, rotated as the codes are.
+        factor: see `kernel.Candidates`.
+        vector: (D,) float32 of unit length, D >= slice_.dim, that was searched with.
         slice_: of the codes.
+        looked: whether it is a second look that scored.
     """
-    if slice_.bits == 8:
-        factor, unit = _whole_factor(query), _INT8_GAIN
-    else:
-        sizes = np.abs(query.astype(np.float64))
-        per_nibble = 4 // slice_.bits
-        padded = np.zeros(-(-sizes.size // per_nibble) * per_nibble)
-        padded[: sizes.size] = sizes
-        span = 2.0 * float(LEVELS[slice_.bits][-1]) * padded.reshape(-1, per_nibble).sum(axis=1)
-        factor, unit = LARGEST_ENTRY / max(float(span.max()), 1e-30), _TABLE_GAIN
-    return 1.0 / (factor * float(np.sqrt(slice_.dim)) * unit)
+    full = factor * sqrt(slice_.dim) * (_INT8_GAIN if slice_.bits == 8 else _TABLE_GAIN)
+    if looked and slice_.bits < 8:
+        full *= float(WHOLE_LEVELS[slice_.bits][-1]) / float(LEVELS[slice_.bits][-1])
+    if slice_.dim < vector.size:
+        # Its prefix was searched with, which is shorter.
+        full *= float(np.linalg.norm(vector[: slice_.dim]))
+    return full
 
 
-def last_unit(vector: FloatArray, layout: IndexLayout) -> float:
-    """What turns scores of the layout's last stage in memory into estimated cosines.
-
-    Args:
-        vector: (stored dim,) float32 of unit length, that was searched with.
-        layout: the slices.
-    """
-    slice_ = layout.resident[-1]
-    unit = vector if slice_.dim == vector.size else prefix(vector[None, :], slice_.dim)[0]
-    rotated = rotate_query(unit, slice_)
-    return score_unit(rotated, slice_) if layout.refine is None else _look_unit(rotated, slice_)
-
-
-def _look_unit(query: FloatArray, slice_: Slice) -> float:
-    """`score_unit` for a second look, where the query's factor is that of 8 bits, and levels
-    are whole numbers in proportion to those of the scan."""
-    if slice_.bits == 8:
-        return score_unit(query, slice_)
-    levels = float(WHOLE_LEVELS[slice_.bits][-1]) / float(LEVELS[slice_.bits][-1])
-    return 1.0 / (_whole_factor(query) * levels * float(np.sqrt(slice_.dim)) * _TABLE_GAIN)
-
-
-def _whole_factor(query: FloatArray) -> float:
-    """What makes a query numbers from -127 to 127."""
-    return 127.0 / max(float(np.abs(query).max()), 1e-30)
+def last_full_score(factor: float, vector: FloatArray, layout: IndexLayout) -> float:
+    """`full_score` of a layout's last stage in memory."""
+    return full_score(factor, vector, layout.resident[-1], looked=layout.refine is not None)

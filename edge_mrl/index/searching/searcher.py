@@ -23,8 +23,8 @@ from edge_mrl.index.searching.margin import within
 from edge_mrl.index.searching.reread import reread
 from edge_mrl.index.searching.resident import Resident
 from edge_mrl.index.searching.row_cache import RowCache, cached_row_bytes
-from edge_mrl.index.searching.scan_list import Scanned, last_unit
-from edge_mrl.index.searching.stored_scores import stored_cosines
+from edge_mrl.index.searching.scan_list import Scanned, last_full_score
+from edge_mrl.index.searching.stored_scores import WideArray, record_cosines, stored_cosines
 from edge_mrl.index.searching.streamed import Streamed, fitting
 from edge_mrl.index.storage import segment_store
 from edge_mrl.index.storage.store import Store
@@ -55,6 +55,7 @@ class Searcher:
         self._measured: tuple[tuple[int, int], Measurement | None] | None = None
         self._lists: dict[int, tuple[int, ...]] = {}
         self._cache: RowCache | None = None
+        self._searches = self._reread_rows = 0
 
     def _sync(self) -> None:
         if self._store.change_stamp() == self._resident.stamp:
@@ -91,6 +92,28 @@ class Searcher:
         """
         return self._read(rows) if self._cache is None else self._cache.vectors(rows)
 
+    def cosines(self, rows: IntArray, vector: FloatArray) -> WideArray:
+        """Cosines of a query and stored vectors. Call inside `store.read()`.
+
+        Args:
+            rows: (n,) row numbers, rising.
+            vector: (stored dim,) float32 of unit length.
+
+        Returns:
+            (n,) float64.
+
+        Raises:
+            IndexFileError: a row is missing or damaged; names the document.
+        """
+        if self._cache is not None:
+            return stored_cosines(self._cache.vectors(rows), vector)
+        numbers, stored = rows.tolist(), self._layout.stored
+        records = self._store.records(numbers)
+        found = record_cosines(records, rows, stored, vector)
+        if found is not None:
+            return found
+        return stored_cosines(self._store.unpacked(numbers, records, stored), vector)
+
     def funnel(self, vector: FloatArray, k: int, threads: int = 1) -> Ranking:
         """The best k of the shortlist. Call inside `store.read()`.
 
@@ -123,12 +146,20 @@ class Searcher:
         measured = self._measurement_at(self._resident.stamp)
         if measured is None or measured.margin is None:
             return found.rows
-        width = measured.margin / last_unit(vector, self._layout)
+        width = measured.margin * last_full_score(found.factor, vector, self._layout)
         return found.rows[: within(found.scores, max(k, MEASURED_K), width)]
 
     def _reread(self, vector: FloatArray, found: Scanned, k: int) -> Ranking:
-        rows, stored = self._within_margin(vector, found, k), self._layout.stored
-        return reread(self.vectors, stored, rows, k, lambda found: stored_cosines(found, vector))
+        rows = self._within_margin(vector, found, k)
+        self._searches += 1
+        self._reread_rows += rows.size
+        return reread(self._layout.stored, rows, k, lambda part: self.cosines(part, vector))
+
+    @property
+    def rows_reread(self) -> float | None:
+        """How many rows of its shortlist a search has reread so far, on average; None before the
+        first."""
+        return self._reread_rows / self._searches if self._searches else None
 
     def codes(self) -> Resident | Streamed:
         """The codes, in step with the file. Call inside `store.read()`."""

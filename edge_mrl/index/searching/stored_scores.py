@@ -7,19 +7,51 @@ are asked for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
+from edge_mrl import kernel
 from edge_mrl.index.format.codes import decode
-from edge_mrl.index.format.vector_rows import Vectors
-from edge_mrl.slices import FloatArray
+from edge_mrl.index.format.vector_rows import Vectors, record_bytes
+from edge_mrl.kernel.checked_rows import QUERY_UNIT
+from edge_mrl.slices import FloatArray, Slice
 
 WideArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
-_UNIT = 2.0**24
-"""A unit vector's coordinates are rounded to multiples of 1 / _UNIT, as fine as float32 is just
-below 1. By Cauchy and Schwarz a sum of products with another such vector, or with 8-bit codes of up
-to 65 536 dimensions, stays below 2**50."""
+
+def record_cosines(
+    records: Sequence[object], rows: IntArray, stored: Slice, query: FloatArray
+) -> WideArray | None:
+    """`stored_cosines` of records as they stand in the file, each checked: sooner than to unpack
+    them first.
+
+    Args:
+        records: n of them.
+        rows: (n,) their row numbers.
+        stored: the stored slice.
+        query: (dim,) float32 of unit length, at the width of the stored slice.
+
+    Returns:
+        (n,) float64; None where the kernel cannot say, because records are not of 8 bits, written
+        by an older schema, or damaged.
+    """
+    size = record_bytes(stored)
+    if stored.bits != 8:
+        return None
+    try:
+        together = b"".join(records)  # type: ignore[arg-type]
+    except TypeError:  # a number, a text or nothing at all
+        return None
+    if len(together) != size * rows.size or set(map(len, records)) - {size}:  # type: ignore[arg-type]
+        return None
+    found = kernel.row_products(together, rows, query)
+    if found is None:
+        return None
+    cosines: WideArray = found.products / (_square_roots(found.squares) * QUERY_UNIT)
+    return cosines
 
 
 def stored_cosines(vectors: Vectors, query: FloatArray) -> WideArray:
@@ -34,7 +66,7 @@ def stored_cosines(vectors: Vectors, query: FloatArray) -> WideArray:
     """
     rows = _whole_rows(vectors)
     lengths = _lengths(rows) if vectors.lengths is None else vectors.lengths
-    cosines: WideArray = (rows @ _whole(query)) / (lengths * _UNIT)
+    cosines: WideArray = (rows @ _whole(query)) / (lengths * QUERY_UNIT)
     return cosines
 
 
@@ -54,7 +86,11 @@ def _whole_rows(vectors: Vectors) -> WideArray:
 
 
 def _lengths(rows: WideArray) -> WideArray:
-    lengths: WideArray = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return _square_roots(np.einsum("ij,ij->i", rows, rows))
+
+
+def _square_roots(squares: WideArray) -> WideArray:
+    lengths: WideArray = np.sqrt(squares)
     lengths[lengths == 0] = 1
     return lengths
 
@@ -69,10 +105,10 @@ def unit_cosines(units: FloatArray, query: FloatArray) -> WideArray:
     Returns:
         (n,) float64.
     """
-    cosines: WideArray = (_whole(units) @ _whole(query)) / (_UNIT * _UNIT)
+    cosines: WideArray = (_whole(units) @ _whole(query)) / (QUERY_UNIT * QUERY_UNIT)
     return cosines
 
 
 def _whole(units: FloatArray) -> WideArray:
-    wide: WideArray = np.rint(units.astype(np.float64) * _UNIT)
+    wide: WideArray = np.rint(units.astype(np.float64) * QUERY_UNIT)
     return wide

@@ -154,9 +154,10 @@ def nearest_of(
     """
     rows = np.empty(0, dtype=np.int64)
     scores = np.empty((len(keeps), 0), dtype=np.int64)
+    factor = 0.0
     for segment in segments:
         stages = stage_list(layout, [segment])
-        places, found = _scored(vector, stages, keeps[0])
+        places, found, factor = _scored(vector, stages, keeps[0])
         rows = np.concatenate([rows, segment.row_numbers(places)])
         scores = np.concatenate([scores, found], axis=1)
         kept = top_positions(scores[0], keeps[0])
@@ -164,15 +165,16 @@ def nearest_of(
     kept = top_positions(scores[-1], keeps[-1])
     rows, last = rows[kept], scores[-1, kept]
     order = np.lexsort((rows, -last))
-    return Scanned(rows[order], last[order])
+    return Scanned(rows[order], last[order], factor)
 
 
-def _scored(vector: FloatArray, stages: StageList, keep: int) -> tuple[IntArray, IntArray]:
-    """The best `keep` of the scan, in rising order of place: (m,) places, (stages, m) scores."""
+def _scored(vector: FloatArray, stages: StageList, keep: int) -> tuple[IntArray, IntArray, float]:
+    """The best `keep` of the scan, in rising order of place: (m,) places, (stages, m) scores, and
+    the factor of the last stage."""
     found = kernel.search(vector, StageList.of(stages.stages[:1]), [keep])
     order = np.argsort(found.positions)
     places = found.positions[order]
-    scores = [found.scores[order]]
+    scores, factor = [found.scores[order]], found.factor
     for stage in stages.stages[1:]:
         # Each stage scores all of them: which of them count is known after the last segment.
         query = kernel.prepare_rows(
@@ -180,4 +182,5 @@ def _scored(vector: FloatArray, stages: StageList, keep: int) -> tuple[IntArray,
         )
         finer = kernel.rescore(query, stage.blocks, places, max(1, places.size))
         scores.append(finer.scores[np.argsort(finer.positions)])
-    return places, np.stack(scores)
+        factor = finer.factor
+    return places, np.stack(scores), factor

@@ -42,15 +42,16 @@ def _together(parts: list[Segment]) -> Segment:
     """One segment of parts that follow one another, all but the last of whole blocks."""
     if len(parts) == 1:
         return parts[0]
-    block = _one_block([part.block for part in parts])
+    block = one_block([part.block for part in parts])
     refined = [part.refined for part in parts if part.refined is not None]
     numbers = None
     if any(part.numbers is not None for part in parts):
         numbers = np.concatenate([part.rows for part in parts])
     first, last = parts[0].first_row, parts[-1].last_row
-    return Segment(first, last, numbers, block, _one_block(refined) if refined else None)
+    return Segment(first, last, numbers, block, one_block(refined) if refined else None)
 
 
-def _one_block(blocks: list[CodeBlock]) -> CodeBlock:
+def one_block(blocks: list[CodeBlock]) -> CodeBlock:
+    """One block of blocks that follow one another, all but the last of whole `BLOCK_ROWS`."""
     codes = np.concatenate([block.codes for block in blocks])
     return CodeBlock(codes, np.concatenate([block.gains for block in blocks]))

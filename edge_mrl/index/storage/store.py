@@ -117,22 +117,24 @@ class Store(Facts):
             self._document(id_, text, metadata)
         return {number: NewDocument(*parts) for number, *parts in found}
 
-    def documents_by_row(self, rows: Sequence[int]) -> dict[int, Fields]:
-        """What is stored of documents, by row number.
+    def documents_of(self, rows: Sequence[int]) -> list[Fields]:
+        """What is stored of the documents of some rows, in their order.
 
         Raises:
             IndexFileError: a row has a vector but no document.
         """
-        found = self._by_row(f"row, {_FIELDS}", "documents", rows)
-        documents: dict[int, Fields] = {}
-        for row, id_, text, metadata in found:
-            plain = metadata == "{}" and type(text) is str
-            documents[row] = id_, text, {} if plain else self._metadata(id_, text, metadata)
-        for row in rows:
-            if row not in documents:
-                raise IndexFileError(
-                    f"{self.path} is damaged, row {row} has no document: build the index again"
-                )
+        found = self._by_row("documents.id, text, metadata", "documents", rows)
+        if len(found) != len(rows):
+            there = {row for (row,) in self._by_row("row", "documents", rows)}
+            missing = next(row for row in rows if row not in there)
+            raise IndexFileError(
+                f"{self.path} is damaged, row {missing} has no document: build the index again"
+            )
+        documents: list[Fields] = []
+        for row, (given, text, metadata) in zip(rows, found, strict=True):
+            id_ = row if given is None else given
+            plain = metadata is None and type(text) is str
+            documents.append((id_, text, {} if plain else self._metadata(id_, text, metadata)))
         return documents
 
     def vectors(self, rows: Sequence[int], stored: Slice) -> Vectors:
@@ -145,11 +147,22 @@ class Store(Facts):
         Raises:
             IndexFileError: one of them is missing or damaged; names the document.
         """
+        return self.unpacked(rows, self.records(rows), stored)
+
+    def records(self, rows: Sequence[int]) -> list[Any]:
+        """What stands in the file for the vectors of some rows, not checked.
+
+        Args:
+            rows: row numbers, rising.
+
+        Raises:
+            IndexFileError: one of them is missing; names the document.
+        """
         found = self._by_row("record", "vectors", rows)
         if len(found) != len(rows):
             there = self._by_row("row", "vectors", rows)
             self._refuse_damaged(min(set(rows) - {row for (row,) in there}))
-        return self._unpack(rows, [record for (record,) in found], stored)
+        return [record for (record,) in found]
 
     def vectors_after(self, row: int, last: int, limit: int, stored: Slice) -> Vectors:
         """At most `limit` vectors of rows row + 1 .. last, in order.
@@ -161,7 +174,7 @@ class Store(Facts):
             "SELECT row, record FROM vectors WHERE row > ? AND row <= ? ORDER BY row LIMIT ?",
             (row, last, limit),
         ).fetchall()
-        return self._unpack([row for row, _ in found], [record for _, record in found], stored)
+        return self.unpacked([row for row, _ in found], [record for _, record in found], stored)
 
     def rows(self) -> IntArray:
         """The row numbers of all documents, rising."""
@@ -175,7 +188,12 @@ class Store(Facts):
         ).fetchone()
         return int(count)
 
-    def _unpack(self, rows: Sequence[int], records: list[bytes], stored: Slice) -> Vectors:
+    def unpacked(self, rows: Sequence[int], records: list[Any], stored: Slice) -> Vectors:
+        """The vectors of `records`.
+
+        Raises:
+            IndexFileError: one of them is damaged; names the document.
+        """
         unpacked = unpack_records(rows, records, stored)
         if unpacked.damaged:
             self._refuse_damaged(unpacked.damaged[0])
@@ -190,11 +208,11 @@ class Store(Facts):
     def _document(self, id_: DocumentId, text: str, metadata: str) -> Document:
         return Document(id_, text, self._metadata(id_, text, metadata))
 
-    def _metadata(self, id_: DocumentId, text: str, metadata: str) -> dict[str, object]:
+    def _metadata(self, id_: DocumentId, text: str, metadata: str | None) -> dict[str, object]:
         """A document's metadata, if that and its text are sound."""
         try:
             parsed: object = {}
-            if metadata != "{}":
+            if metadata is not None and metadata != "{}":
                 parsed = json.loads(metadata) if isinstance(metadata, str) else None
         except (json.JSONDecodeError, RecursionError):
             parsed = None

@@ -93,3 +93,16 @@ def test_a_long_shortlist_is_read_in_parts(place, filter_, monkeypatch):
     assert found == exact
     # All at once they take 65 MiB, or 33 with the filter.
     assert peak < 6 * 2**20, peak
+
+
+def test_an_array_of_float32_is_asked_as_a_list_is(place):
+    with Index.open(place) as index:
+        for query in QUERIES.astype(np.float32):
+            assert index.search(query) == index.search(query.tolist())
+            assert index.search(query * 3e30) == index.search((query * 3e30).tolist())
+        for wrong in (np.nan, np.inf):
+            query[0] = wrong
+            with pytest.raises(InputError, match="not finite"):
+                index.search(query)
+        with pytest.raises(InputError, match="no direction"):
+            index.search(np.zeros(DIM, dtype=np.float32))

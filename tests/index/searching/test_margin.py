@@ -11,7 +11,7 @@ from edge_mrl.index.format.stages import stage_list
 from edge_mrl.index.format.vector_rows import Vectors
 from edge_mrl.index.searching.funnel import Measurement, Trial, measure_shortlist, shortfalls
 from edge_mrl.index.searching.margin import gaps, within
-from edge_mrl.index.searching.scan_list import last_unit
+from edge_mrl.index.searching.scan_list import last_full_score
 from edge_mrl.slices import Slice, normalize
 
 SCORES = st.lists(st.integers(-50, 50), min_size=2, max_size=40)
@@ -64,7 +64,8 @@ def test_the_unit_turns_scores_into_cosines(scan, refine, off):
     cut = vectors[found.positions, :dim].astype(np.float64)
     short = query[:dim].astype(np.float64)
     true = cut @ short / np.linalg.norm(cut, axis=1) / np.linalg.norm(short)
-    assert np.abs(found.scores * last_unit(query, layout) - true).max() < off
+    whole = last_full_score(found.factor, query, layout)
+    assert np.abs(found.scores / whole - true).max() < off
 
 
 def test_the_measured_margin_holds_the_wanted_share():
@@ -117,16 +118,17 @@ def test_searches_read_fewer_rows_than_the_list_and_find_the_same(tmp_path, monk
         Index.open(path, row_cache=0) as index,
         Index.open(path, memory_budget=0) as streamed,
     ):
-        vectors_of = index._store.vectors
+        records_of = index._store.records
         monkeypatch.setattr(
             index._store,
-            "vectors",
-            lambda rows, stored: read.append(len(rows)) or vectors_of(rows, stored),
+            "records",
+            lambda rows: read.append(len(rows)) or records_of(rows),
         )
         for query, true in zip(queries, best, strict=True):
             hits = index.search(query)
             assert hits == streamed.search(query)
             assert hits == index.search_many([query])[0]
             found += len({hit.id - 1 for hit in hits} & set(true.tolist()))
+        assert index.stats().rows_reread == np.mean(read)
     assert np.mean(read) < 0.95 * listed
     assert found >= 390

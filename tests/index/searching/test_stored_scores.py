@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 
 from edge_mrl.index.format.codes import decode, encode
-from edge_mrl.index.format.vector_rows import Vectors
-from edge_mrl.index.searching.stored_scores import stored_cosines, stored_lengths, unit_cosines
+from edge_mrl.index.format.vector_rows import Vectors, pack_records
+from edge_mrl.index.searching.stored_scores import (
+    record_cosines,
+    stored_cosines,
+    stored_lengths,
+    unit_cosines,
+)
 from edge_mrl.slices import Slice, normalize
 
 
@@ -67,3 +72,25 @@ def test_a_cosine_does_not_depend_on_its_neighbours(dim):
         part = Vectors(vectors.rows[start:stop], codes, vectors.slice)
         assert (stored_cosines(part, query) == together[start:stop]).all()
         assert (unit_cosines(vectors.units[start:stop], query) == units[start:stop]).all()
+
+
+def test_records_score_what_their_vectors_do():
+    vectors, query = stored(30, 65), query_of(65)
+    records = pack_records(vectors.codes, vectors.slice, 1)
+    found = record_cosines(records, vectors.rows, vectors.slice, query)
+    assert (found == stored_cosines(vectors, query)).all()
+    none = record_cosines([], vectors.rows[:0], vectors.slice, query)
+    assert none is not None and none.size == 0
+
+
+def test_records_that_want_a_closer_look_are_left_alone():
+    vectors, query = stored(3, 16), query_of(16)
+    records = pack_records(vectors.codes, vectors.slice, 1)
+    older = pack_records(vectors.codes, vectors.slice, 1, scaled=True)
+    spoilt = [records[0], records[1][:-1] + b"!", records[2]]
+    shifted = [records[0][:-1], records[1], records[2] + b"?"]
+    for listed in (older, spoilt, shifted, records[:2], [*records[:2], None], [*records[:2], "x"]):
+        assert record_cosines(listed, vectors.rows, vectors.slice, query) is None
+    wide = stored(3, 16, 16)
+    listed = pack_records(wide.codes, wide.slice, 1)
+    assert record_cosines(listed, wide.rows, wide.slice, query) is None
