@@ -243,5 +243,6 @@ def test_each_feed_forward_block_has_token_scales(name, layers, bounded, tmp_pat
     types = [node.op_type for node in nodes]
     assert types.count("QuantizeLinear") == layers
     assert types.count("ReduceMin") == (0 if bounded else layers)
-    assert types.count("MatMulIntegerToFloat") == layers
-    assert types.count("DynamicQuantizeLinear") >= 3 * layers
+    # Beside attention's inputs and output, and the block's first product.
+    dynamic = [kind for kind in types if kind.startswith("DynamicQuantize")]
+    assert len(dynamic) >= 3 * layers
