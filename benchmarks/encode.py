@@ -134,12 +134,11 @@ def interleaved(
 
 def fastembed_model(folder: Path) -> Callable[[str], object]:
     """Fastembed on the backbone of the same model, from files alone."""
-    import onnx
     from fastembed import TextEmbedding
     from fastembed.common.model_description import ModelSource, PoolingType
 
     from edge_mrl_export.graphs.backbone import export_backbone
-    from edge_mrl_export.graphs.constants import take_in
+    from edge_mrl_export.graphs.files import write_graph
     from edge_mrl_export.scratch import Scratch
 
     place = Path(tempfile.mkdtemp(prefix="edge-mrl-fastembed-"))
@@ -147,8 +146,7 @@ def fastembed_model(folder: Path) -> Callable[[str], object]:
         (place / path.name).symlink_to(path.resolve())
     with Scratch() as scratch:
         backbone = export_backbone(folder, scratch)
-        take_in(backbone)
-        onnx.save(backbone, place / "model.onnx")
+        write_graph(backbone, place / "model.onnx")
     width = json.loads((folder / "config.json").read_text())["hidden_size"]
     TextEmbedding.add_custom_model(
         model="the/same",

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
-from edge_mrl.errors import EdgeMrlError
+from edge_mrl.errors import EdgeMrlError, InputError
 
 Locate = Callable[[tuple[str, ...]], int | None]
 """The keys that lead to a value -> the line on which it stands; None where nobody can tell."""
@@ -28,12 +28,25 @@ _LONGEST_MESSAGE = 1000
 def whole_number(value: Any) -> int | None:
     """A whole number of any type, numpy's too, as an int; None for everything else, and for truth
     values."""
-    if isinstance(value, bool):
+    # numpy before 1.25 takes its truth values for numbers.
+    if isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b":
         return None
     try:
         return operator.index(value)
     except TypeError:
         return None
+
+
+def one_or_more(value: object, name: str) -> int:
+    """A whole number of 1 or more, as `whole_number` reads it.
+
+    Raises:
+        InputError: it is none; says its name.
+    """
+    number = whole_number(value)
+    if number is None or number < 1:
+        raise InputError(f"{name} must be a whole number of 1 or more, not {value!r}")
+    return number
 
 
 class Table:

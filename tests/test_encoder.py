@@ -116,6 +116,22 @@ def test_what_is_not_text_is_named(static_bundle, texts):
         Encoder.load(static_bundle).encode(texts)
 
 
+@pytest.mark.parametrize("threads", [0, -1, 2.0, "2", True])
+def test_threads_must_be_a_positive_whole_number(static_bundle, threads):
+    with pytest.raises(InputError, match="threads must be a whole number"):
+        Encoder.load(static_bundle, threads=threads)
+
+
+def test_texts_may_come_in_any_order_of_things(static_bundle):
+    encoder = Encoder.load(static_bundle, threads=np.int64(1))
+    expected = encoder.encode(["one", "two"])
+    np.testing.assert_array_equal(encoder.encode(text for text in ("one", "two")), expected)
+    np.testing.assert_array_equal(encoder.encode(np.array(["one", "two"])), expected)
+    for nothing in (None, 3):
+        with pytest.raises(InputError, match="texts must be a str or a list"):
+            encoder.encode(nothing)
+
+
 def test_nul_is_a_character_like_any_other(static_bundle):
     assert np.isfinite(Encoder.load(static_bundle).encode("a\x00b")).all()
 

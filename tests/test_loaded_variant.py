@@ -37,12 +37,15 @@ def damage(file):
 def test_an_engine_never_gets_a_damaged_file(bundle_copy, started):
     bundle = Bundle.open(bundle_copy)
     for variant in bundle.manifest.variants:
-        file = bundle_copy / variant.files[0]
-        whole = file.read_bytes()
-        damage(file)
-        with pytest.raises(BundleError, match=rf"{file.name} is damaged"):
-            LoadedVariant.open(bundle, variant, 1)
-        file.write_bytes(whole)
+        for file in (bundle_copy / name for name in variant.files):
+            whole = file.read_bytes()
+            damage(file)
+            with pytest.raises(BundleError, match=rf"{file.name} is damaged"):
+                LoadedVariant.open(bundle, variant, 1)
+            file.unlink()
+            with pytest.raises(BundleError, match=rf"{file.name} is missing"):
+                LoadedVariant.open(bundle, variant, 1)
+            file.write_bytes(whole)
     assert not started
     LoadedVariant.open(bundle, variant, 1)
     assert started == [variant.name]

@@ -3,6 +3,7 @@ batches."""
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_mrl.backends.engines import imported
+from edge_mrl.backends.onnx_constants import places_outside
 from edge_mrl.backends.protocol import ALL_TOKENS, TokenChoice, WithTokens
 from edge_mrl.bundle.manifest import Variant
 from edge_mrl.errors import BackendError, BundleError
+from edge_mrl.heap import keep_large_apart
 from edge_mrl.slices import FloatArray
 
 if TYPE_CHECKING:
@@ -45,10 +48,11 @@ class OnnxBackend:
     def open(
         cls, variant: Variant, files: Sequence[Path], *, pad_id: int, threads: int
     ) -> OnnxBackend:
-        """Start a session on a variant's one file.
+        """Start a session on a variant's graph, and on the constants in the file beside it where it
+        has a second one.
 
         Raises:
-            BundleError: ONNX Runtime does not accept the file.
+            BundleError: ONNX Runtime does not accept the graph, or it names constants elsewhere.
         """
         ort = imported("onnxruntime")
         options = ort.SessionOptions()
@@ -56,18 +60,22 @@ class OnnxBackend:
         options.inter_op_num_threads = 1
         # The arena keeps the largest batch's memory for good, and grows in powers of two.
         options.enable_cpu_mem_arena = False
+        keep_large_apart()
         options.log_severity_level = FATAL_ONLY
         for key, value in variant.session_options.items():
             options.add_session_config_entry(key, value)
-        if len(files) != 1:
-            raise BundleError(f"variant {variant.name!r} must have one file")
-        try:
-            session = ort.InferenceSession(
-                str(files[0]), options, providers=["CPUExecutionProvider"]
+        if len(files) not in (1, 2):
+            raise BundleError(
+                f"variant {variant.name!r} must have one file or two, a graph and its constants: "
+                "export the bundle again"
             )
+        graph, *constants = files
+        _check_places(graph, *constants)
+        try:
+            session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise BundleError(
-                f"ONNX Runtime {ort.__version__} cannot load {files[0]}: {error}"
+                f"ONNX Runtime {ort.__version__} cannot load {graph}: {error}"
             ) from error
         return cls(session, pad_id=pad_id, batched=variant.pad_invariant)
 
@@ -169,3 +177,30 @@ class OnnxBackend:
                 f"ONNX Runtime failed on a batch of {texts} x {tokens} tokens: {error}"
             ) from error
         return [np.asarray(output, dtype=np.float32) for output in found]
+
+
+def _check_places(graph: Path, constants: Path | None = None) -> None:
+    """Refuse a graph whose constants lie elsewhere than in the one file that was checked: ONNX
+    Runtime would open whatever file it names, and map what is beyond the end of one."""
+    beside = constants is not None and constants.parent == graph.parent
+    size = constants.stat().st_size if constants is not None and beside else 0
+    try:
+        with (
+            graph.open("rb") as stream,
+            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as model,
+        ):
+            places = list(places_outside(model))
+    except ValueError as error:
+        raise BundleError(
+            f"{graph} is not an ONNX file ({error}): export the bundle again"
+        ) from error
+    for place in places:
+        if constants is None or not beside or place.location != constants.name:
+            raise BundleError(
+                f"{graph} has constants in {place.location!r}, which is not a file of this variant "
+                "beside it: export the bundle again"
+            )
+        if place.offset < 0 or place.length < 0 or place.offset + place.length > size:
+            raise BundleError(
+                f"{graph} has constants beyond the end of {constants.name}: export the bundle again"
+            )

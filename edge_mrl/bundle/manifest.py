@@ -28,13 +28,15 @@ class FileEntry(NamedTuple):
 
 class ModelInfo(NamedTuple):
     """Where the model came from. `identity` names its vector space: every variant of a bundle
-    shares it."""
+    shares it. `multiplied_weights` is with how many weights each token is multiplied: all but
+    tables of which a token takes a row; None where nobody says."""
 
     name: str
     architecture: str
     source: str
     licence: str
     identity: str
+    multiplied_weights: int | None = None
 
 
 class LateInteraction(NamedTuple):

@@ -31,7 +31,8 @@ from edge_mrl.errors import BundleError
 from edge_mrl.schema import Table
 from edge_mrl.slices import MAX_DIM, Slice
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1 has the same fields; its ONNX variants are one file each."""
 FORMAT_NAME = "edge-mrl bundle"
 MAX_MANIFEST_BYTES = 4 * 2**20
 MAX_FILE_BYTES = 2**40
@@ -112,6 +113,7 @@ def _model(table: Table) -> ModelInfo:
         source=table.text("source"),
         licence=table.text("licence"),
         identity=identity,
+        multiplied_weights=table.optional_integer("multiplied_weights", 0, MAX_FILE_BYTES),
     )
 
 

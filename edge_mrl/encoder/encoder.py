@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -15,7 +15,9 @@ from edge_mrl.encoder.loaded_variant import LoadedVariant, with_token_vectors
 from edge_mrl.encoder.prompts import InputType, kind_of, prompt_words
 from edge_mrl.encoder.self_test import check_vectors
 from edge_mrl.encoder.tokens import TokenVectors
+from edge_mrl.errors import InputError
 from edge_mrl.index.format.layout import IndexLayout
+from edge_mrl.schema import one_or_more
 from edge_mrl.slices import FloatArray, check_trained
 
 if TYPE_CHECKING:
@@ -85,13 +87,16 @@ class Encoder(TokenVectors):
 
         Raises:
             BundleError: the bundle is missing, damaged or too new.
-            InputError: token vectors are wanted, and no variant (or not the named one) gives them.
+            InputError: `threads` is no whole number of 1 or more, or token vectors are wanted, and
+                no variant (or not the named one) gives them.
             UntrainedDimError: `truncate_dim` is not a trained size.
             BackendMissingError: the engine is not installed.
             SelfTestError: the engine loads the variant but gives other vectors than at export.
             ProfileError: the profile is unknown or wrong.
             PlanError: nothing fits the profile's budgets.
         """
+        if threads is not None:
+            threads = one_or_more(threads, "threads")
         bundle = Bundle.open(path)
         manifest = bundle.manifest
         if truncate_dim is not None:
@@ -241,7 +246,9 @@ class Encoder(TokenVectors):
         return self._encode(texts, self._loaded.prompt_for("document"), "document")
 
     def _encode(self, texts: str | Sequence[str], words: str, kind: InputType | None) -> FloatArray:
-        items: Sequence[str] = [texts] if isinstance(texts, str) else texts
+        if not isinstance(texts, Iterable):
+            raise InputError(f"texts must be a str or a list of them, not {type(texts).__name__}")
+        items = [texts] if isinstance(texts, str) else list(texts)
         vectors = self._loaded.embed(items, self._dim, words, kind)
         return vectors[0] if isinstance(texts, str) else vectors
 

@@ -74,7 +74,11 @@ class LoadedVariant(NamedTuple):
             with Meanwhile(start) as starting:
                 tokenizer = TextTokenizer(bundle.checked(info.path), info)
                 _import_what_follows(starting)
-                return cls(bundle, variant, tokenizer, longest, starting.result())
+                found = cls(bundle, variant, tokenizer, longest, starting.result())
+        from edge_mrl.heap import give_back
+
+        give_back()
+        return found
 
     @property
     def embedding(self) -> EmbeddingInfo:

@@ -24,24 +24,24 @@ PROCESS_BASE_BYTES = 40 * MIB
 33.6 MiB resident on x86-64. OpenSSL, which checks a bundle, is 3.4 more, and the code of tokenizers
 that reading the first one touches about 4."""
 
-TOKENIZER_MEMORY_FACTOR = 9.0
-"""Resident bytes per byte of tokenizer.json: 16.4 MiB for wordllama's 1.8 MB, 4.2 MiB for MiniLM's
-0.47 MB."""
+TOKENIZER_MEMORY_FACTOR = 6.0
+"""Resident bytes per byte of tokenizer.json. A process with wordllama's table, whose tokenizer has
+1.2 MB, and an index of 1000 documents takes 68 MB; 4 MB more before what reading a tokenizer leaves
+was given back."""
 
-ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 53.5 * MIB, "tflite": 10 * MIB}
+ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 46 * MIB, "tflite": 10 * MIB}
 """Resident bytes of an engine and its buffers, without weights.
 
 From the resident memory of a MiniLM with a Dense head (onnxruntime 1.31, one thread, arena off):
-int8-fast 113 to 130 MiB with texts of 256 tokens, run by run as its heap falls, of which 23 are
-weights and 44 process and tokenizer; what is planned is within a tenth of both. tflite
-(ai-edge-litert 2.3): 117.
+int8-fast 111 to 112 MiB at its peak with texts of 256 tokens, fp32 144 to 147, int8-portable 148 to
+151; tflite (ai-edge-litert 2.3) 117.
 """
 
 WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
-    ("onnx", "fp32"): 1.35,
-    ("onnx", "fp16"): 2.0,
+    ("onnx", "fp32"): 0.7,
+    ("onnx", "fp16"): 1.3,
     ("onnx", "int4"): 1.1,
-    ("onnx", "int8-portable"): 3.4,
+    ("onnx", "int8-portable"): 2.7,
     ("tflite", "fp32"): 2.2,
     ("tflite", "fp16"): 8.3,
     ("tflite", "int8-fast"): 2.8,
@@ -49,13 +49,14 @@ WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
 }
 """Resident bytes per byte of model file, where it is not 1.
 
-From the same processes, in MiB: onnx fp32 221 to 240 for a file of 90.7; int8-portable 177 for
-23.1, since the weights are unpacked to float32 at load; tflite, with signatures for 16, 64 and 256
-tokens, each of which keeps a packed copy of its own, and unpacks int8-portable and fp16 to float32
-for it: fp32 254 for 90.3, int8-fast 117 for 22.9, int8-portable 354 for 22.9. Plain MiniLM: onnx
-fp16 172 for 43.3 (kept twice: cast up to fp32), int4 101 for 13.6; tflite fp16 416 for 44.3. That
-is too much for a static table as TFLite, which has no products to pack; the same table for numpy is
-cheaper anyway. Elsewhere the file is read or mapped once.
+From the same processes, in MiB: onnx fp32 144 to 147 for files of 90.3, of which what is packed
+for products need not stay mapped; int8-portable 148 to 151 for 22.9, since the weights are unpacked
+to float32 at load; fp16 153 to 156 for 45.2, likewise; int4 115 to 122 for 18.7. tflite, with
+signatures for 16, 64 and 256 tokens, each of which keeps a packed copy of its own, and unpacks
+int8-portable and fp16 to float32 for it: fp32 254 for 90.3, int8-fast 117 for 22.9, int8-portable
+354 for 22.9. Plain MiniLM: tflite fp16 416 for 44.3. That is too much for a static table as TFLite,
+which has no products to pack; the same table for numpy is cheaper anyway. Elsewhere the file is
+read or mapped once.
 """
 
 ENCODE_TIME: dict[tuple[VariantFormat, Precision], float] = {
@@ -82,10 +83,37 @@ on a Cortex-A53, and 59 million with ONNX at int8."""
 TABLE_ENCODE_TIME = 0.001
 """The same for a static table: 6 to 25 microseconds against milliseconds."""
 
-REFERENCE_SECONDS = 2.4e-12
-"""Seconds that ONNX fp32 takes on the reference machine for a token, per byte that the weights
-have at fp32. Measured: 256 tokens of MiniLM (90.4 MB) take 56 ms. An estimate for other models, as
-half of MiniLM's weights are its token table, which costs no time."""
+PRODUCT_SECONDS = 18.8e-12
+"""Seconds for one token times one weight with ONNX fp32 on the reference machine. Measured: 256
+tokens of MiniLM, whose layers have 10.7 million weights, take 56 ms, attention's products
+included."""
+
+WEIGHT_READ_SHARE = 0.5
+"""How fast weights are read for their products, as a share of `DeviceFacts.memory_read`: each text
+reads all of them once, however short it is."""
+
+WEIGHT_BYTES: dict[Precision, float] = {
+    "fp32": 4.0,
+    "fp16": 4.0,
+    "int8-fast": 1.0,
+    "int8-portable": 4.0,
+    "int4": 0.5,
+}
+"""Bytes that are read of a weight: as it lies in memory, where fp16 and int8-portable have become
+float32."""
+
+UNPACK_SECONDS: dict[Precision, float] = {"int4": 0.33e-9}
+"""Seconds for unpacking one weight, once for each text.
+
+What the three come to, in milliseconds, for a text of 16 tokens (64 for TFLite) at 20 GB/s, beside
+what `python -m benchmarks.large` printed: Qwen3-Embedding-0.6B's layout int8-fast 104 and 100,
+int8-portable 305 and 292, int4 300 and 304, TFLite int8-fast 230 and 269; EmbeddingGemma's 26 and
+26, 75 and 67, 73 and 72.
+"""
+
+MULTIPLIED_SHARE = 0.5
+"""The share of a model's weights that tokens are multiplied with, where the manifest does not say:
+that of a MiniLM, whose other half is its token table. Larger models have more."""
 
 CALL_SECONDS = 0.3e-3
 """What every call of an engine takes besides, on the reference machine: tokenising, feeding."""
@@ -93,14 +121,14 @@ CALL_SECONDS = 0.3e-3
 TABLE_SECONDS = 40e-6
 """One text through a static table on the reference machine: 25 us and tokenising."""
 
-BYTES_AT_FP32: dict[Precision, float] = {
-    "fp32": 1.0,
-    "fp16": 2.0,
-    "int8-fast": 4.0,
-    "int8-portable": 4.0,
-    "int4": 6.3,
+WEIGHTS_A_BYTE: dict[Precision, float] = {
+    "fp32": 0.25,
+    "fp16": 0.5,
+    "int8-fast": 1.0,
+    "int8-portable": 1.0,
+    "int4": 1.58,
 }
-"""A model file's size at fp32 per byte of it."""
+"""A model's weights per byte of its file. At 4 bits the token table has 8."""
 
 BUFFERED_TOKENS = 256
 BUFFER_BYTES = 288
@@ -186,8 +214,8 @@ def encode_time(variant: VariantFacts, tokens: int = QUERY_TOKENS) -> float:
 def embedding_latency(
     profile: DeviceProfile, bundle: BundleFacts, variant: VariantFacts, tokens: int = QUERY_TOKENS
 ) -> float:
-    """Seconds for one text alone: as the device was calibrated, or else estimated from the size of
-    the model.
+    """Seconds for one text alone: as the device was calibrated, or else reckoned from the weights:
+    each is read once for a text, and multiplied with each token.
 
     Args:
         profile: the device.
@@ -201,9 +229,20 @@ def embedding_latency(
         return known.at(tokens, padded=variant.format == "tflite")
     if variant.format == "table":
         return TABLE_SECONDS / profile.facts.core_speed
-    weights = variant.model_bytes * BYTES_AT_FP32[variant.precision]
-    seconds = CALL_SECONDS + REFERENCE_SECONDS * weights * tokens * encode_time(variant, tokens)
-    return seconds / profile.facts.core_speed
+    weights = multiplied_weights(bundle, variant)
+    facts = profile.facts
+    read = weights * WEIGHT_BYTES[variant.precision] / (WEIGHT_READ_SHARE * facts.memory_read)
+    computed = CALL_SECONDS + weights * UNPACK_SECONDS.get(variant.precision, 0.0)
+    computed += weights * PRODUCT_SECONDS * tokens * encode_time(variant, tokens)
+    return read + computed / facts.core_speed
+
+
+def multiplied_weights(bundle: BundleFacts, variant: VariantFacts) -> float:
+    """With how many weights each token is multiplied: as the manifest says, or estimated from a
+    variant's size."""
+    if bundle.multiplied_weights is not None:
+        return bundle.multiplied_weights
+    return MULTIPLIED_SHARE * variant.model_bytes * WEIGHTS_A_BYTE[variant.precision]
 
 
 def measured_times(

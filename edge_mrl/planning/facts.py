@@ -37,13 +37,15 @@ class VariantFacts:
 
 @dataclass(frozen=True, slots=True)
 class BundleFacts:
-    """A bundle's variants and its quality table; `identity` names its vector space."""
+    """A bundle's variants and its quality table; `identity` names its vector space,
+    `multiplied_weights` is as in `ModelInfo`."""
 
     model: str
     identity: str
     dims: tuple[int, ...]
     variants: tuple[VariantFacts, ...]
     quality: Quality
+    multiplied_weights: int | None = None
 
     @classmethod
     def from_manifest(cls, manifest: Manifest) -> BundleFacts:
@@ -73,6 +75,7 @@ class BundleFacts:
                 for variant in manifest.variants
             ),
             quality=manifest.quality,
+            multiplied_weights=manifest.model.multiplied_weights,
         )
 
     def quality_of(self, slice_: Slice) -> SliceQuality | None:

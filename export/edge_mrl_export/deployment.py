@@ -94,8 +94,9 @@ def phone_advice(manifest: Manifest) -> str:
         "times row, cut to the wanted size and scaled to length 1; a few lines in any language.",
         "tflite": "Run it with LiteRT: pad the tokens to the shortest signature that holds them, "
         "cut the vector to the wanted size and scale it to length 1.",
-        "onnx": "Run it with ONNX Runtime: the graph takes token ids, mask and the wanted size, "
-        "and gives a vector of length 1. For a TFLite file, export with --formats tflite.",
+        "onnx": "Run it with ONNX Runtime, from a path, so that it finds the constants beside the "
+        "graph. This takes token ids, mask and the wanted size, and gives a vector of length 1. "
+        "For a TFLite file, export with --formats tflite.",
     }[variant.format]
     alone = "" if variant.pad_invariant else " Run texts one at a time, not in batches."
     if not manifest.embedding.include_prompt:

@@ -34,7 +34,8 @@ class ModelDescription:
     module list. `tools` are the packages that make the variants, whose versions the bundle records.
     `matryoshka_dims` are the trained sizes in rising order; the last may be smaller
     than `dim`. `include_prompt` is false where the tokens of a prompt are left out of pooling.
-    `late_interaction` is there for a model of which token vectors are always kept."""
+    `late_interaction` is there for a model of which token vectors are always kept.
+    `multiplied_weights` is as in `edge_mrl.bundle.manifest.ModelInfo`."""
 
     name: str
     architecture: str
@@ -50,6 +51,7 @@ class ModelDescription:
     tools: tuple[str, ...]
     include_prompt: bool = True
     late_interaction: LateInteraction | None = None
+    multiplied_weights: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -293,6 +293,7 @@ def _manifest(
             source=description.source,
             licence=description.licence,
             identity=description.identity,
+            multiplied_weights=description.multiplied_weights,
         ),
         embedding=EmbeddingInfo(
             dim=description.dim,

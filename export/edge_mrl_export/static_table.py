@@ -99,10 +99,12 @@ def _table(
 def _onnx(
     table: npt.NDArray[np.floating], dims: Sequence[int], folder: Path, token_vectors: bool
 ) -> BuiltVariant:
-    (folder / "onnx").mkdir(exist_ok=True)
-    file = "onnx/int8-portable.onnx"
-    (folder / file).write_bytes(static_graph(*quantize_rows(table), token_vectors=token_vectors))
-    return _built("onnx-int8-portable", "onnx", dims, (file,), token_vectors=token_vectors)
+    from edge_mrl_export.graphs.files import write_graph
+
+    model = static_graph(*quantize_rows(table), token_vectors=token_vectors)
+    names = write_graph(model, folder / "onnx/int8-portable.onnx")
+    files = tuple(f"onnx/{name}" for name in names)
+    return _built("onnx-int8-portable", "onnx", dims, files, token_vectors=token_vectors)
 
 
 def _tflite(table: npt.NDArray[np.floating], dims: Sequence[int], folder: Path) -> BuiltVariant:

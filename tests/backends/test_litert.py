@@ -126,7 +126,11 @@ def test_the_engine_gets_the_threads(file, monkeypatch):
 
 
 def test_what_is_no_tflite_file_is_refused(tmp_path, table):
-    for name, data in (("a", b""), ("b", b"TFL3" * 100), ("c", static_graph(*table))):
+    for name, data in (
+        ("a", b""),
+        ("b", b"TFL3" * 100),
+        ("c", static_graph(*table).SerializeToString()),
+    ):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(BundleError, match="cannot load"):
             open_backend(variant(), [tmp_path / name], pad_id=0, threads=1)

@@ -67,6 +67,11 @@ def test_round_trip():
     assert parse(dump(MANIFEST)) == MANIFEST
 
 
+def test_a_manifest_of_schema_1_is_read():
+    assert DOCUMENT["schema"] == 2
+    assert parse(json.dumps(DOCUMENT | {"schema": 1}).encode()) == MANIFEST
+
+
 def test_a_variant_may_name_no_engine_no_limit_and_no_lengths():
     document = copy.deepcopy(DOCUMENT)
     for field in ("engines", "max_tokens", "sequence_lengths"):
@@ -155,7 +160,7 @@ def test_paths_that_could_leave_the_bundle_are_refused(bad):
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        (("schema",), 2, "newer"),
+        (("schema",), 3, "newer"),
         (("format",), "other", "not a bundle"),
         (("embedding", "matryoshka_dims"), [64, 64], "rising"),
         (("embedding", "matryoshka_dims"), [256, 64], "rising"),

@@ -8,6 +8,7 @@ import pytest
 from edge_mrl.cli.main import main
 from edge_mrl_export.commands import check as check_module
 from edge_mrl_export.sample import default_sample
+from tests.cli.running import fails
 
 
 @pytest.fixture(scope="module")
@@ -17,16 +18,6 @@ def texts(tmp_path_factory):
     lines = [f"{n}. {' '.join(text.split())}" for n, text in enumerate(default_sample().documents)]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
-
-
-def fails(capsys, *arguments):
-    """The one sentence of a refused command."""
-    assert main(["check", *map(str, arguments)]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    *steps, line = captured.err.splitlines()
-    assert all(step.startswith("[") for step in steps)
-    return line
 
 
 def shuffle(monkeypatch):
@@ -76,13 +67,15 @@ def test_one_size_has_nothing_to_test(capsys, texts):
 
 
 def test_a_missing_text_file(capsys, tmp_path):
-    assert "no text file" in fails(capsys, "wordllama", "--texts", tmp_path / "none")
+    assert "no text file" in fails(capsys, "check", "wordllama", "--texts", tmp_path / "none")
 
 
 def test_too_few_texts_count_once_each(capsys, tmp_path):
     path = tmp_path / "few.txt"
     path.write_text("\n".join(f"text number {n}" for n in range(49)) + "\n\ntext number 1\n")
-    assert "49 different texts, and 50 are needed" in fails(capsys, "wordllama", "--texts", path)
+    assert "49 different texts, and 50 are needed" in fails(
+        capsys, "check", "wordllama", "--texts", path
+    )
 
 
 def test_texts_without_words_have_no_vector(capsys, tmp_path, monkeypatch):
@@ -101,10 +94,10 @@ def test_texts_without_words_have_no_vector(capsys, tmp_path, monkeypatch):
 
 
 def test_a_folder_that_is_no_model(capsys, texts, tmp_path):
-    assert "modules.json" in fails(capsys, tmp_path, "--texts", texts)
-    assert "no model folder" in fails(capsys, tmp_path / "none", "--texts", texts)
+    assert "modules.json" in fails(capsys, "check", tmp_path, "--texts", texts)
+    assert "no model folder" in fails(capsys, "check", tmp_path / "none", "--texts", texts)
 
 
 def test_dims_that_are_no_numbers_or_not_trained(capsys, texts):
-    assert "64,128,256" in fails(capsys, "wordllama", "--texts", texts, "--dims", "a,b")
-    assert "64, 128, 256" in fails(capsys, "wordllama", "--texts", texts, "--dims", "100")
+    assert "64,128,256" in fails(capsys, "check", "wordllama", "--texts", texts, "--dims", "a,b")
+    assert "64, 128, 256" in fails(capsys, "check", "wordllama", "--texts", texts, "--dims", "100")

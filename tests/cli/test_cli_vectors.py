@@ -7,6 +7,7 @@ import pytest
 
 from edge_mrl import Encoder
 from edge_mrl.cli.main import main
+from tests.cli.running import fails, run_json
 
 DIMS = "16,32,64"
 
@@ -30,21 +31,6 @@ def built(tmp_path, vectors):
     options = ["--vectors", vectors, "--dims", DIMS, "--identity", "somebody-v1"]
     assert main([*map(str, ["build", place, *options])]) == 0
     return place
-
-
-def run_json(capsys, *arguments):
-    capsys.readouterr()
-    assert main([*map(str, arguments), "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
-
-
-def fails(capsys, *arguments):
-    capsys.readouterr()
-    assert main([*map(str, arguments)]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    (line,) = captured.err.splitlines()
-    return line
 
 
 def test_build_and_search_by_list_and_by_file(capsys, built, rows, tmp_path):

@@ -48,7 +48,9 @@ def test_float32_equals_sentence_transformers(name, format_, tmp_path):
         built.session_options,
         GateResult(1, 1, 1),
     )
-    backend = open_backend(variant, [tmp_path / built.files[0]], pad_id=tokenizer.pad_id, threads=1)
+    backend = open_backend(
+        variant, [tmp_path / file for file in built.files], pad_id=tokenizer.pad_id, threads=1
+    )
     texts = [*TEXTS, *(prompt + TEXTS[2] for prompt in description.prompts.values())]
     reference = source.reference(texts)
     # A check of the check: the texts are not all one vector.
@@ -92,5 +94,25 @@ def test_both_halves_of_a_t5_give_the_encoder_alone(tmp_path):
     source = SentenceTransformersSource(folder)
     (built,) = source.build(VariantRequest("onnx", "fp32"), tmp_path)
     only_encoder = sum(weight.numel() for weight in halves.get_encoder().parameters())
-    assert (tmp_path / built.files[0]).stat().st_size < 4 * (only_encoder + 10_000) + 200_000
+    size = sum((tmp_path / file).stat().st_size for file in built.files)
+    assert size < 4 * (only_encoder + 10_000) + 200_000
     assert json.loads((folder / "config.json").read_text())["is_encoder_decoder"]
+
+
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "bert"])
+def test_the_weights_that_tokens_are_multiplied_with_are_those_of_linear_layers(name, tmp_path):
+    """Counted by hooks while sentence-transformers reads a text. A pooler is run there, and what it
+    gives is left."""
+    torch = pytest.importorskip("torch")
+    from sentence_transformers import SentenceTransformer
+
+    folder = write_model(tmp_path / name, ARCHITECTURES[name])
+    model = SentenceTransformer(str(folder), device="cpu")
+    used = {}
+    for path, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear) and "pooler" not in path:
+            module.register_forward_hook(
+                lambda module, *_: used.update({id(module): module.weight.numel()})
+            )
+    model.encode(TEXTS[1])
+    assert SentenceTransformersSource(folder).describe().multiplied_weights == sum(used.values())

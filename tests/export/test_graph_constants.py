@@ -7,25 +7,23 @@ import onnx
 import pytest
 
 from edge_mrl.errors import ExportError
-from edge_mrl_export.graphs import backbone, constants
+from edge_mrl_export.graphs import backbone
 from edge_mrl_export.graphs.checking import check
 from edge_mrl_export.graphs.constants import (
     LARGE_BYTES,
     is_in_file,
     load_with_files,
     outline,
-    take_in,
     values,
 )
 from edge_mrl_export.model import VariantRequest
 from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES
 from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 from tests.export.small_models import ARCHITECTURES, write_model
-from tests.export.st_models import Session
 
-TABLE = np.arange(600, dtype=np.float32).reshape(20, 30)
-HALVES = np.linspace(-1, 1, 30 * 30, dtype=np.float16).reshape(30, 30)
-SHIFT = np.arange(30, dtype=np.float32)
+TABLE = np.arange(1800, dtype=np.float32).reshape(60, 30)
+HALVES = np.linspace(-1, 1, 30 * 90, dtype=np.float16).reshape(30, 90)
+SHIFT = np.arange(90, dtype=np.float32)
 
 
 def small_model():
@@ -40,12 +38,12 @@ def small_model():
         onnx.helper.make_node("Add", ["product", "shift"], ["sum"]),
         onnx.helper.make_node("Reshape", ["sum", "shape"], ["result"]),
     ]
-    arrays = {"table": TABLE, "halves": HALVES, "shape": np.array([-1, 3, 10])}
+    arrays = {"table": TABLE, "halves": HALVES, "shape": np.array([-1, 3, 30])}
     graph = onnx.helper.make_graph(
         nodes,
         "small",
         [onnx.helper.make_tensor_value_info("ids", onnx.TensorProto.INT64, ["batch"])],
-        [onnx.helper.make_tensor_value_info("result", onnx.TensorProto.FLOAT, ["batch", 3, 10])],
+        [onnx.helper.make_tensor_value_info("result", onnx.TensorProto.FLOAT, ["batch", 3, 30])],
         [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()],
     )
     return onnx.helper.make_model(
@@ -90,27 +88,6 @@ def test_a_map_cannot_be_written_to(stored):
         table[0, 0] = 1
 
 
-def test_taken_in_it_is_the_model_that_never_was_in_files(stored):
-    model = load_with_files(stored)
-    take_in(model)
-    assert model.SerializeToString(deterministic=True) == small_model().SerializeToString(
-        deterministic=True
-    )
-    ids = np.array([3, 19])
-    (result,) = Session(model.SerializeToString()).inner.run(None, {"ids": ids})
-    expected = TABLE[ids] @ HALVES.astype(np.float32) + SHIFT
-    np.testing.assert_allclose(result, expected.reshape(2, 3, 10), rtol=1e-6)
-
-
-def test_more_than_a_file_holds_is_refused(stored, monkeypatch):
-    model = load_with_files(stored)
-    monkeypatch.setattr(constants, "MAX_MODEL_BYTES", TABLE.nbytes + HALVES.nbytes)
-    with pytest.raises(ExportError, match="holds 2 GB: choose one of fewer bits"):
-        take_in(model)
-    monkeypatch.setattr(constants, "MAX_MODEL_BYTES", TABLE.nbytes + HALVES.nbytes + 24)
-    take_in(model)
-
-
 def test_an_outline_is_checked_in_place_of_the_whole(stored):
     model = load_with_files(stored)
     drawn = outline(model)
@@ -130,7 +107,7 @@ def test_the_same_bytes_as_from_a_backbone_in_one_file(tmp_path, monkeypatch):
         requests = (VariantRequest("onnx", precision) for precision in ONNX_TECHNIQUES)
         variants = [source.build(request, tmp_path / place)[0] for request in requests]
         in_files = [is_in_file(tensor) for tensor in source._backbone.graph.initializer]
-        files = [tmp_path / place / variant.files[0] for variant in variants]
+        files = [tmp_path / place / file for variant in variants for file in variant.files]
         return [file.read_bytes() for file in files], any(in_files)
 
     from_files, mapped = built("files")

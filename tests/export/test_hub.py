@@ -79,7 +79,7 @@ def test_a_transformer_in_the_cache(cache, tmp_path):
     assert source.reference(["heron"]).shape == (1, 48)
 
 
-def test_adapt_and_layers_take_an_id(cache, tmp_path, capsys):
+def test_adapt_and_layers_take_an_id(cache, few_texts, tmp_path, capsys):
     pytest.importorskip("sentence_transformers")
     write_bert(tmp_path / "m")
     snapshot = keep(cache, write_modules(tmp_path / "m", 5), OLDER, "v1")
@@ -94,7 +94,7 @@ def test_adapt_and_layers_take_an_id(cache, tmp_path, capsys):
     assert weights.read_bytes() == (snapshot / "model.safetensors").read_bytes()
 
     arguments = ["--formats", "onnx", "--precision", "fp32", "-o", str(tmp_path / "bundle")]
-    assert main(["export", *named, "--layers", "1", "--texts", str(texts), *arguments]) == 0
+    assert main(["export", *named, "--layers", "1", "--texts", str(few_texts), *arguments]) == 0
     model = Bundle.open(tmp_path / "bundle").manifest.model
     assert model.name == "reeds-mini-1-layers"
     assert model.source == f"{NAME} on the Hugging Face hub, commit {OLDER}, first 1 layers"

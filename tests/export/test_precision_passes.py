@@ -261,12 +261,12 @@ def minilm(tmp_path_factory):
     return out, built, ids, source.reference(SENTENCES)
 
 
-# Least mean and worst cosine. On 200 docstrings int8 has means .9935, .9995 and worst .971, .996.
+# Least mean and worst cosine. On 200 docstrings int8-fast has .9982 and .9948.
 QUALITY = [
     ("fp32", 0.999999, 0.99999),
     ("fp16", 0.99999, 0.9999),
     ("int8-portable", 0.999, 0.995),
-    ("int8-fast", 0.99, 0.96),
+    ("int8-fast", 0.996, 0.985),
     ("int4", 0.96, 0.88),
 ]
 
@@ -294,7 +294,10 @@ def test_a_variant_says_rightly_whether_a_batch_matters(minilm, precision):
 
 def test_fewer_bits_make_smaller_files(minilm):
     out, built, _, _ = minilm
-    sizes = {name: (out / variant.files[0]).stat().st_size for name, variant in built.items()}
+    sizes = {
+        name: sum((out / file).stat().st_size for file in variant.files)
+        for name, variant in built.items()
+    }
     assert sizes["fp32"] == pytest.approx(90.4e6, rel=0.01)
     assert sizes["int8-fast"] < 23e6 and sizes["int8-portable"] < 23e6
     assert sizes["fp16"] == pytest.approx(45.3e6, rel=0.01)
@@ -306,7 +309,7 @@ def test_names_and_files_of_the_variants(minilm):
     precisions = ["int8-fast", "int8-portable", "fp32", "fp16", "int4"]
     assert [variant.name for variant in built.values()] == [f"onnx-{name}" for name in precisions]
     assert [variant.files for variant in built.values()] == [
-        (f"onnx/{name}.onnx",) for name in precisions
+        (f"onnx/{name}.onnx", f"onnx/{name}.onnx.data") for name in precisions
     ]
     assert built["int8-portable"].session_options == {"session.disable_quant_qdq": "1"}
 

@@ -71,15 +71,17 @@ export("wordllama", Path(sys.argv[1]), options, on_step=lambda step: print(step,
 """
 
 
+def exporting(place, texts):
+    """A process that exports, and prints its steps."""
+    command = [sys.executable, "-c", CHILD, str(place), str(texts)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
 @pytest.mark.parametrize("step", ["building onnx", "verifying onnx", "measuring", "writing"])
 def test_a_killed_export_leaves_no_half_bundle(few_texts, tmp_path, step):
     """A real process, really killed in the middle of a step."""
     place = tmp_path / "b"
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(place), str(few_texts)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    process = exporting(place, few_texts)
     assert process.stdout is not None
     assert any(line.startswith(step) for line in process.stdout)
     process.send_signal(signal.SIGKILL)
@@ -97,11 +99,9 @@ def test_a_killed_export_leaves_no_half_bundle(few_texts, tmp_path, step):
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
-def test_a_terminated_export_leaves_nothing(tmp_path):
+def test_a_terminated_export_leaves_nothing(few_texts, tmp_path):
     """SIGTERM, as service managers and `timeout` send it."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(tmp_path / "b")], stdout=subprocess.PIPE, text=True
-    )
+    process = exporting(tmp_path / "b", few_texts)
     assert process.stdout is not None
     assert any(line.startswith("building") for line in process.stdout)
     process.terminate()

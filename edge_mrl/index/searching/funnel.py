@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index.format.layout import IndexLayout
+from edge_mrl.index.searching.list_growth import grown
 from edge_mrl.index.searching.margin import gaps
 from edge_mrl.kernel import top_positions
 from edge_mrl.schema import Table
@@ -72,12 +73,7 @@ queries, the list for those with many near their best."""
 _RESAMPLES = 1000
 """Enough for the 2.5th percentile to rest on 25 values; 30 ms."""
 
-GROWTH_EXPONENT = 0.25
-REFINED_GROWTH_EXPONENT = 0.1
-"""A list is taken to grow with this power of the documents beyond those measured. From 6250 to
-100 000 texts (wordllama) that of a scan grew with the power 0.14 to 0.25 (256x1, 128x2, 64x4,
-128x1), that of finer codes with 0.04 (256x2) and 0.00 (256x4), so this errs towards more."""
-
+_ROUNDING = 1e-6
 _LARGEST = 2**40
 _WIDEST = 4.0
 """Of a margin: all rows lie within it."""
@@ -327,20 +323,25 @@ def shortlists_for(
         are read again at the stored precision.
     """
     first = last = None
-    growth = 1.0
+    sampled = documents
     if measurement is not None:
-        first, last = measurement.first_list, measurement.shortlist
-        growth = max(1.0, documents / measurement.sampled)
+        first, last, sampled = (
+            measurement.first_list,
+            measurement.shortlist,
+            measurement.sampled,
+        )
     many = max(1.0, k / MEASURED_K)
 
-    def length(measured: int | None, unmeasured: int, exponent: float) -> int:
-        base = unmeasured if measured is None else measured * growth**exponent
-        return min(documents, max(k, math.ceil(base * many)))
+    def length(measured: int | None, unmeasured: int) -> int:
+        base = float(unmeasured)
+        if measured is not None:
+            base = grown(measured, sampled, documents, MEASURED_K)
+        return min(documents, max(k, math.ceil(base * many - _ROUNDING)))
 
     if layout.refine is None:
-        return (length(last, UNMEASURED_SHORTLIST, GROWTH_EXPONENT),)
-    scanned = length(first, UNMEASURED_FIRST_LIST, GROWTH_EXPONENT)
-    refined = length(last, UNMEASURED_REFINED_LIST, REFINED_GROWTH_EXPONENT)
+        return (length(last, UNMEASURED_SHORTLIST),)
+    scanned = length(first, UNMEASURED_FIRST_LIST)
+    refined = length(last, UNMEASURED_REFINED_LIST)
     return max(scanned, refined), refined
 
 

@@ -69,6 +69,9 @@ def remove(place: Path, suffixes: tuple[str, ...] = ("", "-wal", "-shm")) -> Non
 
 
 def _flush_folder(folder: Path) -> None:
+    if os.name != "posix":
+        # Elsewhere a folder cannot be opened as a file.
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

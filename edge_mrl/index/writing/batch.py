@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edge_mrl.errors import InputError
 from edge_mrl.index.records import DocumentId, Record
-from edge_mrl.schema import whole_number
+from edge_mrl.schema import one_or_more, whole_number
 from edge_mrl.slices import FloatArray, prefix
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def check_k(k: object) -> int:
     Raises:
         InputError: it is not a whole number of 1 or more.
     """
-    return _one_or_more(k, "k")
+    return one_or_more(k, "k")
 
 
 def check_threads(threads: object) -> int:
@@ -51,7 +51,7 @@ def check_threads(threads: object) -> int:
     Raises:
         InputError: it is not a whole number of 1 or more.
     """
-    return _one_or_more(threads, "threads")
+    return one_or_more(threads, "threads")
 
 
 def check_batch_size(size: object) -> int:
@@ -60,7 +60,7 @@ def check_batch_size(size: object) -> int:
     Raises:
         InputError: it is not a whole number of 1 or more.
     """
-    return _one_or_more(size, "batch_size")
+    return one_or_more(size, "batch_size")
 
 
 def check_records(values: Sequence[object]) -> None:
@@ -75,13 +75,6 @@ def check_records(values: Sequence[object]) -> None:
                 f"a stream is made of Record, not {type(value).__name__}: write "
                 "edge_mrl.index.Record(text), or give a list of texts to add"
             )
-
-
-def _one_or_more(value: object, name: str) -> int:
-    number = whole_number(value)
-    if number is None or number < 1:
-        raise InputError(f"{name} must be a whole number of 1 or more, not {value!r}")
-    return number
 
 
 def check_budget(budget: object, name: str) -> int | None:

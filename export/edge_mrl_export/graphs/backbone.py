@@ -14,6 +14,7 @@ from edge_mrl.errors import ExportError
 from edge_mrl_export.graphs.constants import load_with_files
 from edge_mrl_export.graphs.head import OPSET
 from edge_mrl_export.graphs.position_table import cut_position_table
+from edge_mrl_export.graphs.shapes import fold_known_sizes
 from edge_mrl_export.sources.backbone import is_encoder_half, load_backbone, read_config
 from edge_mrl_export.sources.refusing import refusing
 
@@ -75,6 +76,7 @@ def export_backbone(
         model = load_with_files(out)
     if positions is not None:
         cut_position_table(model, config.max_position_embeddings, positions)
+    fold_known_sizes(model)
     if HIDDEN not in {output.name for output in model.graph.output}:
         raise ExportError(f"the model in {folder} gives no {HIDDEN}: it is not a text encoder")
     return model

@@ -1,7 +1,7 @@
 """Constants of a graph: the large ones stay in a file beside it, mapped where they are read.
 
-So a model does not take its size in memory, and protobuf's limit of 2 GB meets only what is
-written. ONNX calls it external data."""
+So a model takes its size neither in memory nor of the 2 GB that protobuf holds. ONNX calls it
+external data."""
 
 from __future__ import annotations
 
@@ -13,13 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from edge_mrl.errors import ExportError
-
-LARGE_BYTES = 1024
-"""Smaller constants are shapes, axes and the like, which tools must see."""
-
-MAX_MODEL_BYTES = 2**31 - 1
-"""What protobuf writes as one message."""
+LARGE_BYTES = 4096
+"""A page of memory. Smaller constants are shapes, axes, biases and the like: tools must see some of
+them, and mapping one takes longer than reading it."""
 
 
 def load_with_files(path: Path) -> onnx.ModelProto:
@@ -35,8 +31,7 @@ def load_with_files(path: Path) -> onnx.ModelProto:
     model = onnx.load(path, load_external_data=False)
     for tensor in model.graph.initializer:
         _name_whole_path(tensor, path.parent)
-        if _size(tensor) < LARGE_BYTES:
-            _take_in(tensor)
+    take_in_small(model)
     for tensor in _attributes(model.graph.node):
         _name_whole_path(tensor, path.parent)
         _take_in(tensor)
@@ -63,20 +58,35 @@ def values(tensor: onnx.TensorProto) -> npt.NDArray[np.generic]:
     return np.asarray(found)
 
 
-def take_in(model: onnx.ModelProto) -> None:
-    """Bring all constants into the model, so that it is one file when it is written.
+def is_large(tensor: onnx.TensorProto) -> bool:
+    """Whether a constant belongs in a file of its own."""
+    return _size(tensor) >= LARGE_BYTES
 
-    Raises:
-        ExportError: they are more than one file holds.
-    """
-    size = sum(_size(tensor) for tensor in model.graph.initializer)
-    if size > MAX_MODEL_BYTES:
-        raise ExportError(
-            f"the weights take {size / 1e9:.1f} GB at this precision, and an ONNX file holds 2 GB: "
-            "choose one of fewer bits"
-        )
+
+def content(tensor: onnx.TensorProto) -> bytes | memoryview:
+    """The numbers of a constant as ONNX stores them: little-endian, rows one after another."""
+    # As bytes, since a buffer cannot have types of fewer bits that numpy has from elsewhere.
+    return tensor.raw_data or values(tensor).reshape(-1).view(np.uint8).data
+
+
+def move_to_file(tensor: onnx.TensorProto, location: str, offset: int, length: int) -> None:
+    """Say where in a file a constant's numbers lie, and let go of them."""
+    placed = onnx.TensorProto(
+        name=tensor.name,
+        data_type=tensor.data_type,
+        dims=tensor.dims,
+        data_location=onnx.TensorProto.EXTERNAL,
+    )
+    for key, value in (("location", location), ("offset", offset), ("length", length)):
+        placed.external_data.add(key=key, value=str(value))
+    tensor.CopyFrom(placed)
+
+
+def take_in_small(model: onnx.ModelProto) -> None:
+    """Bring the constants that are not large into the model."""
     for tensor in model.graph.initializer:
-        _take_in(tensor)
+        if not is_large(tensor):
+            _take_in(tensor)
 
 
 def outline(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -87,14 +97,14 @@ def outline(model: onnx.ModelProto) -> onnx.ModelProto:
     inputs = [
         onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
         for tensor in constants
-        if _size(tensor) >= LARGE_BYTES and tensor.name not in known
+        if is_large(tensor) and tensor.name not in known
     ]
     graph = onnx.helper.make_graph(
         model.graph.node,
         model.graph.name,
         [*model.graph.input, *inputs],
         model.graph.output,
-        [tensor for tensor in constants if _size(tensor) < LARGE_BYTES],
+        [tensor for tensor in constants if not is_large(tensor)],
     )
     return onnx.helper.make_model(
         graph, opset_imports=list(model.opset_import), ir_version=model.ir_version

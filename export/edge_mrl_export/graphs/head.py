@@ -19,10 +19,6 @@ from there on."""
 NEWEST_OPSET = 20
 """torch's tracer knows none that is newer."""
 
-IR_VERSION = 10
-"""What ONNX Runtime has read since 1.18; newer tools write newer versions that older boards
-refuse."""
-
 OUTPUT = "sentence_embedding"
 TOKEN_OUTPUT = "token_embeddings"
 SMALLEST_NORM = 1e-12
@@ -85,27 +81,3 @@ def _append_cut(model: ModelProto, value: str, names: str, output: str, shape: l
         ]
     )
     model.graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, shape))
-
-
-def finish(model: ModelProto) -> bytes:
-    """Check a model and serialise it, without anything that differs from run to run.
-
-    Args:
-        model: used up by this: its constants are brought into it.
-
-    Raises:
-        ExportError: it is not valid, or more than one file holds.
-    """
-    from edge_mrl_export.graphs.checking import check
-    from edge_mrl_export.graphs.constants import take_in
-
-    model.ir_version = min(model.ir_version, IR_VERSION)
-    model.producer_name, model.producer_version, model.doc_string = "edge-mrl", "", ""
-    for node in model.graph.node:
-        node.doc_string = ""
-        del node.metadata_props[:]
-    del model.metadata_props[:]
-    del model.graph.value_info[:]
-    check(model)
-    take_in(model)
-    return bytes(model.SerializeToString(deterministic=True))

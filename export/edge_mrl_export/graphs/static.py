@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 
 def static_graph(
     codes: npt.NDArray[np.int8], scales: npt.NDArray[np.float32], *, token_vectors: bool = False
-) -> bytes:
+) -> ModelProto:
     """Build the graph; the table stays int8 in the file and in memory.
 
     Args:
@@ -17,14 +22,14 @@ def static_graph(
         token_vectors: whether the graph also gives the rows themselves.
 
     Returns:
-        A serialised model with inputs input_ids and attention_mask, (batch, sequence) int64, and
+        A model with inputs input_ids and attention_mask, (batch, sequence) int64, and
         dim, (1,) int64; output sentence_embedding, (batch, dim) float32 of unit length. With token
         vectors also the input tokens_wanted and the output token_embeddings of `build_encoder`.
     """
     from onnx import TensorProto, helper, numpy_helper
 
     from edge_mrl_export.graphs.builder import GraphBuilder
-    from edge_mrl_export.graphs.head import OPSET, append_matryoshka_head, finish
+    from edge_mrl_export.graphs.head import OPSET, append_matryoshka_head
     from edge_mrl_export.graphs.tokens import append_choice, wanted_input
 
     nodes = [
@@ -60,4 +65,4 @@ def static_graph(
     graph = helper.make_graph(nodes, "static_table", inputs, [], initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
     append_matryoshka_head(model, "sentence", tokens)
-    return finish(model)
+    return model

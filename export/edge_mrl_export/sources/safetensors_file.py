@@ -24,6 +24,9 @@ _NUMPY_TYPES = frozenset(
     {"F64", "F32", "F16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8"}
 )
 
+_TABLES = frozenset({"shared", "wte", "wpe", "relative_attention_bias"})
+"""Modules that are tables of rows though their names do not say embedding."""
+
 SafeFile = Any
 """`safetensors.safe_open`: a compiled class without types."""
 
@@ -38,6 +41,22 @@ def count_weights(files: Sequence[Path]) -> int:
         math.prod(file.get_slice(name).get_shape())
         for name, file in _by_name(files, "numpy").items()
     )
+
+
+def count_multiplied(files: Sequence[Path]) -> int:
+    """With how many of a transformer's weights each token is multiplied: those of all matrices but
+    tables of which a token takes a row, and the pooler, which nobody asks.
+
+    Raises:
+        ExportError: a file is cut short or is not a safetensors file.
+    """
+    total = 0
+    for name, file in _by_name(files, "numpy").items():
+        parts, shape = name.split("."), file.get_slice(name).get_shape()
+        owner = parts[-2] if len(parts) > 1 else ""
+        if len(shape) == 2 and owner not in _TABLES and "pooler" not in parts:
+            total += 0 if "embed" in owner else math.prod(shape)
+    return total
 
 
 def digest(files: Sequence[Path]) -> str:

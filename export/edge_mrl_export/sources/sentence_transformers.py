@@ -30,9 +30,9 @@ from edge_mrl_export.sources.model_card import (
     trained_sizes,
 )
 from edge_mrl_export.sources.model_files import read_object, weight_files
-from edge_mrl_export.sources.modules_json import NormalizeModule, read_layout
+from edge_mrl_export.sources.modules_json import DenseModule, NormalizeModule, read_layout
 from edge_mrl_export.sources.origin import Origin
-from edge_mrl_export.sources.safetensors_file import count_weights
+from edge_mrl_export.sources.safetensors_file import count_multiplied, count_weights
 from edge_mrl_export.sources.size_limit import check_size, fits
 from edge_mrl_export.sources.stanford_colbert import is_stanford_colbert, stanford_layout
 from edge_mrl_export.sources.tokenizer_json import positions_read, read_tokenizer
@@ -105,6 +105,10 @@ class SentenceTransformersSource:
         weights = weight_files(self._layout.transformer.folder)
         check_layers(self._layout.transformer.folder, weights)
         self._weights = count_weights(weights)
+        dense = (module for module in tail if isinstance(module, DenseModule))
+        self._multiplied = count_multiplied(weights) + sum(
+            module.in_features * module.out_features for module in dense
+        )
         self._tokenizer = read_tokenizer(self._layout.transformer)
         self._late: LateReading | None = None
         if late:
@@ -144,6 +148,7 @@ class SentenceTransformersSource:
             tokenizer=self._tokenizer,
             include_prompt=self._layout.pooling.include_prompt,
             late_interaction=None if late is None else late.settings,
+            multiplied_weights=self._multiplied,
             tools=(*_TOOLS, *(LITE_TOOLS if installed(*LITE_MODULES) else ())),
         )
 
@@ -215,20 +220,23 @@ class SentenceTransformersSource:
         return (self._lite.build(request.precision, folder),)
 
     def _build_onnx(self, request: VariantRequest, folder: Path) -> BuiltVariant:
-        from edge_mrl_export.graphs.head import finish
+        from edge_mrl_export.graphs.files import write_graph
+        from edge_mrl_export.graphs.fuse import fuse
 
         precision = request.precision
         technique = ONNX_TECHNIQUES[precision]
-        file = f"{_FOLDER}/{precision}.onnx"
-        path = folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(finish(self._convert(request)))
+        model = self._convert(request)
+        # The graph before its fusions, and after.
+        with Scratch(needed=2 * model.ByteSize() if technique.fused else 0) as scratch:
+            if technique.fused:
+                model = fuse(model, scratch)
+            names = write_graph(model, folder / _FOLDER / f"{precision}.onnx")
         return BuiltVariant(
             name=f"onnx-{precision}",
             format="onnx",
             precision=precision,
             dims=self._dims,
-            files=(file,),
+            files=tuple(f"{_FOLDER}/{name}" for name in names),
             pad_invariant=technique.pad_invariant,
             session_options=dict(technique.session_options),
             min_cosine=technique.min_cosine,
