@@ -230,7 +230,7 @@ def test_layouts_measures_memory_and_reads(searched, static_bundle):
     for row in result["rows"]:
         assert row["recall"] > 0.9
         assert row["file_ratio"] > 1
-        assert 0 < row["rows_read"] <= 1200
+        assert 0 < row["rows_reread"] <= 1200
         assert row["memory_bytes"] > 0
 
 

@@ -26,8 +26,8 @@ BY_THE_FIRST_HIT = {
     "index.searching": "dense funnel list_growth margin reread resident row_cache scan_list "
     "searcher stored_scores streamed vector_pool",
     "index.storage": "connection database facts meta packing schema_sql segment_store store",
-    "kernel": "blocks dispatch hadamard library native numpy_kernel packer protocol quantizer "
-    "reference room score_lists stages",
+    "kernel": "bit_planes blocks checked_rows dispatch hadamard library native numpy_kernel packer "
+    "protocol quantizer reference room score_lists stages",
     "retrieval": "ranking",
 }
 """What opening an index and searching it loads on top. A file more belongs here only if every

@@ -71,7 +71,7 @@ def test_a_fused_encoder_gives_the_vectors_of_the_plain_one(name, tmp_path):
     plain, fused = tmp_path / "plain.onnx", tmp_path / built.files[0]
     write_graph(source._convert(request), plain)
     assert {"DynamicQuantizeMatMul", "MatMulIntegerToFloat"} <= operators(fused)
-    assert operators(plain) == set()
+    assert "DynamicQuantizeMatMul" not in operators(plain)
     onnx.checker.check_model(fused)
     sessions = [Session(path, built.session_options) for path in (plain, fused)]
     for length in (1, 7, 20):

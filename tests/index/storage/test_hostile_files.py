@@ -56,7 +56,7 @@ BOMBS = {
         "row INTEGER NOT NULL CHECK (length(zeroblob(900000000))))",
     ),
     "an index of an expression": (
-        "CREATE INDEX more ON documents (length(hex(zeroblob(row * 400000))))",
+        "CREATE INDEX more ON documents (length(hex(zeroblob(row * 400))))",
     ),
     "a virtual table": (
         "DROP TABLE deletions",
