@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from edge_mrl.cli.registry import COMMANDS, GROUPS, Command
+from edge_mrl.cli.registry import COMMANDS, GROUPS
 from edge_mrl.errors import EdgeMrlError
 from edge_mrl.version import __version__
 

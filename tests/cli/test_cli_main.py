@@ -1,8 +1,8 @@
 """The command line itself: help, wrong arguments, how it ends."""
 
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -64,7 +64,7 @@ def test_a_closed_output_is_no_error():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_an_output_that_takes_nothing_gets_one_line():
     command = f"{sys.executable} -m edge_mrl profiles >/dev/full"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
