@@ -198,9 +198,7 @@ def test_an_architecture_that_optimum_does_not_know(st_folder, tmp_path):
     edit(st_folder / "config.json", model_type="rwkv")
     source = SentenceTransformersSource(st_folder)
     with pytest.raises(ExportError, match="Optimum cannot export the model"):
-        SentenceTransformersSource(st_folder).build(
-            VariantRequest("onnx", "fp32"), tmp_path / "out"
-        )
+        source.build(VariantRequest("onnx", "fp32"), tmp_path / "out")
 
 
 def test_a_backbone_of_another_width_than_the_pooling_says(st_folder, tmp_path):
@@ -212,9 +210,7 @@ def test_a_backbone_of_another_width_than_the_pooling_says(st_folder, tmp_path):
     with pytest.raises(
         ExportError, match="token vectors have 32 numbers but the Pooling config says 33"
     ):
-        SentenceTransformersSource(st_folder).build(
-            VariantRequest("onnx", "fp32"), tmp_path / "out"
-        )
+        source.build(VariantRequest("onnx", "fp32"), tmp_path / "out")
 
 
 def test_a_missing_extra_is_named_with_its_pip_command(st_folder, monkeypatch):
