@@ -303,3 +303,11 @@ def test_what_binds_is_said_of_codes_and_variants_too() -> None:
     assert (made.variant, made.bound_by) == ("onnx-int4", "memory")
     assert "(onnx-int8 would be faster)" in made.because[0]
     assert plan(facts, board(memory_mib=300), 1000).bound_by is None
+
+
+@pytest.mark.parametrize("documents", [0, 1, 10])
+def test_no_reason_speaks_of_a_difference_that_is_none(documents: int) -> None:
+    made = plan(STATIC, board(), documents)
+    reasons = [reason for reason in made.because if "would take" in reason]
+    assert reasons and not any("0.0 MiB less memory and 0.00 ms" in reason for reason in reasons)
+    assert not any("0.0 MiB more memory and 0.00 ms" in reason for reason in reasons)
