@@ -88,6 +88,15 @@ class Resident:
         stamp = store.change_stamp()
         if stamp == self.stamp:
             return
+        try:
+            self._follow(store)
+        except BaseException:
+            # Deletions that are known by now may be missing in what is held.
+            self._forget(epoch=-1)
+            raise
+        self.stamp = stamp
+
+    def _follow(self, store: Store) -> None:
         epoch = store.whole_number("epoch")
         if epoch != self._epoch:
             self._forget(epoch)
@@ -97,7 +106,6 @@ class Resident:
         self._extend_tail(store, max((head.last_row for head in heads), default=0), fresh)
         tail = [] if self._tail is None else [self._tail]
         self._hold([segment for made in self._loaded.values() for segment in made] + tail)
-        self.stamp = stamp
 
     def _read_deletions(self, store: Store) -> IntArray:
         found = store.connection.execute(
