@@ -78,7 +78,7 @@ class Encoder(TokenVectors):
                 slower).
             token_vectors: choose among the variants that also give a vector for each token; see
                 `encode_tokens`.
-            self_test: compare a few golden texts before the encoder is handed out; their token
+            self_test: compare a golden text before the encoder is handed out; its token
                 vectors too where `token_vectors`, else before the first of such.
 
         Raises:
