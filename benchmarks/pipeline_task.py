@@ -18,7 +18,7 @@ from benchmarks.pipeline import Pipeline
 from benchmarks.pipeline_kinds import PIPELINES
 
 BATCH = 1000
-KILLED_AT = 200
+KILLED_AT = 500
 
 
 def peak_bytes() -> int:
