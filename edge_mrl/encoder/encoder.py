@@ -13,7 +13,7 @@ from edge_mrl.bundle.manifest import Variant
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.encoder.loaded_variant import LoadedVariant, with_token_vectors
 from edge_mrl.encoder.prompts import InputType, kind_of, prompt_words
-from edge_mrl.encoder.self_test import SELF_TEST_TEXTS, check_vectors
+from edge_mrl.encoder.self_test import check_vectors, texts_at_load
 from edge_mrl.encoder.tokens import TokenVectors, listed
 from edge_mrl.errors import InputError
 from edge_mrl.index.format.layout import IndexLayout
@@ -78,8 +78,8 @@ class Encoder(TokenVectors):
                 slower).
             token_vectors: choose among the variants that also give a vector for each token; see
                 `encode_tokens`.
-            self_test: compare a few golden texts before the encoder is handed out; their token
-                vectors too where `token_vectors`, else before the first of such.
+            self_test: compare a golden text or two before the encoder is handed out; their
+                token vectors too where `token_vectors`, else before the first of such.
 
         Raises:
             BundleError: the bundle is missing, damaged or too new.
@@ -124,9 +124,9 @@ class Encoder(TokenVectors):
         dim = check_trained(truncate_dim or max(chosen.dims), chosen.dims)
         encoder = cls(LoadedVariant.open(bundle, chosen, threads or 1, max_tokens), dim, planned)
         if self_test:
-            encoder._self_test(SELF_TEST_TEXTS)
+            encoder._self_test(texts_at_load(chosen))
             if token_vectors:
-                encoder._check_tokens()
+                encoder._check_tokens(texts_at_load(chosen))
         else:
             encoder._unchecked = False
         return encoder

@@ -8,7 +8,7 @@ from typing import overload
 from edge_mrl.backends.protocol import WithTokens
 from edge_mrl.encoder.loaded_variant import LoadedVariant
 from edge_mrl.encoder.prompts import InputType, kind_of, prompt_words
-from edge_mrl.encoder.self_test import SELF_TEST_TEXTS, check_tokens
+from edge_mrl.encoder.self_test import check_tokens, texts_at_load
 from edge_mrl.errors import InputError
 from edge_mrl.slices import FloatArray
 
@@ -111,10 +111,10 @@ class TokenVectors:
         kind: InputType | None,
     ) -> WithTokens:
         if self._unchecked and self.token_dims:
-            self._check_tokens()
+            self._check_tokens(texts_at_load(self._loaded.variant))
         return self._loaded.embed_with_tokens(texts, dim, token_dim, words, kind)
 
-    def _check_tokens(self, count: int | None = SELF_TEST_TEXTS) -> None:
+    def _check_tokens(self, count: int | None) -> None:
         """Run so many of the golden texts whose token vectors the bundle holds, or all.
 
         Raises:
