@@ -88,8 +88,7 @@ def quantize_tokens(
             axis=0,
         ),
         _node("Shape", [value], part("shape")),
-        # Of no tokens at all, a 0 would mean the length of the rows' own axis.
-        _node("Reshape", [part("row_codes"), part("shape")], part("codes"), allowzero=1),
+        _node("Reshape", [part("row_codes"), part("shape")], part("codes")),
     ]
     constant = rewriter.add(f"tokens_zero_{zero}", code.reshape(()))
     return nodes, TokenCodes(part("codes"), constant, part("scales"))
