@@ -3,12 +3,11 @@
     python -m benchmarks.large --shape NAME --work FOLDER [--formats onnx tflite]
         [--precision NAME ...] [--json]
 
-The shapes are those of Qwen3-Embedding-0.6B (596 million weights, which in float32 fit no ONNX
-file) and of EmbeddingGemma (308 million). The model is laid out as a sentence-transformers folder,
-its weights in bfloat16 and its tokenizer trained on the documentation of Python; it stays in the
-work folder with the bundle, and is made where it is not there. There are few texts, they are short,
-and no more than 64 tokens of one are read, since such a model reads some twenty a second on a
-core.
+The shapes are those of Qwen3-Embedding-0.6B (596 million weights, 2.4 GB in float32) and of
+EmbeddingGemma (308 million). The model is laid out as a sentence-transformers folder, its weights
+in bfloat16 and its tokenizer trained on the documentation of Python; it stays in the work folder
+with the bundle, and is made where it is not there. There are few texts, they are short, and no more
+than 64 tokens of one are read, since such a model reads some twenty a second on a core.
 
 What is printed: time and memory of `edge-mrl export` (the largest of its processes), then for each
 variant what it kept of sentence-transformers' vectors, and what loading it and one text of 16

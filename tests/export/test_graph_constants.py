@@ -14,6 +14,7 @@ from edge_mrl_export.graphs.constants import (
     is_in_file,
     load_with_files,
     outline,
+    size_of_constants,
     values,
 )
 from edge_mrl_export.model import VariantRequest
@@ -86,6 +87,12 @@ def test_a_map_cannot_be_written_to(stored):
     table = values(load_with_files(stored).graph.initializer[0])
     with pytest.raises(ValueError, match="read-only"):
         table[0, 0] = 1
+
+
+def test_the_size_of_constants_is_known_wherever_they_lie(stored):
+    whole = TABLE.nbytes + HALVES.nbytes + 3 * 8
+    assert size_of_constants(load_with_files(stored)) == whole
+    assert size_of_constants(small_model()) == whole
 
 
 def test_an_outline_is_checked_in_place_of_the_whole(stored):

@@ -63,6 +63,11 @@ def is_large(tensor: onnx.TensorProto) -> bool:
     return _size(tensor) >= LARGE_BYTES
 
 
+def size_of_constants(model: onnx.ModelProto) -> int:
+    """Bytes of all of them, wherever they lie. protobuf cannot say it of more than 2 GB."""
+    return sum(map(_size, model.graph.initializer))
+
+
 def content(tensor: onnx.TensorProto) -> bytes | memoryview:
     """The numbers of a constant as ONNX stores them: little-endian, rows one after another."""
     # As bytes, since a buffer cannot have types of fewer bits that numpy has from elsewhere.

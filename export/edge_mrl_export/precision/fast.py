@@ -17,6 +17,7 @@ import onnx
 
 from edge_mrl.slices import FloatArray
 from edge_mrl_export.graphs.shapes import known_shapes
+from edge_mrl_export.graphs.tokens import TOKENS_WANTED
 from edge_mrl_export.precision.activations import Activations
 from edge_mrl_export.precision.embeddings import quantize_embeddings
 from edge_mrl_export.precision.gains import outstanding_gains
@@ -40,9 +41,11 @@ def int8_fast(model: onnx.ModelProto) -> onnx.ModelProto:
 def _quantize_after_activations(rewriter: Rewriter, model: onnx.ModelProto) -> None:
     """Rewrite the second product of each feed-forward block, with a scale for each token.
 
-    After pooling there are no tokens: a text has one row there.
+    After pooling there are no tokens: a text has one row there. Where an input says how many
+    tokens are wanted there may be none, of which ONNX Runtime finds no highest number.
     """
     activations = Activations(model)
+    perhaps_empty = _after(model, TOKENS_WANTED)
     shapes = known_shapes(model)
     quantized: dict[str, TokenCodes] = {}
 
@@ -50,7 +53,9 @@ def _quantize_after_activations(rewriter: Rewriter, model: onnx.ModelProto) -> N
         if node.op_type != "MatMul":
             return None
         left, weight = node.input
-        if len(shapes.get(left, ())) != 3 or not activations.is_one(left):
+        if len(shapes.get(left, ())) != 3 or left in perhaps_empty:
+            return None
+        if not activations.is_one(left):
             return None
         matrix = rewriter.matrix(weight)
         if matrix is None:
@@ -64,6 +69,15 @@ def _quantize_after_activations(rewriter: Rewriter, model: onnx.ModelProto) -> N
         return [*nodes, *token_product(rewriter, node, quantized[left], weight, right)]
 
     rewriter.replace(rule)
+
+
+def _after(model: onnx.ModelProto, value: str) -> set[str]:
+    """A value and all that are computed from it."""
+    found = {value}
+    for node in model.graph.node:
+        if not found.isdisjoint(node.input):
+            found.update(node.output)
+    return found
 
 
 def _quantize_products(rewriter: Rewriter, gains: dict[str, FloatArray]) -> None:

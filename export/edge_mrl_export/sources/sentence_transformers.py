@@ -23,6 +23,7 @@ from edge_mrl_export.model import BuiltVariant, ModelDescription, VariantRequest
 from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES, TFLITE_TECHNIQUES
 from edge_mrl_export.scratch import Scratch
 from edge_mrl_export.sources.backbone import check_layers
+from edge_mrl_export.sources.default_variants import default_note, default_requests
 from edge_mrl_export.sources.identity import identity
 from edge_mrl_export.sources.layout import layout_of
 from edge_mrl_export.sources.model_card import (
@@ -34,7 +35,7 @@ from edge_mrl_export.sources.model_files import read_object, weight_files
 from edge_mrl_export.sources.modules import DenseModule, NormalizeModule
 from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.sources.safetensors_file import count_multiplied, count_weights
-from edge_mrl_export.sources.size_limit import check_size, fits
+from edge_mrl_export.sources.size_limit import check_size
 from edge_mrl_export.sources.tokenizer_json import positions_read, read_tokenizer
 
 if TYPE_CHECKING:
@@ -156,30 +157,12 @@ class SentenceTransformersSource:
         )
 
     def default_requests(self) -> tuple[VariantRequest, ...]:
-        """TFLite int8-fast where litert-torch is installed; ONNX int8-fast, int8-portable, and fp32
-        where it fits one file."""
-        onnx: tuple[Precision, ...] = ("int8-fast", "int8-portable")
-        if fits(self._weights, "fp32"):
-            onnx = (*onnx, "fp32")
-        requests = tuple(VariantRequest("onnx", precision) for precision in onnx)
-        if installed(*LITE_MODULES):
-            return (VariantRequest("tflite", "int8-fast"), *requests)
-        return requests
+        """See `Source.default_requests`."""
+        return default_requests(self._weights)
 
     def default_note(self) -> str | None:
-        """Which format or precision is not there, and why."""
-        notes = []
-        if not installed(*LITE_MODULES):
-            notes.append(
-                "no TFLite, since litert-torch is not installed: for it, run `pip install "
-                "'edge-mrl[export]'` with Python 3.11 to 3.13, not on 64-bit ARM Linux"
-            )
-        if not fits(self._weights, "fp32"):
-            notes.append(
-                f"no fp32, since {self._weights / 1e6:.0f} million weights of four bytes are more "
-                "than the 2 GB that one file holds"
-            )
-        return "; ".join(notes) or None
+        """See `Source.default_note`."""
+        return default_note(self._weights)
 
     def reference(self, texts: Sequence[str]) -> FloatArray:
         """The vectors of sentence-transformers, without a prompt: (n, dim) float32, unit length."""
@@ -205,7 +188,7 @@ class SentenceTransformersSource:
                 f"{request.precision}: choose onnx with one of {', '.join(ONNX_TECHNIQUES)}, or "
                 f"tflite with one of {', '.join(TFLITE_TECHNIQUES)}"
             )
-        check_size(self._weights, request.precision)
+        check_size(self._weights, request.format, request.precision)
 
     def build(self, request: VariantRequest, folder: Path) -> tuple[BuiltVariant, ...]:
         """Write one file below `folder`; what all variants of a format share is made at the first
@@ -223,6 +206,7 @@ class SentenceTransformersSource:
         return (self._lite.build(request, folder),)
 
     def _build_onnx(self, request: VariantRequest, folder: Path) -> BuiltVariant:
+        from edge_mrl_export.graphs.constants import size_of_constants
         from edge_mrl_export.graphs.files import write_graph
         from edge_mrl_export.graphs.fuse import fuse
 
@@ -230,7 +214,7 @@ class SentenceTransformersSource:
         technique = ONNX_TECHNIQUES[precision]
         model = self._convert(request)
         # The graph before its fusions, and after.
-        with Scratch(needed=2 * model.ByteSize() if technique.fused else 0) as scratch:
+        with Scratch(needed=2 * size_of_constants(model) if technique.fused else 0) as scratch:
             if technique.fused:
                 model = fuse(model, scratch)
             names = write_graph(model, folder / _FOLDER / f"{precision}.onnx")
