@@ -27,8 +27,8 @@ FIXED = {
 """What would make one run differ from another."""
 
 FEW_AND_MANY = (20, 220)
-"""Repetitions of what is cheap beside loading, whose own count varies by some parts in ten thousand,
-as its threads wait for one another."""
+"""Repetitions of what is cheap beside loading, whose own count varies by some parts in ten
+thousand, as its threads wait for one another."""
 
 
 @dataclass(frozen=True, slots=True)
