@@ -69,7 +69,9 @@ def expected_lists(
         return None
     if index is not None and index.shortlists is not None and documents > TOP_K:
         wanted = tuple(
-            min(documents, _at_recall(grown(rows, index.documents, documents, TOP_K), recall))
+            _lengthened(
+                grown(rows, index.documents, documents, TOP_K), documents, miss_factor(recall)
+            )
             for rows in index.shortlists
         )
         known = index.recall if recall == TABLE_RECALL else None
@@ -82,10 +84,19 @@ def expected_lists(
     return Lists(wanted, 1.0 if wanted[-1] >= documents else found)
 
 
-def _at_recall(rows: float, recall: float) -> int:
-    """A list that was measured for `TABLE_RECALL`, for another recall."""
-    excess = max(0.0, rows - TOP_K) * miss_factor(recall)
-    return math.ceil(TOP_K + excess - 1e-9)
+def _odds(rows: float, documents: int) -> float:
+    """A list's excess over the top 10 against the rows that it leaves out."""
+    excess = max(0.0, rows - TOP_K)
+    return excess / (documents - rows) if rows < documents else math.inf
+
+
+def _lengthened(rows: float, documents: int, factor: float) -> int:
+    """A list whose odds are so many times as high: a short one's excess is so many times as long,
+    and no list is longer than the index."""
+    odds = factor * _odds(rows, documents)
+    if math.isinf(odds):
+        return documents
+    return min(documents, math.ceil(TOP_K + (documents - TOP_K) * odds / (1 + odds) - 1e-9))
 
 
 def _recall_of(
@@ -96,8 +107,8 @@ def _recall_of(
     for part, rows in zip(layout.resident, lists, strict=True):
         needed = list_rows(facts, part, layout.stored, documents, TABLE_RECALL)
         if needed is not None and rows < documents and needed > TOP_K:
-            excess = (needed - TOP_K) / max(1, rows - TOP_K)
-            missed += (1 - TABLE_RECALL) * excess ** (1 / MISS_EXPONENT)
+            times = _odds(needed, documents) / _odds(max(TOP_K + 1, rows), documents)
+            missed += (1 - TABLE_RECALL) * min(times, 1e6) ** (1 / MISS_EXPONENT)
     return max(0.0, 1 - missed)
 
 
@@ -146,7 +157,8 @@ def list_rows(
     The manifest's shortlist s(slice) covers the *full* vector's top 10 among the documents of the
     export; it grows as an index's own lists do, by `list_growth`. Two more steps are ours:
 
-    - another recall than 99 %: the excess over 10 goes with (1 - recall) ** -`MISS_EXPONENT`;
+    - another recall than 99 %: the excess over 10, against the rows left out, goes with
+      (1 - recall) ** -`MISS_EXPONENT`;
     - the stored slice is smaller than the full vector: its top 10 are nearer to the scan's than the
       full vector's are. The list is then min(s(scan), 10 + 10 + 3 * (sqrt(s(scan)) -
       sqrt(s(stored))) ** 2), and 10 where the two slices are the same. Square roots, because noise
@@ -160,7 +172,7 @@ def list_rows(
         stored: the slice whose top 10 are wanted.
         documents: how many there are.
         recall: the share that is wanted.
-        safety: what the excess over 10 is multiplied by.
+        safety: how many times as long the excess over 10 shall be.
 
     Returns:
         Rows, at most `documents`; None where the quality table lacks one of the two slices.
@@ -179,11 +191,10 @@ def list_rows(
     )
     noise = max(0.0, math.sqrt(whole) - math.sqrt(part)) ** 2
     needed = min(whole, TOP_K + STORED_EXTRA + STORED_SAFETY * noise)
-    excess = (needed - TOP_K) * miss_factor(recall) * safety
-    return min(documents, math.ceil(TOP_K + excess - 1e-9))
+    return _lengthened(needed, documents, miss_factor(recall) * safety)
 
 
 def miss_factor(recall: float) -> float:
-    """What the excess of a shortlist for `TABLE_RECALL` is multiplied by for another recall."""
+    """How many times as high a list's odds are for another recall than `TABLE_RECALL`."""
     factor: float = ((1 - TABLE_RECALL) / (1 - recall)) ** MISS_EXPONENT
     return factor

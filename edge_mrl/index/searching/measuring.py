@@ -34,12 +34,6 @@ SAMPLE_ROWS = 16_384
 SAMPLE_VALUES = 1 << 22
 """Bounds of the sample: 0.7 s of a core of a busy server, among 100 000 texts."""
 
-SAMPLE_PART = 16
-LARGEST_SAMPLE = 4
-"""Of many documents at least this part is sampled, as far as so many times the bounds: a list that
-is foretold over a longer way is longer than it need be. 128x1 before 256x2 among a million handed on
-31 040 rows by a sample of 16 384, and FILL by one of 62 500."""
-
 _VALUES = 1 << 17
 """Coordinates unpacked at once, half a MiB of float32. The whole sample in one go took 68 MB, more
 than the smallest board can spare while documents are added."""
@@ -56,7 +50,7 @@ def measure(store: Store, layout: IndexLayout) -> Measurement | None:
     documents = store.count()
     if documents < LEAST_DOCUMENTS:
         return None
-    size = sample_size(documents, layout.stored.dim)
+    size = min(documents, SAMPLE_ROWS, max(LEAST_DOCUMENTS, SAMPLE_VALUES // layout.stored.dim))
     rows = _spread(documents, size)
     if store.next_row() - 1 == documents:
         # No row was ever removed, so the numbers need not be read.
@@ -66,12 +60,6 @@ def measure(store: Store, layout: IndexLayout) -> Measurement | None:
     wanted = wanted_of_stored(layout.stored)
     trials = _trials(store, rows, layout)
     return measure_shortlist(trials, documents, wanted, look_cost(layout))
-
-
-def sample_size(documents: int, dim: int) -> int:
-    """How many rows a measurement looks at, of an index of `LEAST_DOCUMENTS` or more."""
-    bounds = min(SAMPLE_ROWS, max(LEAST_DOCUMENTS, SAMPLE_VALUES // dim))
-    return min(documents, max(bounds, min(LARGEST_SAMPLE * bounds, documents // SAMPLE_PART)))
 
 
 def _spread(documents: int, size: int) -> IntArray:
