@@ -17,8 +17,8 @@ import numpy.typing as npt
 from edge_mrl.calibration.load import Repeats
 from edge_mrl.errors import CalibrationError
 from edge_mrl.index import Index, IndexLayout
-from edge_mrl.kernel import BLOCK_ROWS, CodeBlock, prepare, scan
 from edge_mrl.index.searching.row_costs import warm_row_seconds
+from edge_mrl.kernel import BLOCK_ROWS, CodeBlock, prepare, scan
 from edge_mrl.planning import search_cost
 from edge_mrl.slices import Slice
 

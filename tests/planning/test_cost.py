@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import pytest
@@ -205,7 +204,9 @@ def test_shortlist_of_the_stored_slice_itself_is_the_top_ten() -> None:
 
 
 def test_no_shortlist_is_longer_than_the_index() -> None:
-    assert rows_of(STATIC, layout("256x8", "64x1"), 300, 0.99) == 300
+    # By the law 5197 of 25 339 rows are 188 of 300.
+    assert rows_of(STATIC, layout("256x8", "64x1"), 300, 0.99) == 188
+    assert rows_of(STATIC, layout("256x8", "64x1"), 300, 0.9999) <= 300
     assert rows_of(STATIC, layout("256x8", "64x1"), 0, 0.99) == 0
 
 
