@@ -13,8 +13,8 @@ Both intervals are percentile bootstraps (B. Efron and R. Tibshirani, "An Introd
 Bootstrap", 1993, chapter 13) that draw whole queries: neighbours of one query are found or missed
 together, so an interval that counts them one by one, as Wilson's would, is too narrow.
 
-`trials` finds the depths, `list_choice` the lists. Of the shortlist itself only rows are read that are estimated within a margin of the best, which is
-measured in the same way; see `margin`.
+`trials` finds the depths, `list_choice` the lists. Of the shortlist itself only rows are read that
+are estimated within a margin of the best, which is measured in the same way; see `margin`.
 """
 
 import json

@@ -64,4 +64,5 @@ def best_but(scores: IntArray, own: int, count: int) -> IntArray:
     """The best `count` scores but that of a row, falling."""
     others = np.delete(scores, own)
     others.partition(others.size - count)
-    return np.sort(others[others.size - count :])[::-1]
+    best: IntArray = np.sort(others[others.size - count :])[::-1]
+    return best

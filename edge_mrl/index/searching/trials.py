@@ -1,4 +1,4 @@
-"""Documents of a sample as queries: their true neighbours, and where codes put them. Pure arrays."""
+"""Documents as queries: their true neighbours, and where codes put them. Pure arrays."""
 
 from __future__ import annotations
 
