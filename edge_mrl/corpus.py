@@ -6,10 +6,8 @@ half of it in an index."""
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +15,7 @@ import numpy as np
 
 from edge_mrl.errors import CorpusError, InputError
 from edge_mrl.index import Record
-from edge_mrl.index.writing.batch import check_id, check_text
+from edge_mrl.index.writing.batch import check_id, check_text, metadata_json
 from edge_mrl.json_lines import read_objects
 
 _FIELDS = {"_id", "text", "title", "metadata"}
@@ -52,22 +50,23 @@ class Corpus:
                 message gives its number), or an `_id` comes twice.
         """
         if not path.is_file():
-            raise CorpusError(
-                f"there is no corpus at {path}: give a file of JSON lines with _id and text"
-            )
+            # A pipe could be read only once.
+            missing = f"{path} is no file" if path.exists() else f"there is no corpus at {path}"
+            raise CorpusError(f"{missing}: give a file of JSON lines with _id and text")
         # Eight bytes an id: all ids of a million documents would take more than a small board has.
         hashes = array("q")
         unused: set[str] = set()
         texts = ids = 0
-        for document, record in _read(path):
+        for number, document, record in _read(path):
             assert record.id is not None
             hashes.append(hash(record.id))
             if len(unused) < _UNUSED_NAMED:
                 unused |= document.keys() - _FIELDS
             texts += len(record.text.encode(errors="replace"))
-            # What is nested too deep is for the index to refuse.
-            with suppress(RecursionError):
-                texts += len(json.dumps(record.metadata, separators=(",", ":")))
+            try:
+                texts += len(metadata_json(record.metadata, "the document"))
+            except InputError as error:
+                raise CorpusError(f"{path}, line {number}: {error}") from error
             ids += _id_bytes(record.id)
         if not hashes:
             raise CorpusError(f"{path} is empty: a corpus has at least one line with _id and text")
@@ -77,7 +76,7 @@ class Corpus:
 
     def records(self) -> Iterator[Record]:
         """The documents in the order of the file, one at a time."""
-        for _, record in _read(self.path):
+        for _, _, record in _read(self.path):
             yield record
 
 
@@ -106,9 +105,9 @@ def _id_bytes(identifier: int | str) -> int:
     return identifier.bit_length() // 8 + 1
 
 
-def _read(path: Path) -> Iterator[tuple[dict[str, object], Record]]:
+def _read(path: Path) -> Iterator[tuple[int, dict[str, object], Record]]:
     for number, document in read_objects(path, CorpusError, fields=_FIELDS_NEEDED):
-        yield document, _record(document, f"{path}, line {number}")
+        yield number, document, _record(document, f"{path}, line {number}")
 
 
 def _record(document: dict[str, object], where: str) -> Record:

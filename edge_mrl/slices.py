@@ -42,10 +42,11 @@ class Slice(_SliceFields):
         """Checked as the class says."""
         size, kept = whole_number(dim), whole_number(bits)
         if size is None or not 1 <= size <= MAX_DIM:
-            raise SliceError(f"a slice of {dim} dimensions cannot be: give 1 to {MAX_DIM}")
+            raise SliceError(f"a slice of {_shown(dim)} dimensions cannot be: give 1 to {MAX_DIM}")
         if kept not in CODE_BITS:
             raise SliceError(
-                f"a slice of {bits} bits cannot be: give one of {', '.join(map(str, CODE_BITS))}"
+                f"a slice of {_shown(bits)} bits cannot be: give one of "
+                f"{', '.join(map(str, CODE_BITS))}"
             )
         return super().__new__(cls, size, kept)
 
@@ -59,6 +60,8 @@ class Slice(_SliceFields):
         Raises:
             SliceError: the text is not of that form.
         """
+        if not isinstance(text, str):
+            raise SliceError(f"cannot read a slice from {text!r}: give a text such as '128x4'")
         dim, _, bits = text.strip().partition("x")
         # No regular expression: compiling one takes as long as opening an index.
         numbers = dim.isascii() and dim.isdigit() and bits.isascii() and bits.isdigit()
@@ -104,10 +107,16 @@ def check_trained(dim: int, trained: Sequence[int]) -> int:
     if number is None or number not in trained:
         sizes = ", ".join(map(str, trained))
         raise UntrainedDimError(
-            f"this model was not trained for {dim} dimensions: choose one of the trained sizes "
-            f"{sizes}"
+            f"this model was not trained for {_shown(dim)} dimensions: choose one of the trained "
+            f"sizes {sizes}"
         )
     return number
+
+
+def _shown(value: object) -> str:
+    """What was given for a number, told from a text that looks like one."""
+    number = whole_number(value)
+    return repr(value) if number is None else str(number)
 
 
 def normalize(vectors: FloatArray) -> FloatArray:

@@ -24,8 +24,11 @@ ONCE = ("test_kernel.py", "test_index.py", "test_commands.py")
 """Checks that no engine matters to, run with the first installation."""
 
 RUNTIME_TESTS = (
-    "kernel/test_contract.py",
     "kernel/test_dispatch.py",
+    "kernel/test_funnels.py",
+    "kernel/test_rows.py",
+    "kernel/test_scans.py",
+    "kernel/test_second_looks.py",
     "index/storage/test_processes.py",
 )
 """Of the project's tests those of the parts that differ by processor and system."""

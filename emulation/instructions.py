@@ -26,6 +26,10 @@ FIXED = {
 }
 """What would make one run differ from another."""
 
+FEW_AND_MANY = (20, 220)
+"""Repetitions of what is cheap beside loading, whose own count varies by some parts in ten
+thousand, as its threads wait for one another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -46,14 +50,14 @@ class Work:
 
 def embedding(name: str, install: str, bundle: str, variant: str) -> Work:
     """One embedding of a short query."""
-    times = (20, 60) if install == "static" else (2, 4)
+    times = FEW_AND_MANY if install == "static" else (2, 6)
     return Work(name, install, ("embed", f"{WORK}/bundles/{bundle}", variant), times)
 
 
 def searching(bits: int) -> Work:
     """One search by vector."""
     arguments = ("search", f"{WORK}/indexes/{bits}.db", f"{WORK}/indexes/queries.npy")
-    return Work(f"search, {bits}-bit scan", "static", arguments, (20, 60))
+    return Work(f"search, {bits}-bit scan", "static", arguments, FEW_AND_MANY)
 
 
 def prepare(work: Path, machine: str) -> list[str]:

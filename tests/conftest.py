@@ -3,6 +3,7 @@ hand."""
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,14 @@ from edge_mrl_export import ExportOptions, export
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture(autouse=True, scope="session")
-def no_profiles_of_ones_own(tmp_path_factory):
-    """Whoever runs the tests may have device profiles of their own; the tests count the shipped."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("settings")))
-        yield
+def pytest_configure(config):
+    """Whoever runs the tests may have device profiles of their own; the tests count the shipped.
+    Some do so while they are collected, before any fixture."""
+    settings = tempfile.TemporaryDirectory(prefix="settings-")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XDG_CONFIG_HOME", settings.name)
+    config.add_cleanup(settings.cleanup)
+    config.add_cleanup(patch.undo)
 
 
 @pytest.fixture(scope="session")

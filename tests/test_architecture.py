@@ -161,6 +161,7 @@ def test_pure_files_do_no_io(file):
                 "schema",
                 "on_first_use",
                 "kernel",
+                "meanwhile",
                 "retrieval",
                 "index",
                 "processes",

@@ -141,6 +141,24 @@ def test_an_unknown_prompt_is_named(static_bundle):
         Encoder.load(static_bundle).encode(["x"], prompt_name="query")
 
 
+def test_what_is_no_text_is_no_prompt_either(static_bundle):
+    encoder = Encoder.load(static_bundle)
+    with pytest.raises(InputError, match="a prompt must be a str, not int"):
+        encoder.encode("text", prompt=3)
+    with pytest.raises(InputError, match="put a single one in brackets"):
+        encoder.count_tokens("text")
+
+
+def test_a_size_that_is_a_text_is_told_from_the_number(static_bundle):
+    with pytest.raises(UntrainedDimError, match="not trained for '64' dimensions"):
+        Encoder.load(static_bundle, truncate_dim="64")
+
+
+def test_what_an_encoder_shows_of_itself(static_bundle):
+    shown = repr(Encoder.load(static_bundle, truncate_dim=64))
+    assert "'wordllama-l2-supercat-256'" in shown and "64 dimensions" in shown
+
+
 def test_queries_and_documents_need_no_prompts(static_bundle):
     encoder = Encoder.load(static_bundle)
     np.testing.assert_array_equal(encoder.encode_query(["x"]), encoder.encode_document(["x"]))

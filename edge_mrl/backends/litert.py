@@ -128,7 +128,14 @@ class LiteRtBackend:
         signatures.sort(key=lambda signature: signature.length or 0)
         if variant.token_vectors is not None:
             _check_tokens(signatures, after_pooling, max(variant.dims), files[0])
-        return cls(interpreter, signatures, after_pooling, pad_id=pad_id)
+        opened = cls(interpreter, signatures, after_pooling, pad_id=pad_id)
+        opened._prepare()
+        return opened
+
+    def _prepare(self) -> None:
+        """Run a text of one token. The engine packs the weights of all signatures at the first run,
+        without the interpreter's lock: a tokenizer can be read meanwhile."""
+        self._run([self._pad_id], 1, 0, 0)
 
     def embed(
         self,

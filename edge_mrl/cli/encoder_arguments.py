@@ -31,7 +31,9 @@ def add_encoder_arguments(parser: argparse.ArgumentParser, *, optional_bundle: b
         parser.add_argument("--bundle", type=Path, help="the bundle folder, if it was moved")
     else:
         parser.add_argument("--bundle", type=Path, help="the model's bundle folder")
-        parser.add_argument("--dim", type=int, help="a trained size, instead of the planner's")
+        parser.add_argument(
+            "--dim", type=int, metavar="D", help="a trained size, instead of the planner's"
+        )
     parser.add_argument("--variant", help="a variant of the bundle, instead of the planner's")
     parser.add_argument(
         "--threads",

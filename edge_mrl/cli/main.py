@@ -9,14 +9,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from edge_mrl.cli.registry import COMMANDS, GROUPS
 from edge_mrl.errors import EdgeMrlError
 from edge_mrl.version import __version__
-
-if TYPE_CHECKING:
-    _Subparsers = argparse._SubParsersAction["_Parser"]
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -43,13 +40,12 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 2 bad input, 1 failure on good input."""
     _never_fail_to_print()
-    arguments_in = list(sys.argv[1:] if argv is None else argv)
-    parser, subparsers = _parser()
-    chosen = next((word for word in arguments_in if not word.startswith("-")), None)
-    if chosen is not None and chosen not in {command.name for command in COMMANDS}:
-        parser.error(f"there is no command {chosen!r}{_suggestion(chosen)}")
     try:
-        return _run(parser, subparsers, arguments_in, chosen)
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        # What is still in the buffer may find its reader gone, too.
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
     except EdgeMrlError as error:
         print(f"edge-mrl: {error}", file=sys.stderr)
         return error.exit_code
@@ -64,10 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(
-            f"edge-mrl: {error.strerror or error}: {error.filename or 'no file named'}",
-            file=sys.stderr,
-        )
+        place = "" if error.filename is None else f": {error.filename}"
+        print(f"edge-mrl: {error.strerror or error}{place}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
         if error.name not in _REQUIRED:
@@ -87,29 +81,28 @@ def _never_fail_to_print() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _run(
-    parser: _Parser,
-    subparsers: _Subparsers,
-    arguments_in: Sequence[str],
-    chosen: str | None,
-) -> int:
-    for command in COMMANDS:
-        subparser = subparsers.add_parser(command.name, description=command.summary)
-        # Only the chosen command's module is imported, so that help answers at once.
-        if command.name == chosen:
-            command.add_arguments(subparser)
-            subparser.set_defaults(command=command)
-    arguments = parser.parse_args(arguments_in)
-    if chosen is None:
-        parser.print_help()
+def _run(words: Sequence[str]) -> int:
+    place = next((n for n, word in enumerate(words) if not word.startswith("-")), len(words))
+    overview = _overview_parser()
+    # Before the command: --help and --version, which end the program, or what is refused.
+    overview.parse_args(words[:place])
+    if place == len(words):
+        overview.print_help()
         return 0
-    code = int(arguments.command.run(arguments))
-    # What is still in the buffer may find its reader gone, too.
-    sys.stdout.flush()
-    return code
+    command = next((each for each in COMMANDS if each.name == words[place]), None)
+    if command is None:
+        overview.error(f"there is no command {words[place]!r}{_suggestion(words[place])}")
+    # Only the chosen command's module is imported, so that help answers at once.
+    parser = _Parser(prog=f"edge-mrl {command.name}", description=command.summary)
+    command.add_arguments(parser)
+    words = words[place + 1 :]
+    # Options may stand anywhere, as in `search INDEX -k 3 QUERY`. That way of parsing loses sight
+    # of `--` in some versions of Python.
+    parse = parser.parse_args if "--" in words else parser.parse_intermixed_args
+    return command.run(parse(words))
 
 
-def _parser() -> tuple[_Parser, _Subparsers]:
+def _overview_parser() -> _Parser:
     parser = _Parser(
         prog="edge-mrl",
         usage="edge-mrl [-h] [--version] COMMAND ...",
@@ -118,8 +111,7 @@ def _parser() -> tuple[_Parser, _Subparsers]:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"edge-mrl {__version__}")
-    subparsers = parser.add_subparsers(prog="edge-mrl", metavar="COMMAND", help=argparse.SUPPRESS)
-    return parser, subparsers
+    return parser
 
 
 def _suggestion(word: str) -> str:

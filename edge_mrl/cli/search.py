@@ -70,7 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "query as JSON a line; prints the hits of each as a line of JSON",
     )
     parser.add_argument("-k", type=int, help="hits wanted (default 10)")
-    parser.add_argument("--offset", type=int, default=0, help="hits to leave out, for paging")
+    parser.add_argument(
+        "--offset", type=int, default=0, metavar="N", help="hits to leave out, for paging"
+    )
     parser.add_argument("--exact", action="store_true", help="compare with every vector")
     parser.add_argument(
         "--filter",

@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--index", type=Path, metavar="FILE", help="an index, for /search")
     parser.add_argument("--model-name", help="what requests call the model (default: its own name)")
     parser.add_argument("--variant", help="a variant of the bundle (default: the first that runs)")
-    parser.add_argument("--dim", type=int, help="the largest size to give (default: all of it)")
+    parser.add_argument(
+        "--dim", type=int, metavar="D", help="the largest size to give (default: all of it)"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address (default 127.0.0.1)")
     parser.add_argument(
         "--port", type=int, default=8756, help="port, 0 for a free one (default 8756)"
@@ -51,8 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ORIGIN",
         help="a web page that may ask, such as https://app.example; can be repeated",
     )
-    parser.add_argument("--workers", type=int, default=1, help="threads that answer (default 1)")
-    parser.add_argument("--threads", type=int, default=1, help="engine threads each (default 1)")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="threads that answer (default 1)"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="engine threads each (default 1)"
+    )
     parser.add_argument(
         "--max-concurrent",
         type=int,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -13,8 +13,8 @@ from edge_mrl.bundle.manifest import Variant
 from edge_mrl.bundle.reader import Bundle
 from edge_mrl.encoder.loaded_variant import LoadedVariant, with_token_vectors
 from edge_mrl.encoder.prompts import InputType, kind_of, prompt_words
-from edge_mrl.encoder.self_test import SELF_TEST_TEXTS, check_vectors
-from edge_mrl.encoder.tokens import TokenVectors
+from edge_mrl.encoder.self_test import check_vectors, texts_at_load
+from edge_mrl.encoder.tokens import TokenVectors, listed
 from edge_mrl.errors import InputError
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.schema import one_or_more
@@ -78,8 +78,8 @@ class Encoder(TokenVectors):
                 slower).
             token_vectors: choose among the variants that also give a vector for each token; see
                 `encode_tokens`.
-            self_test: compare a few golden texts before the encoder is handed out; their token
-                vectors too where `token_vectors`, else before the first of such.
+            self_test: compare a golden text or two before the encoder is handed out; their
+                token vectors too where `token_vectors`, else before the first of such.
 
         Raises:
             BundleError: the bundle is missing, damaged or too new.
@@ -118,16 +118,21 @@ class Encoder(TokenVectors):
             variant = planned.plan.variant
             threads = threads or planned.plan.threads
             max_tokens = planned.plan.max_tokens
-        chosen = manifest.variant(variant) if variant else first_runnable(variants, truncate_dim)
+        chosen = (
+            first_runnable(variants, truncate_dim) if variant is None else manifest.variant(variant)
+        )
         dim = check_trained(truncate_dim or max(chosen.dims), chosen.dims)
         encoder = cls(LoadedVariant.open(bundle, chosen, threads or 1, max_tokens), dim, planned)
         if self_test:
-            encoder._self_test(SELF_TEST_TEXTS)
+            encoder._self_test(texts_at_load(chosen))
             if token_vectors:
-                encoder._check_tokens()
+                encoder._check_tokens(texts_at_load(chosen))
         else:
             encoder._unchecked = False
         return encoder
+
+    def __repr__(self) -> str:
+        return f"<Encoder {self.model_name!r}, variant {self.variant.name}, {self.dim} dimensions>"
 
     @property
     def dim(self) -> int:
@@ -242,10 +247,7 @@ class Encoder(TokenVectors):
         return self._encode(texts, self._loaded.prompt_for("document"), "document")
 
     def _encode(self, texts: str | Sequence[str], words: str, kind: InputType | None) -> FloatArray:
-        if not isinstance(texts, Iterable):
-            raise InputError(f"texts must be a str or a list of them, not {type(texts).__name__}")
-        items = [texts] if isinstance(texts, str) else list(texts)
-        vectors = self._loaded.embed(items, self._dim, words, kind)
+        vectors = self._loaded.embed(listed(texts), self._dim, words, kind)
         return vectors[0] if isinstance(texts, str) else vectors
 
     def prompt_for(self, input_type: InputType | None) -> str:
@@ -257,9 +259,11 @@ class Encoder(TokenVectors):
         """How many tokens the model reads of each text, special tokens and the prompt included.
 
         Raises:
-            InputError: an item is not text.
+            InputError: an item, or the prompt, is not text.
         """
-        return self._loaded.count_tokens(texts, prompt)
+        if isinstance(texts, str):
+            raise InputError("texts must be a list, not str: put a single one in brackets")
+        return self._loaded.count_tokens(texts, prompt_words(self._loaded.embedding, None, prompt))
 
     def encode_padded(self, texts: Sequence[str], room: int) -> FloatArray:
         """Embed texts without a prompt, each padded to so many tokens at least, or to as many as

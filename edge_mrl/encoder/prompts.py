@@ -25,9 +25,11 @@ def prompt_words(embedding: EmbeddingInfo, name: str | None, prompt: str | None)
         prompt: the words themselves, instead of a name.
 
     Raises:
-        InputError: the model has no prompt of that name.
+        InputError: the model has no prompt of that name, or the words are no text.
     """
     if prompt is not None:
+        if not isinstance(prompt, str):
+            raise InputError(f"a prompt must be a str, not {type(prompt).__name__}")
         return prompt
     name = name or embedding.default_prompt_name
     if name is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import overload
 
 from edge_mrl.backends.protocol import WithTokens
 from edge_mrl.encoder.loaded_variant import LoadedVariant
 from edge_mrl.encoder.prompts import InputType, kind_of, prompt_words
-from edge_mrl.encoder.self_test import SELF_TEST_TEXTS, check_tokens
+from edge_mrl.encoder.self_test import check_tokens, texts_at_load
+from edge_mrl.errors import InputError
 from edge_mrl.slices import FloatArray
 
 
@@ -85,7 +86,7 @@ class TokenVectors:
         words = prompt_words(self._loaded.embedding, prompt_name, prompt)
         kind = kind_of(prompt_name) if prompt is None else None
         size = self._dim if dim is None else dim
-        items = [texts] if isinstance(texts, str) else texts
+        items = listed(texts)
         found = self._embed_with_tokens(items, size, size, words, kind).tokens
         return found[0] if isinstance(texts, str) else found
 
@@ -110,10 +111,10 @@ class TokenVectors:
         kind: InputType | None,
     ) -> WithTokens:
         if self._unchecked and self.token_dims:
-            self._check_tokens()
+            self._check_tokens(texts_at_load(self._loaded.variant))
         return self._loaded.embed_with_tokens(texts, dim, token_dim, words, kind)
 
-    def _check_tokens(self, count: int | None = SELF_TEST_TEXTS) -> None:
+    def _check_tokens(self, count: int | None) -> None:
         """Run so many of the golden texts whose token vectors the bundle holds, or all.
 
         Raises:
@@ -128,3 +129,14 @@ class TokenVectors:
         found = self._loaded.embed_with_tokens([texts[row] for row in fitting], dim, dim, "")
         check_tokens(found.tokens, [golden.tokens[row] for row in fitting], self._loaded.variant)
         self._unchecked = False
+
+
+def listed(texts: str | Iterable[str]) -> list[str]:
+    """One text or several as a list.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if not isinstance(texts, Iterable):
+        raise InputError(f"texts must be a str or a list of them, not {type(texts).__name__}")
+    return [texts] if isinstance(texts, str) else list(texts)

@@ -90,8 +90,8 @@ class Index(Administration, Following, Querying):
             IndexFileError: missing without an encoder, damaged, not an index, or of a newer schema.
             IndexMismatchError: the index belongs to another model.
             SliceError: the encoder's vectors are too narrow, or the file has another layout.
-            InputError: the memory budget is no number of bytes, or a profile is given without an
-                encoder that can plan.
+            InputError: the encoder is none, the memory budget is no number of bytes, or a profile
+                is given without an encoder that can plan.
             ProfileError: the profile is unknown or wrong.
             PlanError: the index does not fit the device; says by how much, and what would have to
                 give.
@@ -103,7 +103,7 @@ class Index(Administration, Following, Querying):
         follower = follower_for(encoder, profile)
         if follower is not None:
             follower.on_change = on_plan_change
-            if layout is None and not Path(path).exists():
+            if layout is None and not opening.exists(Path(path)):
                 layout = follower.new_layout()
         opened = opening.open_or_make(Path(path), encoder, layout)
         try:
@@ -146,6 +146,9 @@ class Index(Administration, Following, Querying):
         chosen = layout or default_layout(check_trained(dim, sizes), sizes)
         meta = IndexMeta.checked(dim, sizes, identity, model_name or identity, chosen)
         return cls(opening.make(Path(path), meta), None)
+
+    def __repr__(self) -> str:
+        return f"<Index {str(self._store.path)!r}, {self._meta.model_name!r}, {self.layout}>"
 
     def close(self) -> None:
         """Close the file. Closing twice does nothing."""

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_mrl.errors import IndexFileError, IndexMismatchError, SliceError
+from edge_mrl.errors import IndexFileError, IndexMismatchError, InputError, SliceError
 from edge_mrl.index.format.layout import IndexLayout, default_layout
 from edge_mrl.index.storage.meta import IndexMeta
 from edge_mrl.index.storage.schema_sql import SCHEMA_VERSION
@@ -23,8 +23,13 @@ class Opened(NamedTuple):
 
 def open_or_make(file: Path, encoder: TextEncoder | None, layout: IndexLayout | None) -> Opened:
     """Open an index, or make it where there is none and an encoder is given; see `Index.open`."""
+    if encoder is not None and not hasattr(encoder, "identity"):
+        raise InputError(
+            f"the encoder must be an Encoder, not {type(encoder).__name__}: Encoder.load(bundle) "
+            "gives one"
+        )
     new = None
-    if not file.exists():
+    if not exists(file):
         if encoder is None:
             raise IndexFileError(
                 f"there is no index {file}: check the path, or make it: `edge-mrl build`, or in "
@@ -53,7 +58,7 @@ def make(file: Path, meta: IndexMeta) -> Opened:
     Raises:
         IndexFileError: the file exists or cannot be made.
     """
-    if file.exists():
+    if exists(file):
         raise IndexFileError(f"{file} exists: open it, or give another path")
     store = Store(file)
     try:
@@ -61,6 +66,25 @@ def make(file: Path, meta: IndexMeta) -> Opened:
     except BaseException:
         _give_up(store, made=True)
         raise
+
+
+def exists(file: Path) -> bool:
+    """Whether something stands at a path.
+
+    Raises:
+        IndexFileError: nothing ever can: the name is too long, or holds a NUL, which SQLite would
+            take for its end.
+    """
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise IndexFileError(
+            f"the index {str(file)[:200]!r} cannot be opened ({reason}): give another path"
+        ) from error
+    return True
 
 
 def _give_up(store: Store, *, made: bool) -> None:

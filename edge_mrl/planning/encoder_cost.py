@@ -119,8 +119,9 @@ that of a MiniLM, whose other half is its token table. Larger models have more."
 CALL_SECONDS = 0.3e-3
 """What every call of an engine takes besides, on the reference machine: tokenising, feeding."""
 
-TABLE_SECONDS = 40e-6
-"""One text through a static table on the reference machine: 25 us and tokenising."""
+TABLE_SECONDS = 48e-6
+"""One text through a static table on the reference machine, most of it tokenising; measured by
+`edge-mrl calibrate` with 32 tokens."""
 
 WEIGHTS_A_BYTE: dict[Precision, float] = {
     "fp32": 0.25,

@@ -131,9 +131,12 @@ def _instead(request: Request, chosen: Candidate, other: Candidate) -> str:
         return excess(request, other)
     memory = other.cost.memory_bytes - chosen.cost.memory_bytes
     milli = 1e3 * (other.cost.latency - chosen.cost.latency)
+    what = codes(other.layout) if other.layout != chosen.layout else home(other)
+    # As they would be printed: an index of few documents costs the same whatever it keeps.
+    if mebibytes(abs(memory)) == mebibytes(0) and milliseconds(abs(milli)) == milliseconds(0):
+        return f"{what} would take as much memory and time"
     space = f"{mebibytes(abs(memory))} {'more' if memory > 0 else 'less'} memory"
     time = f"{milliseconds(abs(milli))} {'more' if milli > 0 else 'less'} a search"
-    what = codes(other.layout) if other.layout != chosen.layout else home(other)
     return f"{what} would take {space} and {time}"
 
 

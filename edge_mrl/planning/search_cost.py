@@ -67,18 +67,17 @@ REFINE_NS_PER_BYTE = 0.1
 measured as above: from 250 to 4000 rows 47 ns each with 256x2, 48 with 256x8, 65 with 256x4, 85
 with 384x4; half of that with AVX-512."""
 
-WARM_ROW_SECONDS = 0.65e-6
-WARM_BYTE_SECONDS = 3.6e-9
-HELD_ROW_SHARE = 0.25
+WARM_ROW_SECONDS = 0.4e-6
+WARM_BYTE_SECONDS = 1.9e-9
+HELD_ROW_SHARE = 0.2
 """Reading, checking and rescoring one shortlisted row that is in the page cache, and each byte of
-it, on the reference machine; and the part of that for a row that is held in memory. `edge-mrl
-calibrate` measured 1.6 and 0.4 us a row of 256x8."""
+it, on the reference machine; and the part of that for a row that is held in memory. Measured with
+lists of 443 and 680 rows of 256x8: 0.8 and 0.9 us a row; held, with 1000 rows: 0.10 us at 64x8,
+0.12 at 128x8, 0.17 at 256x8, 0.25 at 384x8. `edge-mrl calibrate` measured 1.05 and 0.23 us at
+256x8 beside other work."""
 
 MEASURED_ROW = Slice(256, 8)
 """What `edge-mrl calibrate` rereads."""
-"""Reading, checking and rescoring one shortlisted row that is in the page cache, and each byte of
-it, on the reference machine. Measured with shortlists of 95 to 1000 rows of 64x8, 128x8 and 256x8:
-1.3, 1.7 and 2.5 us a row. A row that is held in memory takes a part of that."""
 
 QUERY_SECONDS = 0.13e-3
 """What every search costs besides, on the reference machine: SQL statements, the texts of the hits.

@@ -51,6 +51,7 @@ class Gate:
             await _send_in_pieces(send, message)
 
         try:
+            self._check_size(scope)
             self._check_host(headers)
             if scope["path"] == HEALTH:
                 await self._inner(scope, incoming, answer)
@@ -65,6 +66,16 @@ class Gate:
             await self._inner(scope, incoming, answer)
         finally:
             self._running -= 1
+
+    def _check_size(self, scope: Scope) -> None:
+        # The parser's own bound counts only while a header is incomplete: one that comes at once
+        # passes it.
+        size = len(scope["path"]) + len(scope.get("query_string", b""))
+        size += sum(len(name) + len(value) for name, value in scope["headers"])
+        if size > self._limits.header_bytes:
+            raise HttpError(
+                431, f"the header is larger than {self._limits.header_bytes} bytes: send less"
+            )
 
     def _check_host(self, headers: Mapping[str, str]) -> None:
         host = host_of(headers.get("host", ""))

@@ -15,6 +15,7 @@ class Limits:
     """Bounds, so that no client can fill the memory or keep the others waiting.
 
     Attributes:
+        header_bytes: of a request's header; 431 beyond.
         body_bytes: of a request; 413 beyond.
         concurrent: requests at once, waiting ones included; 429 beyond.
         connections: open ones; the next is closed at once.
@@ -26,6 +27,7 @@ class Limits:
         shutdown_seconds: for running requests to end.
     """
 
+    header_bytes: int = 16 * 1024
     body_bytes: int = 4 * 2**20
     concurrent: int = 32
     connections: int = 256
@@ -37,7 +39,7 @@ class Limits:
     shutdown_seconds: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("body_bytes", "concurrent", "connections"):
+        for name in ("header_bytes", "body_bytes", "concurrent", "connections"):
             if getattr(self, name) < 1:
                 raise InputError(f"the limit {name} must be 1 or more, not {getattr(self, name)}")
 
@@ -83,7 +85,12 @@ def is_loopback(host: str) -> bool:
 
 
 def host_of(header: str) -> str:
-    """The host in a Host header, without the port: ``[::1]:8000`` -> ``::1``."""
+    """The host in a Host header, without the port: ``[::1]:8000`` -> ``::1``. All of it where that
+    is no host with a port."""
     if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.partition(":")[0]
+        host, _, rest = header[1:].partition("]")
+        colon, port = rest[:1], rest[1:]
+    else:
+        host, colon, port = header.partition(":")
+    right = colon in ("", ":") and (not port or (port.isascii() and port.isdigit()))
+    return host if right else header

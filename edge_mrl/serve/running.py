@@ -15,8 +15,6 @@ from edge_mrl.serve.limits import Access, Limits
 from edge_mrl.serve.requests import ServedModel
 from edge_mrl.serve.workers import Workers
 
-_HEADER_BYTES = 16 * 1024
-
 
 def run_server(
     listener: socket.socket,
@@ -53,7 +51,7 @@ def run_server(
                 log_level="warning",
                 access_log=False,
                 server_header=False,
-                h11_max_incomplete_event_size=_HEADER_BYTES,
+                h11_max_incomplete_event_size=limits.header_bytes,
                 proxy_headers=False,
                 timeout_keep_alive=limits.idle_seconds,
                 timeout_graceful_shutdown=limits.shutdown_seconds,

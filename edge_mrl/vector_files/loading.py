@@ -68,7 +68,7 @@ def check_vector_file(index: Index, file: VectorFile, *, upsert: bool = False) -
     count = 0
     for batch in file.batches():
         for row, item in enumerate(batch.metadata or [], count):
-            metadata_json(item, row)
+            metadata_json(item, f"document {row}")
         for row, text in enumerate(batch.texts or [], count):
             check_text(text, f"{file.path}: the text of vector {row}")
         count += len(batch)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,8 +40,40 @@ def test_wrong_arguments_get_one_line(capsys, arguments, said):
     assert said in captured.err and "--help` says what it takes" in captured.err
 
 
-def test_a_reader_that_has_gone_is_no_error():
-    command = f"{sys.executable} -m edge_mrl profiles | true; echo ${{PIPESTATUS[0]}}"
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["i.db", "-k", "3", "gzip"], "gzip"),
+        (["-k", "3", "i.db", "gzip"], "gzip"),
+        (["i.db", "gzip", "-k", "3"], "gzip"),
+        (["i.db", "-k", "3", "-5 degrees"], "-5 degrees"),
+        (["-k", "3", "--", "i.db", "-x"], "-x"),
+    ],
+)
+def test_options_may_stand_anywhere(monkeypatch, words, found):
+    asked = []
+    monkeypatch.setattr("edge_mrl.cli.search.run", lambda arguments: asked.append(arguments) or 0)
+    assert main(["search", *words]) == 0
+    (arguments,) = asked
+    assert (arguments.index.name, arguments.query, arguments.k) == ("i.db", found, 3)
+
+
+def test_a_closed_output_is_no_error():
+    command = f"{sys.executable} -m edge_mrl profiles >&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_an_output_that_takes_nothing_gets_one_line():
+    command = f"{sys.executable} -m edge_mrl profiles >/dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "edge-mrl: No space left on device\n")
+
+
+@pytest.mark.parametrize("shown", ["profiles", "--help", "search --help", ""])
+def test_a_reader_that_has_gone_is_no_error(shown):
+    command = f"{sys.executable} -m edge_mrl {shown} | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("0\n", "")
 

@@ -1,8 +1,10 @@
-"""A small transformer as TFLite at every precision, for the tests of what is in such a bundle."""
+"""Model folders, and a small transformer as TFLite at every precision, for the tests of what is in
+such a bundle."""
 
 from __future__ import annotations
 
 import importlib.util
+import shutil
 
 import pytest
 
@@ -10,6 +12,20 @@ from edge_mrl_export import ExportOptions, export
 from tests.export.st_models import write_bert, write_modules
 
 LENGTHS = (4, 8, 16)
+
+
+@pytest.fixture(scope="session")
+def whole_st_folder(tmp_path_factory):
+    """A sentence-transformers folder of a small BERT. Not to be changed."""
+    folder = tmp_path_factory.mktemp("whole") / "small"
+    write_bert(folder)
+    return write_modules(folder, 5)
+
+
+@pytest.fixture
+def st_folder(whole_st_folder, tmp_path):
+    """A copy of that folder."""
+    return shutil.copytree(whole_st_folder, tmp_path / "small")
 
 
 @pytest.fixture(scope="session")

@@ -33,23 +33,44 @@ they were asked for or not."""
 
 
 def make_older(path: Path, schema: int) -> None:
-    """Turn a closed index of schema 4 that keeps nothing beside its documents into one of schema 1,
-    2 or 3."""
+    """Turn a closed index of schema 5 that keeps nothing beside its documents into one of schema 1
+    to 4."""
     connection = sqlite3.connect(path)
     with connection:
-        _older_documents(connection)
-        (text,) = connection.execute("SELECT value FROM meta WHERE key = 'index'").fetchone()
-        layout = {key: Slice.parse(v) for key, v in json.loads(text).items() if "x" in str(v)}
-        if layout["stored"].bits == 8:
-            if "refine" in layout:
-                _whole_refine_codes(connection, layout["stored"], layout["refine"])
-            _scaled_records(connection)
-        _plain_gains(connection, layout["scan"])
-        for first_schema, statement in _FOLLOWERS:
-            if first_schema <= schema:
-                connection.execute(statement)
+        _late_sums(connection)
         connection.execute(f"PRAGMA user_version = {schema}")
+        if schema < 4:
+            _before_4(connection, schema)
     connection.close()
+
+
+def _late_sums(connection: sqlite3.Connection) -> None:
+    """The checksums of segments in the last column."""
+    columns = "number, first_row, last_row, slice, format, row_numbers, gains, codes, crc32"
+    connection.execute("ALTER TABLE segments RENAME TO newer")
+    connection.execute(
+        """CREATE TABLE segments (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, first_row INTEGER NOT NULL,
+        last_row INTEGER NOT NULL, slice TEXT NOT NULL, format INTEGER NOT NULL,
+        row_numbers BLOB NOT NULL, gains BLOB NOT NULL, codes BLOB NOT NULL,
+        crc32 INTEGER NOT NULL)"""
+    )
+    connection.execute(f"INSERT INTO segments ({columns}) SELECT {columns} FROM newer")
+    connection.execute("DROP TABLE newer")
+
+
+def _before_4(connection: sqlite3.Connection, schema: int) -> None:
+    _older_documents(connection)
+    (text,) = connection.execute("SELECT value FROM meta WHERE key = 'index'").fetchone()
+    layout = {key: Slice.parse(v) for key, v in json.loads(text).items() if "x" in str(v)}
+    if layout["stored"].bits == 8:
+        if "refine" in layout:
+            _whole_refine_codes(connection, layout["stored"], layout["refine"])
+        _scaled_records(connection)
+    _plain_gains(connection, layout["scan"])
+    for first_schema, statement in _FOLLOWERS:
+        if first_schema <= schema:
+            connection.execute(statement)
 
 
 def _older_documents(connection: sqlite3.Connection) -> None:

@@ -6,8 +6,10 @@ import sqlite3
 import numpy as np
 import pytest
 
-from edge_mrl.errors import InputError, SliceError
+from edge_mrl.corpus import Corpus
+from edge_mrl.errors import CorpusError, IndexFileError, InputError, SliceError
 from edge_mrl.index import Index, IndexLayout
+from edge_mrl.index.writing.batch import MAX_NESTING
 from edge_mrl.retrieval import Prefetch, SimilarTo
 from edge_mrl.slices import Slice
 
@@ -100,7 +102,74 @@ def test_an_index_that_cannot_get_its_tables_leaves_no_file(tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
+def nested(depth):
+    found = {"a": 1}
+    for level in range(depth - 1):
+        found = {"a": found} if level % 2 else {"a": [found]}
+    return found
+
+
+def depth_of(value):
+    if isinstance(value, dict):
+        value = list(value.values())
+    return 1 + max(map(depth_of, value)) if isinstance(value, list) else 0
+
+
+def test_metadata_is_nested_so_deep_that_any_program_can_read_it(tmp_path):
+    deepest = next(nested(n) for n in range(1, 200) if depth_of(nested(n)) >= MAX_NESTING)
+    wide = {"a": [{"b": []} for _ in range(500)], "b": "{[" * 500}
+    with made(tmp_path / "i.db") as index:
+        index.add(vectors=ROWS[:2], metadata=[deepest, wide])
+        assert [found.metadata for found in index.get([1, 2])] == [deepest, wide]
+        with pytest.raises(InputError, match="document 1 is nested more than 100 deep"):
+            index.add(vectors=ROWS[:2], metadata=[{}, {"a": deepest}])
+        assert len(index) == 2
+
+
+def test_a_line_of_a_corpus_is_refused_before_any_is_stored(tmp_path):
+    line = json.dumps({"_id": "a", "text": "b", "metadata": nested(150)})
+    path = tmp_path / "c.jsonl"
+    path.write_text('{"_id": "b", "text": "c"}\n' + line)
+    with pytest.raises(CorpusError, match="line 2: the metadata of the document is nested more"):
+        Corpus.check(path)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a" * 5000], ids=["NUL", "too long"])
+def test_a_path_that_no_file_can_have(tmp_path, name, word_encoder):
+    for opened in (
+        lambda path: Index.open(path),
+        lambda path: Index.open(path, word_encoder()),
+        made,
+    ):
+        with pytest.raises(IndexFileError, match="give another path"):
+            opened(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_s_path_is_no_encoder(tmp_path):
+    with pytest.raises(InputError, match="must be an Encoder, not str: Encoder.load"):
+        Index.open(tmp_path / "i.db", "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_generator_of_texts_is_told_what_to_do(vector_index):
+    with pytest.raises(InputError, match="not generator: make a list of it"):
+        vector_index().add(text for text in "ab")
+
+
+def test_what_an_index_shows_of_itself(tmp_path):
+    with made(tmp_path / "i.db") as index:
+        shown = repr(index)
+    assert repr(str(tmp_path / "i.db")) in shown and "stored 16x8, scan 16x8" in shown
+
+
 def test_slices_of_other_numbers_are_refused():
+    with pytest.raises(SliceError, match="'16' dimensions"):
+        Slice("16", 8)
+    with pytest.raises(SliceError, match="give a text"):
+        Slice.parse(None)
+    with pytest.raises(SliceError, match=r"\(16, 8\) is no Slice"):
+        IndexLayout((16, 8), (16, 1))
     for dim, bits in ((16.0, 8), ("16", 8), (16, 8.0), (True, 8)):
         with pytest.raises(SliceError):
             Slice(dim, bits)

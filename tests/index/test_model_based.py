@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index, IndexLayout
 from edge_mrl.index.format import segments
+from edge_mrl.index.storage.schema_sql import SCHEMA_VERSION
 from edge_mrl.slices import Slice
 from tests.index.older import make_older
 
@@ -33,7 +34,7 @@ class IndexHistory(RuleBasedStateMachine):
     @initialize(
         scan=st.sampled_from(["12x1", "12x4", "12x8", "7x2"]),
         stored=st.sampled_from([8, 32]),
-        schema=st.sampled_from([1, 3, 4]),
+        schema=st.sampled_from([1, 3, 4, SCHEMA_VERSION]),
     )
     def create(self, scan, stored, schema):
         self.folder = Path(tempfile.mkdtemp())
@@ -48,7 +49,7 @@ class IndexHistory(RuleBasedStateMachine):
             model_name="m",
             layout=IndexLayout(Slice(DIM, stored), Slice.parse(scan)),
         ).close()
-        if schema < 4:
+        if schema < SCHEMA_VERSION:
             make_older(self.folder / "i.db", schema)
         # What a stored coordinate may be off by, and so a cosine.
         self.off = 1e-5 if stored == 32 else 0.03

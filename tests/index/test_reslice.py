@@ -81,7 +81,7 @@ def test_an_encoder_of_the_same_model_opens_it(tmp_path, word_encoder):
     bundle = tmp_path / "bundle"
     build_index(tmp_path / "i.db", word_encoder(), records, bundle=bundle).close()
     with reslice_index(tmp_path / "i.db", tmp_path / "board" / "i.db", 16) as index:
-        assert index.bundle == tmp_path / "board" / ".." / "bundle"
+        assert index.bundle == tmp_path / "bundle"
     for dim in (16, 64):
         with Index.open(tmp_path / "board" / "i.db", word_encoder(dim)) as index:
             assert index.search("a heron", k=1)[0].id == "h"

@@ -77,7 +77,11 @@ def test_k_must_be_a_positive_whole_number(vector_index, k):
         (np.ones(5), "5 dimensions"),
         (np.full(32, np.nan), "query 0 .* not finite"),
         (np.zeros(32), "no direction"),
-        (3.0, "shape"),
+        (3.0, "a text, or a vector of 32 numbers, not float"),
+        (None, "not NoneType"),
+        (b"words", "not bytes"),
+        (["words"], "not <U5 of shape"),
+        (np.ones((1, 32)), r"not float64 of shape \(1, 32\)"),
         ([[1, 2], [3]], "numbers|length"),
     ],
 )

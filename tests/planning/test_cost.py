@@ -109,10 +109,10 @@ def test_a_vector_longer_than_a_page_takes_whole_pages() -> None:
 
 def test_latency_of_a_small_index_is_computing_and_cached_rows() -> None:
     # 10 000 rows x (32 bytes x 0.048 ns + 0.35 ns) / 0.05 = 0.377 ms; reading 320 kB at 1 GB/s is
-    # less. (0.13 ms + 100 rows x 1.586 us) / 0.05 = 5.772 ms; 1 % of 110 reads of 1 ms = 1.1.
+    # less. (0.13 ms + 100 rows x 0.894 us) / 0.05 = 4.388 ms; 1 % of 110 reads of 1 ms = 1.1.
     slow = replace(BOARD.facts, core_speed=0.05, scan_speed=0.05)
     found = search_cost.query_latency(slow, layout("256x8", "256x1"), 10_000, (100,))
-    assert found == pytest.approx(0.3772e-3 + 5.772e-3 + 1.1e-3, rel=1e-3)
+    assert found == pytest.approx(0.3772e-3 + 4.388e-3 + 1.1e-3, rel=1e-3)
 
 
 def test_a_fast_core_is_bound_by_memory() -> None:
@@ -131,9 +131,9 @@ def test_what_was_measured_on_the_device_takes_the_place_of_its_speed() -> None:
     # A row in memory is not read from storage either: 100 reads of 1 ms, 1 % of them.
     held = search_cost.query_latency(measured, plain, 10_000, lists, held=True)
     assert found - held == pytest.approx(100 * 7e-6 + 100 * 0.01 * 1e-3)
-    # Other slices go by their bytes: 0.65 + 0.0036 x 132 us against 0.65 + 0.0036 x 260.
+    # Other slices go by their bytes: 0.4 + 0.0019 x 132 us against 0.4 + 0.0019 x 260.
     assert search_cost.row_seconds(measured, Slice(128, 8), held=False) == pytest.approx(
-        8e-6 * (0.65 + 0.0036 * 132) / (0.65 + 0.0036 * 260)
+        8e-6 * (0.4 + 0.0019 * 132) / (0.4 + 0.0019 * 260)
     )
 
 
@@ -191,7 +191,7 @@ def test_finer_codes_cost_memory_and_save_rows() -> None:
     beside = search_cost.query_latency(BOARD.facts, refined, 10_000, (300, 20))
     # 180 rows fewer are read; 300 are scored in memory, each in 40 + 128 x 0.1 ns / speed.
     assert without - beside == pytest.approx(
-        180 * (0.65e-6 + 3.6e-9 * Slice(256, 8).nbytes) / BOARD.facts.core_speed
+        180 * (0.4e-6 + 1.9e-9 * Slice(256, 8).nbytes) / BOARD.facts.core_speed
         + 180 * 0.01 * BOARD.facts.storage_random_read
         - 300 * 52.8e-9 / BOARD.facts.scan_speed
     )

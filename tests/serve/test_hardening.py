@@ -107,6 +107,16 @@ def test_what_is_not_http(start, static_bundle):
         assert server.ask("/health")[0] == 200
 
 
+@pytest.mark.parametrize("many", [False, True], ids=["one long", "many"])
+def test_a_header_that_comes_whole_has_a_limit_too(server, many):
+    lines = b"X: a\r\n" * 9000 if many else b"X: " + b"a" * 17_000 + b"\r\n"
+    with dialled(server) as client:
+        client.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + lines + b"\r\n")
+        # As large as it is, it may come in two parts: then the parser has refused it.
+        assert client.recv(100).startswith((b"HTTP/1.1 431", b"HTTP/1.1 400"))
+    assert server.ask("/health")[0] == 200
+
+
 def test_clients_that_leave(server):
     for keep in (0, len(HEAD) // 2, len(HEAD), len(HEAD) + 10):
         whole = (HEAD % len(EMBED)) + b"\r\n" + EMBED

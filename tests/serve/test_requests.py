@@ -76,9 +76,16 @@ def test_loopback(host, local):
 
 
 def test_hosts_of_headers():
-    assert [host_of(header) for header in ("a:1", "a", "[::1]:8", "[::1]")] == [
-        *("a", "a", "::1", "::1")
+    assert [host_of(header) for header in ("a:1", "a", "[::1]:8", "[::1]", "a:")] == [
+        *("a", "a", "::1", "::1", "a")
     ]
+
+
+@pytest.mark.parametrize(
+    "header", ["localhost:80 evil.example", "localhost:x", "[::1]evil.example", "[::1]:8x", "a:1:2"]
+)
+def test_what_follows_a_host_is_a_port_or_nothing(header):
+    assert host_of(header) == header
 
 
 def test_limits_that_cannot_be():

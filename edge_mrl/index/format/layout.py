@@ -32,14 +32,18 @@ class IndexLayout(_LayoutFields):
             before stored rows are read; None to go from the scan to the stored rows.
 
     Raises:
-        SliceError: the bits do not fit their part, the scan or refine slice is wider than the
-            stored one, or the refine slice is no finer than the scan slice.
+        SliceError: a part is no `Slice`, its bits do not fit it, the scan or refine slice is wider
+            than the stored one, or the refine slice is no finer than the scan slice.
     """
 
     __slots__ = ()
 
     def __new__(cls, stored: Slice, scan: Slice, refine: Slice | None = None) -> Self:
         """Checked as the class says."""
+        given: tuple[object, ...] = (stored, scan, *(() if refine is None else (refine,)))
+        for each in given:
+            if not isinstance(each, Slice):
+                raise SliceError(f"{each!r} is no Slice: write Slice(dimensions, bits)")
         if stored.bits not in STORED_BITS:
             raise SliceError(f"the stored slice {stored} cannot be: give it 8, 16 or 32 bits")
         for what, part in (("scan", scan), ("refine", refine)):

@@ -173,9 +173,13 @@ def _unpacked(blobs: SegmentBlobs, plain: bool) -> npt.NDArray[np.uint16] | None
             return None
     if len(data) % 2 or len(data) > 2 * MAX_ROWS:
         return None
+    # A bytearray, because old numpy refuses to look at an empty bytes object.
     halves = np.frombuffer(data or bytearray(), dtype=np.uint8)
-    pairs = halves.reshape(-1, 2) if plain else halves.reshape(2, -1).T
-    return np.ascontiguousarray(pairs).view("<u2")[:, 0].astype(np.uint16, copy=False)
+    low, high = (halves[::2], halves[1::2]) if plain else halves.reshape(2, -1)
+    gains = high.astype(np.uint16)
+    gains <<= 8
+    gains |= low
+    return gains
 
 
 def _crc(first_row: int, last_row: int, *parts: bytes | memoryview) -> int:

@@ -100,6 +100,32 @@ def aligned_room(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     return room[start : start + size].reshape(shape)
 
 
+class CodeRoom:
+    """Memory for the codes of several segments, taken piece by piece.
+
+    From 4 MiB on numpy asks the system for huge pages: of a million documents it then makes 48
+    instead of 24 000, and a search finds them sooner.
+
+    Args:
+        size: bytes; what does not fit gets memory of its own.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._free = aligned_room((size,))
+
+    @staticmethod
+    def taken_by(size: int) -> int:
+        """Bytes of room that a piece of `size` takes."""
+        return -(-size // _CACHE_LINE) * _CACHE_LINE
+
+    def take(self, size: int) -> npt.NDArray[np.uint8]:
+        """`aligned_room` of `size` bytes."""
+        if size > self._free.size:
+            return aligned_room((size,))
+        taken, self._free = self._free[:size], self._free[self.taken_by(size) :]
+        return taken
+
+
 def _aligned(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     room = aligned_room(codes.shape)
     room[...] = codes

@@ -46,7 +46,7 @@ def query_vector(
             )
         units = batch.unit_rows(encoder.encode_query([query]), meta, "query")
     else:
-        units = batch.unit_rows([query], meta, "query")
+        units = batch.unit_rows([_one_vector(query, meta)], meta, "query")
     vector: FloatArray = units[0]
     if not vector.any():
         raise InputError(
@@ -54,6 +54,19 @@ def query_vector(
             "ask with words that the model knows"
         )
     return vector
+
+
+def _one_vector(query: npt.ArrayLike, meta: IndexMeta) -> npt.NDArray[np.generic]:
+    expected = f"a query must be a text, or a vector of {meta.dim} numbers"
+    try:
+        vector = np.asarray(query)
+    except ValueError as error:
+        raise InputError(f"{expected}, not lists of different lengths") from error
+    if vector.ndim == 1 and vector.dtype.kind in "fiu":
+        return vector
+    listed = isinstance(query, np.ndarray | list | tuple)
+    found = f"{vector.dtype} of shape {vector.shape}" if listed else type(query).__name__
+    raise InputError(f"{expected}, not {found}")
 
 
 def _plain_unit(query: object, meta: IndexMeta) -> FloatArray | None:

@@ -15,6 +15,7 @@ from edge_mrl.index.format.segments import Segment
 from edge_mrl.index.format.stages import stage_list
 from edge_mrl.index.searching.scan_list import Scanned
 from edge_mrl.index.storage import segment_store
+from edge_mrl.index.storage.segment_reading import load_all
 from edge_mrl.index.storage.segment_store import SegmentHead
 from edge_mrl.index.storage.store import LARGEST_ROW, Store
 from edge_mrl.slices import FloatArray
@@ -87,16 +88,24 @@ class Resident:
         stamp = store.change_stamp()
         if stamp == self.stamp:
             return
+        try:
+            self._follow(store)
+        except BaseException:
+            # Deletions that are known by now may be missing in what is held.
+            self._forget(epoch=-1)
+            raise
+        self.stamp = stamp
+
+    def _follow(self, store: Store) -> None:
         epoch = store.whole_number("epoch")
         if epoch != self._epoch:
             self._forget(epoch)
         fresh = self._read_deletions(store)
         heads = segment_store.heads(store, self._layout)
-        self._loaded = {head: self._kept_or_loaded(store, head, fresh) for head in heads}
+        self._loaded = self._kept_and_loaded(store, heads, fresh)
         self._extend_tail(store, max((head.last_row for head in heads), default=0), fresh)
         tail = [] if self._tail is None else [self._tail]
         self._hold([segment for made in self._loaded.values() for segment in made] + tail)
-        self.stamp = stamp
 
     def _read_deletions(self, store: Store) -> IntArray:
         found = store.connection.execute(
@@ -110,12 +119,22 @@ class Resident:
             self._dead = np.concatenate([self._dead, fresh])
         return fresh
 
-    def _kept_or_loaded(self, store: Store, head: SegmentHead, fresh: IntArray) -> list[Segment]:
-        if head in self._loaded:
-            return [segments.without(segment, fresh) for segment in self._loaded[head]]
-        segment = segment_store.load(store, head, self._layout)
-        if segment is not None:
-            return [segments.without(segment, self._dead)]
+    def _kept_and_loaded(
+        self, store: Store, heads: Sequence[SegmentHead], fresh: IntArray
+    ) -> dict[SegmentHead, list[Segment]]:
+        kept, new = self._loaded, [head for head in heads if head not in self._loaded]
+        loaded = {
+            head: None if segment is None else [segments.without(segment, self._dead)]
+            for head, segment in zip(new, load_all(store, new, self._layout), strict=True)
+        }
+        return {
+            head: [segments.without(segment, fresh) for segment in kept[head]]
+            if head in kept
+            else loaded[head] or self._made_again(store, head)
+            for head in heads
+        }
+
+    def _made_again(self, store: Store, head: SegmentHead) -> list[Segment]:
         made = segment_store.derive(store, head.first_row, head.last_row, self._layout)
         self.repairs.append(Repair(head, made))
         return made

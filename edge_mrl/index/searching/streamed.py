@@ -18,6 +18,7 @@ from edge_mrl.index.searching.scan_list import Scanned
 from edge_mrl.index.storage import segment_store
 from edge_mrl.index.storage.packing import pack_range
 from edge_mrl.index.storage.schema_sql import DELETED
+from edge_mrl.index.storage.segment_reading import load
 from edge_mrl.index.storage.segment_store import SegmentHead
 from edge_mrl.index.storage.store import Store
 from edge_mrl.kernel import StageList, top_positions
@@ -121,7 +122,7 @@ class Streamed:
         """All segments, in the order of their rows, one at a time. Call inside `store.read()`,
         after `sync`."""
         for head in self._heads:
-            segment = segment_store.load(self._store, head, self._layout)
+            segment = load(self._store, head, self._layout)
             if segment is not None:
                 yield segments.without(segment, self._dead)
             else:

@@ -27,5 +27,6 @@ def recall(store: Store) -> Path | None:
     # os.path takes any text, also of a damaged file, without raising.
     if near is not None and os.path.isdir(store.place.parent / near):  # noqa: PTH112
         # First, so that an index and a bundle that were moved together still find each other.
-        return store.place.parent / near
+        # Without the way there: the index's folder may have a name that an engine cannot take.
+        return Path(os.path.realpath(store.place.parent / near))
     return None if far is None else Path(far)

@@ -129,6 +129,33 @@ def _to_version_4(connection: sqlite3.Connection) -> None:
         connection.create_function("shorter_record", 2, None)
 
 
+_VERSION_5 = (
+    "ALTER TABLE segments RENAME TO late_sums",
+    """CREATE TABLE segments (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        first_row INTEGER NOT NULL,
+        last_row INTEGER NOT NULL,
+        slice TEXT NOT NULL,
+        format INTEGER NOT NULL,
+        crc32 INTEGER NOT NULL,
+        row_numbers BLOB NOT NULL,
+        gains BLOB NOT NULL,
+        codes BLOB NOT NULL
+    )""",
+    # A segment's number is never used again.
+    """INSERT INTO sqlite_sequence
+        SELECT 'segments', seq FROM sqlite_sequence WHERE name = 'late_sums'""",
+    "DROP TABLE late_sums",
+)
+
+
+def _to_version_5(connection: sqlite3.Connection) -> None:
+    """A segment's checksum before its codes: behind them, SQLite reads all their pages to get
+    there. Segments are derived; who migrates makes them again."""
+    for statement in _VERSION_5:
+        connection.execute(statement)
+
+
 def _stores_bytes(connection: sqlite3.Connection) -> bool:
     """Whether the file holds vectors at 8 bits, which had a scale."""
     found = connection.execute("SELECT value FROM meta WHERE key = 'index'").fetchone()
@@ -143,6 +170,7 @@ MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
     2: _to_version_2,
     3: _to_version_3,
     4: _to_version_4,
+    5: _to_version_5,
 }
 """Schema version -> what turns the version before it into this one, inside one transaction."""
 
@@ -155,7 +183,7 @@ WITH_TOKENS = 3
 """The first schema with token vectors."""
 
 _ON_DEMAND = {WITH_FOLLOWERS: _VERSION_2, WITH_TOKENS: _VERSION_3}
-"""Schema -> what makes its tables where a file of schema 4 does not have them yet."""
+"""Schema -> what makes its tables where a file of schema 4 or 5 does not have them yet."""
 
 WITH_SHORT_ROWS = 4
 """The first schema that leaves out of a row what follows from the rest."""
@@ -172,7 +200,7 @@ DELETED = "SELECT row FROM deletions WHERE typeof(row) = 'integer'"
 _TABLES = {1: frozenset({"meta", "documents", "vectors", "segments", "deletions"})}
 _TABLES[2] = _TABLES[1] | {"payload_values", "sparse_vectors", "sparse_lists"}
 _TABLES[3] = _TABLES[2] | {"token_vectors"}
-_TABLES[4] = _TABLES[1]
+_TABLES[4] = _TABLES[5] = _TABLES[1]
 """Schema version -> the tables that a file must have."""
 
 
@@ -234,7 +262,7 @@ def _words_of(sql: str) -> str:
 def _definitions() -> dict[str, set[str]]:
     """Table or index -> its definitions in all schemas."""
     found = {"sqlite_sequence": {_words_of("CREATE TABLE sqlite_sequence(name,seq)")}}
-    for statement in (*_VERSION_1, *_VERSION_2, *_VERSION_3, *_VERSION_4):
+    for statement in (*_VERSION_1, *_VERSION_2, *_VERSION_3, *_VERSION_4, *_VERSION_5):
         if statement.startswith("CREATE "):
             plain = statement.replace("IF NOT EXISTS ", "").replace("short_documents", "documents")
             name = (

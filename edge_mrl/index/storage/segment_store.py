@@ -1,21 +1,16 @@
-"""Segments in the file: listing, loading, repairing, building."""
+"""Segments in the file: listing, repairing, building."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from edge_mrl.index.format import segment_bytes, segments
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.format.segment_bytes import SegmentBlobs
-from edge_mrl.index.format.segments import Segment, aligned_room
+from edge_mrl.index.format.segments import Segment
 from edge_mrl.index.storage.packing import pack_range
 from edge_mrl.index.storage.store import Store
 from edge_mrl.slices import Slice
-
-_PIECE = 64 << 10
-"""Bytes of codes read at once."""
 
 
 class SegmentHead(NamedTuple):
@@ -57,50 +52,6 @@ def heads(store: Store, layout: IndexLayout) -> list[SegmentHead]:
 
 def _refine_name(layout: IndexLayout) -> str:
     return "" if layout.refine is None else str(layout.refine)
-
-
-def load(store: Store, head: SegmentHead, layout: IndexLayout) -> Segment | None:
-    """Read a segment; None where it is missing, damaged, stale, or of an unknown format."""
-    if head.number is None:
-        return None
-    blobs = _read(store, "number = ?", (head.number,), layout.scan)
-    if blobs is None:
-        return None
-    segment = segment_bytes.from_blobs(head.first_row, head.last_row, blobs, layout.scan)
-    if segment is None or layout.refine is None:
-        return segment
-    where = "first_row = ? AND last_row = ? AND slice = ?"
-    place = (head.first_row, head.last_row, str(layout.refine))
-    finer = _read(store, where, place, layout.refine)
-    return None if finer is None else segment_bytes.with_refined(segment, finer, layout)
-
-
-def _read(
-    store: Store, where: str, values: tuple[object, ...], slice_: Slice
-) -> SegmentBlobs | None:
-    found = store.connection.execute(
-        "SELECT number, slice, format, row_numbers, gains, crc32, typeof(codes) "
-        f"FROM segments WHERE {where}",
-        values,
-    ).fetchone()
-    if found is None or found[1] != str(slice_) or found[-1] != "blob":
-        return None
-    number, _, format_, row_numbers, gains, crc, _ = found
-    if not (isinstance(row_numbers, bytes) and isinstance(gains, bytes)):
-        return None
-    # Piece by piece to where they are searched: a copy of all in between would leave its room with
-    # the process, 4 to 6 MB at 100 000 rows.
-    with store.connection.blobopen("segments", "codes", number, readonly=True) as blob:
-        size = len(blob)
-        needed = segment_bytes.room_bytes(format_, size, slice_)
-        if needed is None:
-            return None
-        room = aligned_room((needed,))
-        codes = room[needed - size :]
-        for start in range(0, size, _PIECE):
-            piece = blob.read(_PIECE)
-            codes[start : start + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
-    return SegmentBlobs(format_, row_numbers, gains, codes, crc, room)
 
 
 def derive(store: Store, first_row: int, last_row: int, layout: IndexLayout) -> list[Segment]:

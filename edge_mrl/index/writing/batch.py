@@ -18,7 +18,12 @@ from edge_mrl.slices import FloatArray, prefix
 if TYPE_CHECKING:
     from edge_mrl.index.storage.meta import IndexMeta
 
-_ID_LIMIT = 2**63
+LARGEST_ID = 2**63 - 1
+"""SQLite keeps 64 bits."""
+
+MAX_NESTING = 100
+"""Lists and objects of metadata in each other. Reading deeper ones would depend on how much of its
+stack a program has left."""
 
 T = TypeVar("T")
 
@@ -30,9 +35,9 @@ def as_list(values: Sequence[T], what: str) -> list[T]:
         InputError: it is a text or not a sequence.
     """
     if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
-        raise InputError(
-            f"{what} must be a list, not {type(values).__name__}: put a single one in brackets"
-        )
+        streamed = isinstance(values, Iterator)
+        advice = "make a list of it" if streamed else "put a single one in brackets"
+        raise InputError(f"{what} must be a list, not {type(values).__name__}: {advice}")
     return list(values)
 
 
@@ -127,7 +132,7 @@ def check_id(id_: object) -> DocumentId:
     number = whole_number(id_)
     if number is None:
         raise InputError(f"an id must be an int or a str, not {type(id_).__name__}")
-    if not -_ID_LIMIT <= number < _ID_LIMIT:
+    if not -LARGEST_ID - 1 <= number <= LARGEST_ID:
         raise InputError(f"the id {number} does not fit into 64 bits: use a smaller one or a text")
     return number
 
@@ -150,22 +155,44 @@ def check_ids(ids: Sequence[DocumentId | None]) -> list[DocumentId | None]:
     return checked
 
 
-def metadata_json(metadata: object, number: int) -> str:
+def metadata_json(metadata: object, what: str) -> str:
     """One document's metadata as JSON text.
 
+    Args:
+        metadata: an object with text keys, or None for an empty one.
+        what: names the document in messages.
+
     Raises:
-        InputError: it is not a mapping with text keys, or JSON cannot hold it.
+        InputError: it is not a mapping with text keys, JSON cannot hold it, or it is nested more
+            than `MAX_NESTING` deep.
     """
     if metadata is None:
         return "{}"
     if not isinstance(metadata, Mapping) or not all(isinstance(key, str) for key in metadata):
-        raise InputError(f"the metadata of document {number} must be a dict with str keys")
+        raise InputError(f"the metadata of {what} must be a dict with str keys")
     try:
-        return json.dumps(dict(metadata), allow_nan=False, separators=(",", ":"))
+        found = json.dumps(dict(metadata), allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"the metadata of {what} cannot be stored as JSON: {error}") from error
+    if found.count("{") + found.count("[") > MAX_NESTING and _is_nested_beyond(metadata):
         raise InputError(
-            f"the metadata of document {number} cannot be stored as JSON: {error}"
-        ) from error
+            f"the metadata of {what} is nested more than {MAX_NESTING} deep: flatten it"
+        )
+    return found
+
+
+def _is_nested_beyond(value: object) -> bool:
+    """Whether lists and objects stand in each other more than `MAX_NESTING` deep."""
+    level = [value]
+    for _ in range(MAX_NESTING):
+        level = [child for one in level for child in _inside(one)]
+    return any(isinstance(one, Mapping | list | tuple) for one in level)
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
 
 
 def unit_rows(

@@ -69,7 +69,9 @@ def prepare_batch(
     for what, number in (("ids", len(ids)), ("metadata", len(objects))):
         if number != count:
             raise InputError(f"{number} {what} for {count} documents: give one for each")
-    metadata = [batch.metadata_json(item, number) for number, item in enumerate(objects)]
+    metadata = [
+        batch.metadata_json(item, f"document {number}") for number, item in enumerate(objects)
+    ]
     checked = batch.check_ids(ids)
     token_vectors = given_vectors.token_vectors(incoming.token_vectors, count)
     if token_vectors and kept is None:
@@ -190,7 +192,12 @@ def _final_ids(store: Store, given: Sequence[DocumentId | None]) -> list[Documen
     result: list[DocumentId] = []
     for id_ in given:
         if id_ is None:
-            result.append(batch.check_id(following))
+            if following > batch.LARGEST_ID:
+                raise InputError(
+                    f"the index holds the largest number, {batch.LARGEST_ID}, so none follows: "
+                    "give ids"
+                )
+            result.append(following)
             following += 1
         else:
             result.append(id_)

@@ -45,14 +45,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-texts",
         type=int,
+        metavar="N",
         default=MAX_TEXTS,
         help=f"use at most so many, spread evenly over the file (default {MAX_TEXTS})",
     )
     parser.add_argument(
-        "--epochs", type=int, default=EPOCHS, help=f"how often each is seen (default {EPOCHS})"
+        "--epochs",
+        type=int,
+        metavar="N",
+        default=EPOCHS,
+        help=f"how often each is seen (default {EPOCHS})",
     )
     parser.add_argument(
-        "--seed", type=int, default=SEED, help=f"the same seed, the same model (default {SEED})"
+        "--seed",
+        type=int,
+        metavar="N",
+        default=SEED,
+        help=f"the same seed, the same model (default {SEED})",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a model folder that stands there"

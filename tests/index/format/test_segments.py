@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from edge_mrl.index.format.codes import encode
 from edge_mrl.index.format.layout import IndexLayout
-from edge_mrl.index.format.segments import build, joined, without
+from edge_mrl.index.format.segments import CodeRoom, build, joined, without
 from edge_mrl.index.format.vector_rows import Vectors
 from edge_mrl.kernel import unpack
 from edge_mrl.slices import Slice
@@ -48,3 +48,23 @@ def test_joined_segments_keep_their_masks():
     assert both.block.gains.size == 5
     assert both.refined.codes.shape == (5, LAYOUT.refine.code_bytes)
     assert (both.refined.codes[3:] == segment_of([4, 5], first=4).refined.codes).all()
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2000), st.lists(st.integers(0, 300), max_size=20))
+def test_pieces_of_a_room_do_not_overlap_and_begin_with_a_cache_line(size, wanted):
+    room = CodeRoom(size)
+    pieces = [room.take(each) for each in wanted]
+    for number, piece in enumerate(pieces):
+        piece[:] = number
+    for number, (piece, each) in enumerate(zip(pieces, wanted, strict=True)):
+        assert piece.shape == (each,)
+        assert (piece == number).all()
+        assert not each or piece.ctypes.data % 64 == 0
+
+
+def test_a_room_holds_what_was_reckoned():
+    wanted = [100, 64, 1]
+    room = CodeRoom(sum(CodeRoom.taken_by(each) for each in wanted))
+    first, *others = (room.take(each) for each in wanted)
+    assert all(np.shares_memory(first.base, other.base) for other in others)

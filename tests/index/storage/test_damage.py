@@ -74,6 +74,21 @@ def test_a_flipped_byte_in_a_vector_names_the_document(copy, query):
         assert index.search(query, k=1)[0].id == "doc0"
 
 
+def test_what_was_deleted_stays_so_after_a_search_that_failed(copy, query):
+    more = np.random.default_rng(1).standard_normal((MIN_ROWS, 16))
+    with Index.open(copy) as reader, Index.open(copy) as writer:
+        best = reader.search(query, k=1)[0].id
+        writer.delete([best])
+        writer.add(vectors=more, ids=[f"late{n}" for n in range(MIN_ROWS)])
+        newest = "(SELECT max(number) FROM segments)"
+        assert change(copy, f"UPDATE segments SET crc32 = 0 WHERE number = {newest}")
+        change(copy, "UPDATE vectors SET record = x'00' WHERE row = (SELECT max(row) FROM vectors)")
+        with pytest.raises(IndexFileError, match="document 'late4095' is damaged"):
+            reader.search(query)
+        writer.delete(["late4095"])
+        assert best not in [hit.id for hit in reader.search(query, k=50)]
+
+
 def test_a_missing_vector_or_document_is_reported(copy, query):
     change(copy, "DELETE FROM vectors WHERE row = 1")
     with Index.open(copy) as index, pytest.raises(IndexFileError, match="doc0"):
