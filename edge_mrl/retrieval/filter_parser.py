@@ -210,7 +210,7 @@ def _values(value: object, where: str) -> tuple[str | int, ...]:
     for number, item in enumerate(value):
         if isinstance(item, str):
             found.append(_text(item, f"{where}[{number}]"))
-        elif isinstance(item, Integral) and not isinstance(item, bool):  # numpy's too, as ids are
+        elif not isinstance(item, bool) and isinstance(item, Integral):  # numpy's too, as ids are
             found.append(_whole(int(item), f"{where}[{number}]"))
         else:
             refuse(f"{where}[{number}]", "a text or a whole number", item)

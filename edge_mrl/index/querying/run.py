@@ -221,7 +221,7 @@ class QueryRun:
                     [last],
                 )
             rows, lists = last.rows if rows is None else rows, [last]
-        rising = np.sort(rows)
+        rising = np.sort(np.empty(0, dtype=np.int64) if rows is None else rows)
         return self._stage(
             f"rescore {layout.stored}",
             depth,

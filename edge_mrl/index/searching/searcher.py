@@ -40,7 +40,7 @@ documents of 256 dimensions. Of 100 000 documents as many rows, taken as they co
 search a quarter of its reads. Of a larger index the rows of filters are held that keep few."""
 
 _HELD_SHARE = 4
-"""Rows of a filter are held where so many such filters fit: rows that share a place are rare then."""
+"""Rows of a filter are held where so many such filters fit: few rows share a place then."""
 
 _HELD_BYTES = 128 << 10
 """Of float64 numbers made at once from rows in memory. More is new memory from the system at each
