@@ -29,12 +29,13 @@ TOKENIZER_MEMORY_FACTOR = 6.0
 1.2 MB, and an index of 1000 documents takes 68 MB; 4 MB more before what reading a tokenizer leaves
 was given back."""
 
-ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 46 * MIB, "tflite": 10 * MIB}
+ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 39 * MIB, "tflite": 10 * MIB}
 """Resident bytes of an engine and its buffers, without weights.
 
 From the resident memory of a MiniLM with a Dense head (onnxruntime 1.31, one thread, arena off):
 int8-fast 111 to 112 MiB at its peak with texts of 256 tokens, fp32 144 to 147, int8-portable 148 to
-151; tflite (ai-edge-litert 2.3) 117.
+151; tflite (ai-edge-litert 2.3) 117. ONNX Runtime's arena without memory patterns takes 7 off each
+of its three: processes that only embed fall from 107 to 100, 145 to 137 and 140 to 134.
 """
 
 WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
@@ -49,14 +50,14 @@ WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
 }
 """Resident bytes per byte of model file, where it is not 1.
 
-From the same processes, in MiB: onnx fp32 144 to 147 for files of 90.3, of which what is packed
-for products need not stay mapped; int8-portable 148 to 151 for 22.9, since the weights are unpacked
-to float32 at load; fp16 153 to 156 for 45.2, likewise; int4 115 to 122 for 18.7. tflite, with
-signatures for 16, 64 and 256 tokens, each of which keeps a packed copy of its own, and unpacks
-int8-portable and fp16 to float32 for it: fp32 254 for 90.3, int8-fast 117 for 22.9, int8-portable
-354 for 22.9. Plain MiniLM: tflite fp16 416 for 44.3. That is too much for a static table as TFLite,
-which has no products to pack; the same table for numpy is cheaper anyway. Elsewhere the file is
-read or mapped once.
+From the same processes, arena off, in MiB: onnx fp32 144 to 147 for files of 90.3, of which what
+is packed for products need not stay mapped; int8-portable 148 to 151 for 22.9, since the weights
+are unpacked to float32 at load; fp16 153 to 156 for 45.2, likewise; int4 115 to 122 for 18.7.
+tflite, with signatures for 16, 64 and 256 tokens, each of which keeps a packed copy of its own,
+and unpacks int8-portable and fp16 to float32 for it: fp32 254 for 90.3, int8-fast 117 for 22.9,
+int8-portable 354 for 22.9. Plain MiniLM: tflite fp16 416 for 44.3. That is too much for a static
+table as TFLite, which has no products to pack; the same table for numpy is cheaper anyway.
+Elsewhere the file is read or mapped once.
 """
 
 ENCODE_TIME: dict[tuple[VariantFormat, Precision], float] = {
