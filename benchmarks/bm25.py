@@ -1,7 +1,8 @@
 """BM25 of edge_mrl beside FTS5's own, bm25s and tantivy: part of benchmarks.retrieval.
 
 Each runs in a process of its own. What can be built before is built in another, so that the memory
-is what importing the library (beside numpy), opening and searching take. Every one returns numbers of documents.
+is what importing the library (beside numpy), opening and searching take. Every one returns numbers
+of documents.
 """
 
 from __future__ import annotations

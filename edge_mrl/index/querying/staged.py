@@ -37,8 +37,7 @@ _LONGEST = 10_000
 
 @lru_cache(maxsize=64)
 def _parsed(text: str) -> Filter:
-    """A filter from its JSON text, kept for the next search: to write it takes a tenth as long as to
-    check it."""
+    """A filter from its JSON text, kept for the next search."""
     return parse_filter(json.loads(text))
 
 

@@ -40,16 +40,16 @@ _ROWS = 8192
 _LISTS = 8
 """Filtered scan lists kept for the next query."""
 
-
 _WIDER = 1.25
 """The margin where a filter keeps few: the best are farther from the query, and their codes say
-less. With the measured one up to 5 in 1000 of the true top 10 were lost that a list held (0.5 to 2 %
-of 100 000 texts, wordllama and MiniLM), with this none."""
+less. With the measured one up to 5 in 1000 of the true top 10 were lost that a list held (0.5 to
+2 % of 100 000 texts, wordllama and MiniLM), with this none."""
 
 _GROWTH, _LONGER = 4, 3
 """A list that lies within the margin to its end may be too short, and is made longer, so often at
 most. A filter that leaves out what is nearest leaves many rows of nearly the same score: without
-the 100 nearest of 100 000 a list had 0.83 of the true top 10 that is left (wordllama), then 0.99."""
+the 100 nearest of 100 000 a list had 0.83 of the true top 10 that is left (wordllama),
+then 0.99."""
 
 
 class Shortlist(NamedTuple):
