@@ -82,11 +82,7 @@ def filters(index: Index, queries: np.ndarray) -> list[dict]:
     for share in SHARES:
         first, kept = first_ms(index, asked[0], share), below(share)
         index.search(asked[0], filter=kept)
-        # In turns, so that other programs on the machine slow both alike.
-        plain, warm = [], []
-        for query in asked:
-            plain.append(seconds(lambda: index.search(query)))  # noqa: B023
-            warm.append(seconds(lambda: index.search(query, filter=kept)))  # noqa: B023
+        plain, warm = in_turns(index, asked, kept)
         rows.append(
             {
                 "share": share,
@@ -99,6 +95,24 @@ def filters(index: Index, queries: np.ndarray) -> list[dict]:
             }
         )
     return rows
+
+
+def in_turns(
+    index: Index, queries: list[np.ndarray], kept: dict
+) -> tuple[list[float], list[float]]:
+    """Seconds of each query without and with a filter. In turns, so that other programs on the
+    machine slow both alike; each is first as often, since the second finds the pages that both read
+    in SQLite's cache."""
+    plain: list[float] = []
+    filtered: list[float] = []
+    for turn in range(2):
+        for number, query in enumerate(queries):
+            for first in (True, False):
+                if first == bool((number + turn) % 2):
+                    plain.append(seconds(lambda: index.search(query)))  # noqa: B023
+                else:
+                    filtered.append(seconds(lambda: index.search(query, filter=kept)))  # noqa: B023
+    return plain, filtered
 
 
 def below(share: float) -> dict:

@@ -23,8 +23,8 @@ BY_THE_FIRST_HIT = {
     "index": "filters opening searching storage",
     "index.filters": "row_mask",
     "index.format": "codes planes rotation segment_bytes segments stages vector_rows",
-    "index.searching": "dense funnel list_growth margin reread resident row_cache scan_list "
-    "searcher stored_scores streamed vector_pool",
+    "index.searching": "dense funnel list_growth margin reread resident row_cache row_numbers "
+    "scan_list searcher stored_scores streamed vector_pool",
     "index.storage": "connection database facts meta packing schema_sql segment_reading "
     "segment_store store",
     "kernel": "bit_planes blocks checked_rows dispatch hadamard library native numpy_kernel packer "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from numbers import Integral
 
 from edge_mrl.errors import InputError
 from edge_mrl.retrieval.filters import (
@@ -209,8 +210,8 @@ def _values(value: object, where: str) -> tuple[str | int, ...]:
     for number, item in enumerate(value):
         if isinstance(item, str):
             found.append(_text(item, f"{where}[{number}]"))
-        elif isinstance(item, int) and not isinstance(item, bool):
-            found.append(_whole(item, f"{where}[{number}]"))
+        elif not isinstance(item, bool) and isinstance(item, Integral):  # numpy's too, as ids are
+            found.append(_whole(int(item), f"{where}[{number}]"))
         else:
             refuse(f"{where}[{number}]", "a text or a whole number", item)
     return tuple(found)

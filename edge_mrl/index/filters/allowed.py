@@ -57,12 +57,14 @@ class _State:
 
     Attributes:
         stamp: from `Store.change_stamp`.
+        documents: how many it held.
         epoch: another one where deletions were forgotten.
         last_row: the last document.
         last_deletion: the last one that is written down.
     """
 
     stamp: tuple[int, int]
+    documents: int
     epoch: int
     last_row: int
     last_deletion: int
@@ -81,27 +83,32 @@ class RowFilter:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._state = _State((-1, -1), -1, 0, 0)
+        self._state = _State((-1, -1), 0, -1, 0, 0)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._indexed: Mapping[str, int] = {}
+        self._named: tuple[Filter, str] | None = None
 
     def allowed(self, filter_: Filter) -> Allowed | None:
-        """What the filter keeps; None where that is all. Call inside `store.read()`."""
-        if filter_ == Filter():
-            return None
-        rows = self.rows(filter_)
-        return None if rows.size == self._store.count() else Allowed(rows, repr(filter_))
-
-    def rows(self, filter_: Filter) -> IntArray:
-        """Row numbers of the documents that the filter keeps, rising. Call inside `store.read()`.
+        """What the filter keeps; None where that is all. Call inside `store.read()`.
 
         Raises:
             IndexFileError: the metadata in the file is damaged.
             InputError: the filter is more than SQLite can read.
         """
+        if filter_ == Filter():
+            return None
+        name = self._name(filter_)
+        rows = self._rows(filter_, name)
+        return None if rows.size == self._state.documents else Allowed(rows, name)
+
+    def _name(self, filter_: Filter) -> str:
+        """The written form, because 1 and True are equal to Python; the last one is kept."""
+        if self._named is None or self._named[0] is not filter_:
+            self._named = filter_, repr(filter_)
+        return self._named[1]
+
+    def _rows(self, filter_: Filter, name: str) -> IntArray:
         self._sync()
-        # The written form, because 1 and True are equal to Python.
-        name = repr(filter_)
         kept = self._kept.get(name)
         if kept is None or kept.state is not self._state:
             rows = self._filter(filter_) if kept is None else self._followed(filter_, kept)
@@ -122,7 +129,8 @@ class RowFilter:
         epoch = self._store.whole_number("epoch")
         if epoch != self._state.epoch:
             self._kept.clear()
-        self._state = _State(stamp, epoch, last_row or 0, last_deletion or 0)
+        count = self._store.count()
+        self._state = _State(stamp, count, epoch, last_row or 0, last_deletion or 0)
         self._indexed = payload_index.keys(self._store)
 
     def _followed(self, filter_: Filter, kept: _Kept) -> IntArray:

@@ -201,11 +201,12 @@ class QueryRun:
     def _own_stages(self, node: Node, depth: int, allowed: Allowed | None) -> Ranking:
         """What `Dense.funnel` does, in stages that can be told apart."""
         dense, layout = self._by.dense, self._by.layout
-        keeps = dense.shortlists(node.limit)
+        keeps: tuple[int, ...] | None = dense.shortlists(node.limit)
         lists: list[Ranking] | None = None
-        if allowed is not None and allowed.rows.size <= keeps[0]:
-            rows = allowed.rows
-        else:
+        rows: IntArray | None = None
+        if allowed is not None:
+            rows, keeps = dense.shortlist(node.vector, node.limit, allowed)
+        if keeps is not None:
             last = self._stage(
                 f"scan {layout.scan}",
                 depth + len(keeps),
@@ -219,11 +220,12 @@ class QueryRun:
                     lambda meter: dense.refined(node.vector, keeps, allowed, meter),
                     [last],
                 )
-            rows, lists = np.sort(last.rows), [last]
+            rows, lists = last.rows if rows is None else rows, [last]
+        rising = np.sort(np.empty(0, dtype=np.int64) if rows is None else rows)
         return self._stage(
             f"rescore {layout.stored}",
             depth,
-            lambda meter: self._rescored(node, rows, meter),
+            lambda meter: self._rescored(node, rising, meter),
             lists,
             node.threshold,
         )

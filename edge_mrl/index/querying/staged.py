@@ -3,7 +3,9 @@ the first of them, as it takes as long to import as all of a search."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from edge_mrl.index.companions.payload import values
 from edge_mrl.index.filters.allowed import Allowed, RowFilter
@@ -28,6 +30,15 @@ from edge_mrl.retrieval.request import QueryValue, SimilarTo
 from edge_mrl.slices import FloatArray
 
 FilterLike = Filter | Mapping[str, object]
+
+_LONGEST = 10_000
+"""Characters of a filter that is kept in its parsed form."""
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Filter:
+    """A filter from its JSON text, kept for the next search."""
+    return parse_filter(json.loads(text))
 
 
 class Queries:
@@ -56,7 +67,11 @@ class Queries:
         Raises:
             InputError: it cannot be used; names the faulty part.
         """
-        return parse_filter(filter)
+        try:
+            text = json.dumps(filter)
+        except (TypeError, ValueError, RecursionError):  # not values of JSON, or endless
+            return parse_filter(filter)
+        return parse_filter(filter) if len(text) > _LONGEST else _parsed(text)
 
     def allowed(self, checked: Filter) -> Allowed | None:
         """The rows a filter keeps; None where it keeps all. Call inside `store.read()`."""

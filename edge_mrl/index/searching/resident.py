@@ -13,6 +13,7 @@ from edge_mrl.index.format import segments
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.format.segments import Segment
 from edge_mrl.index.format.stages import stage_list
+from edge_mrl.index.searching.row_numbers import RowNumbers
 from edge_mrl.index.searching.scan_list import Scanned
 from edge_mrl.index.storage import segment_store
 from edge_mrl.index.storage.segment_reading import load_all
@@ -60,11 +61,7 @@ class Resident:
         self._segments = held
         blocks = [segment.block for segment in held]
         self._stages = stage_list(self._layout, held)
-        self._starts = np.cumsum([0, *(block.rows for block in blocks)])
-        starts = zip(held, self._starts.tolist(), strict=False)
-        shifts = {None if s.numbers is not None else s.first_row - start for s, start in starts}
-        # What turns positions into row numbers, where no row is missing.
-        self._shift = shifts.pop() if len(shifts) == 1 else None
+        self._numbers = RowNumbers(held)
         self._alive = sum(
             b.rows if b.alive is None else int(np.count_nonzero(b.alive)) for b in blocks
         )
@@ -177,15 +174,5 @@ class Resident:
         return [self._scanned(one) for one in found]
 
     def _scanned(self, candidates: kernel.Candidates) -> Scanned:
-        return Scanned(self._rows(candidates.positions), candidates.scores, candidates.factor)
-
-    def _rows(self, found: IntArray) -> IntArray:
-        rows: IntArray = np.empty_like(found)
-        if self._shift is not None:
-            np.add(found, self._shift, out=rows)
-            return rows
-        owner = np.searchsorted(self._starts, found, side="right") - 1
-        for number in set(owner.tolist()):
-            mine = owner == number
-            rows[mine] = self._segments[number].row_numbers(found[mine] - self._starts[number])
-        return rows
+        found = self._numbers.at(candidates.positions)
+        return Scanned(found, candidates.scores, candidates.factor)

@@ -13,6 +13,7 @@ from edge_mrl import kernel
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.format.segments import Segment
 from edge_mrl.index.format.stages import stage_list
+from edge_mrl.index.searching.row_numbers import RowNumbers
 from edge_mrl.kernel import LEVELS, StageList
 from edge_mrl.kernel.quantizer import WHOLE_LEVELS
 from edge_mrl.slices import FloatArray, Slice
@@ -46,9 +47,9 @@ class ScanList:
     """
 
     def __init__(self, layout: IndexLayout, segments: Iterable[Segment]) -> None:
-        self._segments = tuple(segments)
-        self._stages = stage_list(layout, self._segments)
-        self._starts = np.cumsum([0, *(segment.block.rows for segment in self._segments)])
+        listed = tuple(segments)
+        self._stages = stage_list(layout, listed)
+        self._numbers = RowNumbers(listed)
 
     def nearest(self, vector: FloatArray, keeps: Sequence[int]) -> Scanned:
         """The best rows by their codes.
@@ -62,12 +63,7 @@ class ScanList:
         if len(keeps) < len(stages.stages):
             stages = StageList.of(stages.stages[: len(keeps)])
         found = kernel.search(vector, stages, keeps)
-        rows = np.empty_like(found.positions)
-        owner = np.searchsorted(self._starts, found.positions, side="right") - 1
-        for number, segment in enumerate(self._segments):
-            mine = owner == number
-            rows[mine] = segment.row_numbers(found.positions[mine] - self._starts[number])
-        return Scanned(rows, found.scores, found.factor)
+        return Scanned(self._numbers.at(found.positions), found.scores, found.factor)
 
 
 def estimated_cosines(found: Scanned, vector: FloatArray, slice_: Slice) -> FloatArray:

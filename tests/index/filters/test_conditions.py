@@ -61,3 +61,10 @@ def test_each_value_meets_each_condition_as_in_plain_python(make_index, indexed)
             hits = index.search(np.ones(4), k=len(documents), filter=filter_)
             assert [hit.id for hit in hits] == kept, json.dumps(filter_)
     index.close()
+
+
+def test_ids_may_be_numbers_of_numpy(vector_index):
+    index = vector_index(32)
+    index.add(vectors=np.ones((3, 32)))
+    hits = index.search(np.ones(32), filter={"must": [{"has_id": [np.int64(2), np.int32(3)]}]})
+    assert [hit.id for hit in hits] == [2, 3]

@@ -59,3 +59,18 @@ def test_refined_stages_are_filtered_too(tmp_path, vector_index, clustered, brut
         assert found >= 9.5
         stages = index.query(query, filter=thirds, explain=True).explanation.stages
         assert [s.name for s in stages] == ["scan 64x1", "refine 64x8", "rescore 64x32"]
+
+
+def test_explained_stages_give_the_hits_of_a_search_beyond_the_nearest(
+    vector_index, clustered, brute_force
+):
+    index = vector_index(256)
+    vectors = clustered(6000, 256)
+    index.add(vectors=vectors, metadata=[{"n": n} for n in range(6000)])
+    index.optimize()
+    for query in clustered(6004, 256)[6000:]:
+        nearest = np.asarray(brute_force(vectors, query, 500)).tolist()
+        others = {"must_not": [{"key": "n", "match": {"any": nearest}}]}
+        hits = index.search(query, filter=others)
+        assert hits == index.query(query, filter=others, explain=True).hits
+        assert not {hit.id - 1 for hit in hits} & set(nearest)
