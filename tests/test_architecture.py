@@ -36,7 +36,10 @@ PURE = [
     "index/format/rotation.py",
     "index/format/layout.py",
     "index/searching/funnel.py",
+    "index/searching/list_choice.py",
     "index/searching/list_growth.py",
+    "index/searching/row_costs.py",
+    "index/searching/trials.py",
     "index/format/planes.py",
     "index/format/segment_bytes.py",
     "index/format/segments.py",
@@ -250,6 +253,8 @@ def test_planning_takes_only_layout_segments_and_lists_from_the_index():
         "format.layout",
         "format.segments",
         "searching.funnel",
+        "searching.list_growth",
+        "searching.row_costs",
     }
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from edge_mrl.calibration.load import Repeats
 from edge_mrl.errors import CalibrationError
 from edge_mrl.index import Index, IndexLayout
+from edge_mrl.index.searching.row_costs import warm_row_seconds
 from edge_mrl.kernel import BLOCK_ROWS, CodeBlock, prepare, scan
 from edge_mrl.planning import search_cost
 from edge_mrl.slices import Slice
@@ -105,7 +106,7 @@ class SearchTimes:
         """Speed of such work relative to the constants of `search_cost`."""
         ratios = (
             search_cost.QUERY_SECONDS / self.base,
-            search_cost.warm_row_seconds(STORED) / self.row_read,
+            warm_row_seconds(STORED) / self.row_read,
         )
         return math.sqrt(math.prod(ratios))
 

@@ -1,9 +1,9 @@
 """What a search takes in memory and in time. Pure arithmetic.
 
-Every constant that describes the search path stands here, with how it was measured;
-`python -m benchmarks.plan BUNDLE` shows what comes of them beside what is measured. Those of time
-give way to what `edge-mrl calibrate` measured on a device. The reference machine is that of
-`encoder_cost`.
+Every constant that describes the search path stands here or in `index.searching.row_costs`, with
+how it was measured; `python -m benchmarks.plan BUNDLE` shows what comes of them beside what is
+measured. Those of time give way to what `edge-mrl calibrate` measured on a device. The reference
+machine is that of `encoder_cost`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Literal
 
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.format.segments import most_rows
+from edge_mrl.index.searching.row_costs import refine_seconds_per_row, warm_row_seconds
 from edge_mrl.planning.expected_lists import TOP_K
 from edge_mrl.planning.file_cost import vector_row
 from edge_mrl.profiles.profile import DeviceFacts
@@ -61,20 +62,10 @@ at 256x1, 6.2 at 256x4, 5.6 at 64x8, 20 at 256x8. The reference machine's own AV
 that (0.45, 0.95, 3.1, 2.8, 8.3). Without a compiled kernel numpy takes 25 times as long.
 """
 
-REFINE_NS_PER_ROW = 40.0
-REFINE_NS_PER_BYTE = 0.1
-"""Keeping one more row of the scan and scoring it by finer codes, per row and per byte of these,
-measured as above: from 250 to 4000 rows 47 ns each with 256x2, 48 with 256x8, 65 with 256x4, 85
-with 384x4; half of that with AVX-512."""
-
-WARM_ROW_SECONDS = 0.4e-6
-WARM_BYTE_SECONDS = 1.9e-9
 HELD_ROW_SHARE = 0.2
-"""Reading, checking and rescoring one shortlisted row that is in the page cache, and each byte of
-it, on the reference machine; and the part of that for a row that is held in memory. Measured with
-lists of 443 and 680 rows of 256x8: 0.8 and 0.9 us a row; held, with 1000 rows: 0.10 us at 64x8,
-0.12 at 128x8, 0.17 at 256x8, 0.25 at 384x8. `edge-mrl calibrate` measured 1.05 and 0.23 us at
-256x8 beside other work."""
+"""Of rereading a row that is in the page cache, what a row takes that is held in memory. Measured
+with 1000 rows: 0.10 us at 64x8, 0.12 at 128x8, 0.17 at 256x8, 0.25 at 384x8. `edge-mrl calibrate`
+measured 1.05 us a row and 0.23 held at 256x8 beside other work."""
 
 MEASURED_ROW = Slice(256, 8)
 """What `edge-mrl calibrate` rereads."""
@@ -98,17 +89,6 @@ Assumption."""
 def scan_seconds_per_row(scan: Slice) -> float:
     """Seconds that the compiled scan computes for one row, on the reference machine."""
     return 1e-9 * (SCAN_NS_PER_BYTE[scan.bits] * scan.code_bytes + SCAN_NS_PER_ROW)
-
-
-def refine_seconds_per_row(refine: Slice) -> float:
-    """Seconds for keeping one more row of the scan and scoring it by its finer codes, on the
-    reference machine."""
-    return 1e-9 * (REFINE_NS_PER_ROW + REFINE_NS_PER_BYTE * refine.code_bytes)
-
-
-def warm_row_seconds(stored: Slice) -> float:
-    """Seconds for re-reading a row that is in the page cache, on the reference machine."""
-    return WARM_ROW_SECONDS + WARM_BYTE_SECONDS * stored.nbytes
 
 
 def base_seconds(facts: DeviceFacts) -> float:

@@ -39,11 +39,11 @@ def test_a_plan_worked_by_hand() -> None:
     )
     facts = replace(STATIC, quality=STATIC.quality._replace(slices=rows))
     made = plan(facts, board(), 100_000)
-    # 243 x (100 000 / 25 339) ** 0.35 = 392.9
-    assert made.shortlists[-1] == 393
-    # 61 319 816 of encoder, 10 MiB of buffers, 100 000 x 34 of codes, 393 x 256 x 24
+    # 243 of 25 339 become 320.7 of 100 000, and with 2.6588 times the odds 831.8.
+    assert made.shortlists[-1] == 832
+    # 61 319 816 of encoder, 10 MiB of buffers, 100 000 x 34 of codes, 512 x 256 x 24
     # while rescoring; 100 000 x 272 for the stored rows.
-    without = 61_319_816 + 10 * MIB + 3_400_000 + 2_414_592
+    without = 61_319_816 + 10 * MIB + 3_400_000 + 131_072 * 24
     assert made.row_cache_bytes == 27_200_000
     assert made.memory_bytes == without + 27_200_000
     # Adding: 12.5 MiB, the codes, three times a segment of 61 632 rows, which is 2 MiB, and for
@@ -51,9 +51,9 @@ def test_a_plan_worked_by_hand() -> None:
     adding = 61_319_816 + 12.5 * MIB + 3_400_000 + 3 * 61_632 * 34
     assert made.add_batch == 1000
     assert made.adding_bytes == adding + 27_200_000 + 1000 * 8692
-    # scan: 3.2 MB at 1 GB/s; (0.13 + 393 x 0.000894 / 5) / 0.1 = 2.003; 1 % of 10 ms for the texts.
-    assert made.query_latency_ms == pytest.approx(3.2 + 2.002684 + 0.1, rel=1e-4)
-    # Without room for the rows: (0.13 + 393 x 0.000894) / 0.1, and 1 % of 403 ms.
+    # scan: 3.2 MB at 1 GB/s; (0.13 + 832 x 0.000894 / 5) / 0.1 = 2.788; 1 % of 10 ms for the texts.
+    assert made.query_latency_ms == pytest.approx(3.2 + 2.78762 + 0.1, rel=1e-4)
+    # Without room for the rows: (0.13 + 832 x 0.000894) / 0.1, and 1 % of 842 ms.
     made = plan(facts, board(memory_mib=83), 100_000)
     # 2.6 MB are left for documents on their way.
     assert (made.add_batch, made.adding_bytes) == (250, adding + 250 * 8692)
@@ -62,7 +62,7 @@ def test_a_plan_worked_by_hand() -> None:
         "83.0 MiB"
     )
     assert (made.row_cache_bytes, made.memory_bytes) == (0, without)
-    assert made.query_latency_ms == pytest.approx(3.2 + 4.81342 + 4.03, rel=1e-4)
+    assert made.query_latency_ms == pytest.approx(3.2 + 8.73808 + 8.42, rel=1e-4)
     assert made.quality_kept == pytest.approx(0.999 * 0.99)
     assert (made.variant, made.threads) == ("table-int8-256", 1)
     assert made.bound_by is None

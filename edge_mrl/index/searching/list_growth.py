@@ -1,23 +1,21 @@
-"""How a list that was measured among some documents grows with their number. Pure arithmetic.
+"""How a list that was measured among some documents grows with their number. Pure arithmetic; both
+an index and the planner use it.
 
-True and coarse scores are taken as normal, and what coarse codes cost as a shift: they hold the
-k-th best where the list reaches as many standard deviations below it, however many documents there
-are. So a list that is a small share of the documents hardly grows, and one that is a large share
-grows nearly in proportion.
+A list that is a small share of the documents hardly grows, and one that is a large share grows
+nearly in proportion: d ln(rows) / d ln(documents) = share ** `EXPONENT`. So for the excess e over k
+of n documents, (e / n) ** -EXPONENT - 1 grows as n ** EXPONENT, which is a law in closed form, the
+same in one step as in many, and up as well as down.
 
-Lists for 99 % of the top 10, measured among 16 384 and 98 304 texts (250 of them as queries), and
-what this makes of the first: wordllama at 256x8, 64x1 3508 and 9022 (9980), 128x1 1103 and 1993
-(2363), 256x1 201 and 250 (312), 256x2 37 and 37 (44); MiniLM at 384x8, 32x1 5154 and 24 982
-(16 478), 32x4 1262 and 4220 (2784).
+The exponent fits the lists for 98, 99 and 99.6 % of the float32 top 10 among 2000 to 100 000 texts,
+of documents and of real queries, of wordllama (64x1, 128x1, 256x1, 256x2) and MiniLM (32x1, 32x4,
+64x1, 128x1, 384x1): from 16 384 to 100 000 they are foretold 1.08 times too long in the mean, with
+a root mean square of 1.26. With true and coarse scores taken as normal, and codes as a shift
+between them, it was 1.14 and 1.30, 1.28 and 1.36 of wordllama.
 """
 
 from __future__ import annotations
 
-import math
-
-_FURTHEST = 10.0
-"""Standard deviations; a normal value is never so far out."""
-_HALVINGS = 40
+EXPONENT = 0.3
 
 
 def grown(rows: float, sampled: int, documents: int, k: int) -> float:
@@ -26,29 +24,17 @@ def grown(rows: float, sampled: int, documents: int, k: int) -> float:
     Args:
         rows: its length among the documents sampled, above 0.
         sampled: how many there were, 1 or more.
-        documents: how many there are now.
+        documents: how many there are now, more or fewer.
         k: of the true neighbours that it holds.
 
     Returns:
-        `rows` or more; at most in proportion to the documents.
+        At most in proportion to the documents where they are more, and at most all of them.
     """
-    if documents <= sampled or rows <= k:
-        return rows
+    if documents == sampled or rows <= k or documents <= k:
+        return min(rows, documents)
     if rows >= sampled:
-        return rows * documents / sampled
-    shift = _quantile(k / sampled) - _quantile(rows / sampled)
-    return max(rows, documents * _tail(_quantile(k / documents) - shift))
-
-
-def _tail(value: float) -> float:
-    """The share of a standard normal distribution that is above a value."""
-    return 0.5 * math.erfc(value / math.sqrt(2))
-
-
-def _quantile(share: float) -> float:
-    """The value with this share above it, by halving; `statistics` would take 5 ms to import."""
-    low, high = -_FURTHEST, _FURTHEST
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _tail(middle) > share else (low, middle)
-    return low
+        return documents
+    among, now = sampled - k, documents - k
+    share = (rows - k) / among
+    scale: float = (share**-EXPONENT - 1) * (now / among) ** EXPONENT
+    return k + now * float((1 + scale) ** (-1 / EXPONENT))

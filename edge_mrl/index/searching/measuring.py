@@ -17,12 +17,12 @@ from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.searching.funnel import (
     LEAST_DOCUMENTS,
     Measurement,
-    NearestSoFar,
-    Trial,
-    measure_shortlist,
     wanted_of_stored,
 )
+from edge_mrl.index.searching.list_choice import measure_shortlist
+from edge_mrl.index.searching.row_costs import look_cost
 from edge_mrl.index.searching.scan_list import last_full_score
+from edge_mrl.index.searching.trials import NearestSoFar, Trial
 from edge_mrl.index.storage.packing import one_block
 from edge_mrl.index.storage.store import Store
 
@@ -58,7 +58,8 @@ def measure(store: Store, layout: IndexLayout) -> Measurement | None:
     else:
         rows = store.rows()[rows]
     wanted = wanted_of_stored(layout.stored)
-    return measure_shortlist(_trials(store, rows, layout), documents, wanted)
+    trials = _trials(store, rows, layout)
+    return measure_shortlist(trials, documents, wanted, look_cost(layout))
 
 
 def _spread(documents: int, size: int) -> IntArray:

@@ -12,15 +12,12 @@ from edge_mrl.index.searching.funnel import (
     UNMEASURED_REFINED_LIST,
     UNMEASURED_SHORTLIST,
     Measurement,
-    NearestSoFar,
-    Trial,
-    depths,
     is_due,
-    measure_shortlist,
-    needed_depth,
     shortlists_for,
 )
+from edge_mrl.index.searching.list_choice import measure_shortlist, needed_depth
 from edge_mrl.index.searching.list_growth import grown
+from edge_mrl.index.searching.trials import NearestSoFar, Trial, depths
 from edge_mrl.slices import Slice
 
 

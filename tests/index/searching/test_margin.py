@@ -9,9 +9,11 @@ from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.format.segments import build
 from edge_mrl.index.format.stages import stage_list
 from edge_mrl.index.format.vector_rows import Vectors
-from edge_mrl.index.searching.funnel import Measurement, Trial, measure_shortlist, shortfalls
+from edge_mrl.index.searching.funnel import Measurement
+from edge_mrl.index.searching.list_choice import measure_shortlist
 from edge_mrl.index.searching.margin import gaps, within
 from edge_mrl.index.searching.scan_list import last_full_score
+from edge_mrl.index.searching.trials import Trial, shortfalls
 from edge_mrl.slices import Slice, normalize
 
 SCORES = st.lists(st.integers(-50, 50), min_size=2, max_size=40)
