@@ -57,7 +57,8 @@ def nearest_gaps(scores: IntArray, own: int, rank: int, count: int) -> IntArray:
         (count,) int64, rising; those of the first are 0 or less.
     """
     best = best_but(scores, own, count)
-    return best[rank - 1] - best
+    below: IntArray = best[rank - 1] - best
+    return below
 
 
 def best_but(scores: IntArray, own: int, count: int) -> IntArray:
