@@ -28,9 +28,9 @@ TOKENS = 32
 OTHER_TOKENS = (8, 256)
 QUERIES = 80
 WARMING = 320
-"""Queries before those that are timed, as of a program that has run for a while. Those that are
-timed come once before as well: where a plan holds stored rows in memory, a search finds its rows
-there, which it takes thousands of other queries to bring about."""
+"""Queries before those that are timed, as of a program that has run for a while. Where a plan holds
+stored rows in memory those that are timed come once before as well: it would take thousands of
+other queries until a search finds its rows there."""
 
 EMBEDDINGS = 20
 PARAGRAPH = 500
@@ -167,7 +167,7 @@ def use(task: Task) -> Measured:
     with Index.open(task.index, encoder, memory_budget=budget, row_cache=rows) as index:
         found: list[set[object]] = []
         wall, cpu = [], []
-        for query in (*queries[QUERIES:], *queries[:QUERIES]):
+        for query in (*queries[QUERIES:], *(queries[:QUERIES] if rows else ())):
             index.search(query)
         for query in queries[:QUERIES]:
             spent = _timed(partial(_search, index, query, found))
