@@ -150,10 +150,10 @@ def evaluate(
     )
     if stored is None or lists is None:
         return None
-    facts, rows = request.profile.facts, lists.lengths[-1]
+    facts = request.profile.facts
     cost = Cost(
         encoder_bytes=encoder_cost.encoder_memory(variant, max_tokens),
-        index_bytes=search_cost.index_memory(layout, documents, rows, home),
+        index_bytes=search_cost.index_memory(layout, documents, lists.lengths, home),
         ingest_bytes=adding_memory(layout, documents, request.text_bytes, home),
         row_cache_bytes=0,
         bundle_bytes=variant.disk_bytes,

@@ -43,6 +43,10 @@ RERANK_BYTES = 24
 """Peak bytes per shortlisted coordinate: float32 and its copies. Measured: 75 MiB for 6412 rows of
 384x32 (32 bytes a coordinate), 12 MiB for 2331 rows of 256x8 (21), 4 MB for 1000 of 256x8 (16)."""
 
+LISTED_BYTES = 80
+"""Peak bytes per row of a list: its number, score and order. Measured with a million documents: 22
+MB more for 308 183 rows of 64x1 before 256x2, 13 for 127 392 of 64x1 alone."""
+
 REREAD_COORDINATES = 131_072
 """A shortlist is re-read in parts of 512 KiB of float32, so it takes no more however long it is."""
 
@@ -112,11 +116,14 @@ def code_memory(layout: IndexLayout, documents: int) -> int:
     return documents * layout.resident_row_bytes
 
 
-def index_memory(layout: IndexLayout, documents: int, rows: int, home: Home = "ram") -> int:
-    """Resident bytes of an index at the peak of opening it and of a search that re-reads `rows`
-    rows."""
-    reread = min(rows * layout.stored.dim, REREAD_COORDINATES)
-    return INDEX_WORKING_BYTES + held_codes(layout, documents, home) + RERANK_BYTES * reread
+def index_memory(
+    layout: IndexLayout, documents: int, lists: tuple[int, ...], home: Home = "ram"
+) -> int:
+    """Resident bytes of an index at the peak of opening it and of a search with such lists, whose
+    last one's rows are re-read."""
+    reread = RERANK_BYTES * min(lists[-1] * layout.stored.dim, REREAD_COORDINATES)
+    listed = LISTED_BYTES * max(lists)
+    return INDEX_WORKING_BYTES + held_codes(layout, documents, home) + reread + listed
 
 
 def held_codes(layout: IndexLayout, documents: int, home: Home) -> int:

@@ -71,12 +71,14 @@ def test_memory_of_a_static_encoder() -> None:
 
 def test_memory_of_the_index() -> None:
     # 256x1 is 32 bytes of codes; a gain (2) stands beside them; 100 rows x 256 x 24 bytes are
-    # rescored; 10 MiB of buffers.
-    found = search_cost.index_memory(layout("256x8", "256x1"), 1_000_000, 100)
-    assert found == 34_000_000 + 614_400 + 10 * MIB
+    # rescored, each listed with 80 bytes; 10 MiB of buffers.
+    found = search_cost.index_memory(layout("256x8", "256x1"), 1_000_000, (100,))
+    assert found == 34_000_000 + 614_400 + 8000 + 10 * MIB
     # Long shortlists are read again in parts.
-    found = search_cost.index_memory(layout("256x8", "256x1"), 1_000_000, 5000)
-    assert found == 34_000_000 + 131_072 * 24 + 10 * MIB
+    found = search_cost.index_memory(layout("256x8", "256x1"), 1_000_000, (5000,))
+    assert found == 34_000_000 + 131_072 * 24 + 400_000 + 10 * MIB
+    found = search_cost.index_memory(layout("256x8", "128x1", "256x1"), 1_000_000, (5000, 100))
+    assert found == 52_000_000 + 614_400 + 400_000 + 10 * MIB
 
 
 FILES = [

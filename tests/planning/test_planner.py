@@ -42,8 +42,8 @@ def test_a_plan_worked_by_hand() -> None:
     # 243 of 25 339 become 320.7 of 100 000, and with 2.6588 times the odds 831.8.
     assert made.shortlists[-1] == 832
     # 61 319 816 of encoder, 10 MiB of buffers, 100 000 x 34 of codes, 512 x 256 x 24
-    # while rescoring; 100 000 x 272 for the stored rows.
-    without = 61_319_816 + 10 * MIB + 3_400_000 + 131_072 * 24
+    # while rescoring, 832 x 80 for the list; 100 000 x 272 for the stored rows.
+    without = 61_319_816 + 10 * MIB + 3_400_000 + 131_072 * 24 + 66_560
     assert made.row_cache_bytes == 27_200_000
     assert made.memory_bytes == without + 27_200_000
     # Adding: 12.5 MiB, the codes, three times a segment of 61 632 rows, which is 2 MiB, and for
