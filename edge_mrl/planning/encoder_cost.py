@@ -29,13 +29,14 @@ TOKENIZER_MEMORY_FACTOR = 6.0
 1.2 MB, and an index of 1000 documents takes 68 MB; 4 MB more before what reading a tokenizer leaves
 was given back."""
 
-ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 39 * MIB, "tflite": 10 * MIB}
+ENGINE_BYTES: dict[VariantFormat, float] = {"table": 0.0, "onnx": 30 * MIB, "tflite": 10 * MIB}
 """Resident bytes of an engine and its buffers, without weights.
 
 From the resident memory of a MiniLM with a Dense head (onnxruntime 1.31, one thread, arena off):
 int8-fast 111 to 112 MiB at its peak with texts of 256 tokens, fp32 144 to 147, int8-portable 148 to
-151; tflite (ai-edge-litert 2.3) 117. ONNX Runtime's arena without memory patterns takes 7 off each
-of its three: processes that only embed fall from 107 to 100, 145 to 137 and 140 to 134.
+151; tflite (ai-edge-litert 2.3) 117. With ONNX Runtime's arena and what is given back since,
+`benchmarks.plan` measures 103 MiB for a whole process with int8-fast and 1000 documents, 10 of them
+for the index.
 """
 
 WEIGHT_FACTOR: dict[tuple[VariantFormat, Precision], float] = {
