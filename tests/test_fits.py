@@ -32,12 +32,12 @@ def test_the_kill_is_real():
 @limited
 def test_a_static_bundle_searches_and_adds_within_96_mib(static_bundle, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    result = run(Case("short", "static", 2000, 200, 96, 80), static_bundle, tmp_path)
+    result = run(Case("short", "static", 2000, 1000, 96, 80), static_bundle, tmp_path)
     assert result.error == "" and result.said is not None
-    assert result.said["hits"] == 40 and result.said["documents"] == 2200
+    assert result.said["hits"] == 40 and result.said["documents"] == 3000
     assert result.held, result
-    # What was planned for it is what it took.
-    assert abs(result.said["predicted_bytes"] - result.said["peak_resident_bytes"]) < 12 * MIB
+    # What was planned for it, a whole batch on its way, is what it took.
+    assert abs(result.said["predicted_bytes"] - result.said["peak_resident_bytes"]) < 8 * MIB
 
 
 @limited
