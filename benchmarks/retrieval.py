@@ -109,7 +109,7 @@ def without_nearest(index: Index, queries: np.ndarray) -> list[dict]:
             continue
         found, times, exact = 0, [], []
         for query in queries:
-            nearest = [hit.id for hit in index.search(query, k=count)]
+            nearest = [hit.id for hit in index.search(query, k=count, exact=True)]
             others = {"must_not": [{"has_id": nearest}]}
             index.search(query, filter=others)
             true: list = []
