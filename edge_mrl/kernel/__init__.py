@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_mrl.kernel.blocks import BLOCK_ROWS, BlockList, CodeBlock, pack, unpack
-from edge_mrl.kernel.checked_rows import RowProducts
+from edge_mrl.kernel.checked_rows import RowProducts, WideArray
 from edge_mrl.kernel.dispatch import KernelInfo, available, current, info
 from edge_mrl.kernel.protocol import Kernel
 from edge_mrl.kernel.quantizer import (
@@ -53,6 +53,7 @@ __all__ = [
     "join_planes",
     "pack",
     "pack_rows",
+    "picked_products",
     "prepare",
     "prepare_rows",
     "rescore",
@@ -187,6 +188,11 @@ def best_rows(
 def row_products(records: bytes, rows: IntArray, query: FloatArray) -> RowProducts | None:
     """Check rows and multiply them by a query; see `checked_rows.row_products`."""
     return current().row_products(records, rows, query)
+
+
+def picked_products(table: Int8Array, places: IntArray, query: FloatArray) -> WideArray:
+    """Multiply some rows of a table by a query; see `checked_rows.picked_products`."""
+    return current().picked_products(table, places, query)
 
 
 def join_planes(planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray) -> None:

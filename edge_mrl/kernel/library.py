@@ -79,6 +79,10 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
         _int64,
         [*(_pointer, _int64, _pointer, _int64, _pointer, _pointer, _pointer, _pointer, _pointer)],
     ),
+    "emk_picked_products": (
+        ctypes.c_int,
+        [_pointer, _int64, _int64, _pointer, _int64, _pointer, _pointer, _pointer],
+    ),
 }
 
 

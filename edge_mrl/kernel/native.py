@@ -14,7 +14,14 @@ import numpy.typing as npt
 from edge_mrl.kernel import hadamard, packer, reference
 from edge_mrl.kernel.bit_planes import check_planes
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
-from edge_mrl.kernel.checked_rows import CRC_BYTES, RowProducts, check_records, crc_tables
+from edge_mrl.kernel.checked_rows import (
+    CRC_BYTES,
+    RowProducts,
+    check_records,
+    check_width,
+    crc_tables,
+    outside,
+)
 from edge_mrl.kernel.library import LIBRARY, SOURCE, open_library
 from edge_mrl.kernel.quantizer import (
     LEVELS,
@@ -405,6 +412,32 @@ class NativeKernel:
             address + 8 * count,
         )
         return RowProducts(found[0], found[1]) if sound == count else None
+
+    def picked_products(
+        self, table: Int8Array, places: IntArray, query: FloatArray
+    ) -> npt.NDArray[np.float64]:
+        """See `checked_rows.picked_products`.
+
+        Raises:
+            ValueError: the query is not as wide as the table, or a place is outside it.
+        """
+        values = np.ascontiguousarray(query, dtype=np.float32)
+        wanted = np.ascontiguousarray(places, dtype=np.int64)
+        check_width(table, values.size)
+        numbers = np.ascontiguousarray(table, dtype=np.int8)
+        products = np.empty(wanted.size)
+        inside = self._calls["emk_picked_products"](
+            numbers.ctypes.data,
+            *numbers.shape,
+            wanted.ctypes.data,
+            wanted.size,
+            values.ctypes.data,
+            _room.of(0, 4 * values.size).scratch_address,
+            products.ctypes.data,
+        )
+        if not inside:
+            raise outside(table)
+        return products
 
     def join_planes(self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray) -> None:
         """See `bit_planes.join_planes`.

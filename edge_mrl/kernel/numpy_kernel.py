@@ -82,6 +82,12 @@ class NumpyKernel:
         """See `checked_rows.row_products`."""
         return checked_rows.row_products(records, rows, query)
 
+    def picked_products(
+        self, table: Int8Array, places: IntArray, query: FloatArray
+    ) -> checked_rows.WideArray:
+        """See `checked_rows.picked_products`."""
+        return checked_rows.picked_products(table, places, query)
+
     def join_planes(self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray) -> None:
         """See `bit_planes.join_planes`."""
         bit_planes.join_planes(planes, scan, bits, codes)

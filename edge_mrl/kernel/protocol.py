@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from edge_mrl.kernel.blocks import BlockList, CodeBlock
-from edge_mrl.kernel.checked_rows import RowProducts
+from edge_mrl.kernel.checked_rows import RowProducts, WideArray
 from edge_mrl.kernel.quantizer import ByteArray, Int8Array, PreparedQuery, RowQuery
 from edge_mrl.kernel.reference import Candidates, IntArray
 from edge_mrl.kernel.score_lists import BestRows, BoolArray, ScoreList
@@ -15,7 +15,7 @@ from edge_mrl.slices import FloatArray
 
 
 class Kernel(Protocol):
-    """Eleven functions; every kernel returns the same numbers."""
+    """Twelve functions; every kernel returns the same numbers."""
 
     @property
     def name(self) -> str:
@@ -65,6 +65,9 @@ class Kernel(Protocol):
 
     def row_products(self, records: bytes, rows: IntArray, query: FloatArray) -> RowProducts | None:
         """As `checked_rows.row_products`."""
+
+    def picked_products(self, table: Int8Array, places: IntArray, query: FloatArray) -> WideArray:
+        """As `checked_rows.picked_products`."""
 
     def join_planes(self, planes: ByteArray, scan: CodeBlock, bits: int, codes: ByteArray) -> None:
         """As `bit_planes.join_planes`."""

@@ -1,7 +1,10 @@
-/* ---- 10. Rows with a checksum -------------------------------------------------------------- */
+/* ---- 10. Rows of whole numbers, with a checksum or checked before -------------------------- */
 
 /* Coordinates whose products fit 32 bits together: 128 x 4097 each at most. */
 #define SUMMED_COORDINATES 1024
+
+/* Picked rows lie far apart: so many ahead are asked for. */
+#define PICKED_AHEAD 4
 
 /* CRC-32 (the one of zlib) of some bytes, going on from `crc`, not yet inverted. tables: 8 x 256, see
  * checked_rows.py; eight bytes at a time, as Intel's "slicing by 8" does. */
@@ -48,6 +51,15 @@ static void row_sums(const int8_t *row, const int16_t *high, const int16_t *low,
     }
 }
 
+/* The query's coordinates as whole numbers, each in two halves of at most 13 bits and 12. */
+static void halve(const float *query, int64_t dim, int16_t *high, int16_t *low) {
+    for (int64_t i = 0; i < dim; i++) {
+        const int32_t whole = (int32_t)nearest((double)query[i] * 0x1p24);
+        high[i] = (int16_t)(whole >> 12);
+        low[i] = (int16_t)(whole & 4095);
+    }
+}
+
 /* `checked_rows.row_products`. records: count of `size` bytes, int8 numbers and four of CRC-32.
  * query: size - 4 float32, -1 to 1 but for rounding. halves: room for twice as many int16. products,
  * squares: count. Returns how many rows are sound before the first that is not, if any. */
@@ -57,11 +69,7 @@ EXPORT int64_t emk_row_products(const uint8_t *records, int64_t size, const int6
     const int64_t dim = size - 4;
     int16_t *high = halves, *low = halves + dim;
     int64_t sums[3];
-    for (int64_t i = 0; i < dim; i++) {
-        const int32_t whole = (int32_t)nearest((double)query[i] * 0x1p24);
-        high[i] = (int16_t)(whole >> 12);
-        low[i] = (int16_t)(whole & 4095);
-    }
+    halve(query, dim, high, low);
     for (int64_t i = 0; i < count; i++, records += size) {
         if (!is_sound(tables, rows[i], records, size))
             return i;
@@ -70,4 +78,39 @@ EXPORT int64_t emk_row_products(const uint8_t *records, int64_t size, const int6
         squares[i] = (double)sums[2];
     }
     return count;
+}
+
+/* `checked_rows.picked_products`. table: `rows` of `dim` int8. places: count of them. query: as
+ * above. halves: room for 2 x dim int16. products: count. Returns 0, and does nothing, where a place is
+ * outside the table. */
+EXPORT int emk_picked_products(const int8_t *table, int64_t rows, int64_t dim,
+                               const int64_t *places, int64_t count, const float *query,
+                               int16_t *halves, double *products) {
+    const int16_t *high = halves, *low = halves + dim;
+    int inside = 1;
+    for (int64_t i = 0; i < count; i++)
+        inside &= (uint64_t)places[i] < (uint64_t)rows;
+    if (!inside)
+        return 0;
+    halve(query, dim, halves, halves + dim);
+    for (int64_t i = 0; i < count; i++) {
+        const int8_t *row = table + places[i] * dim;
+        if (i + PICKED_AHEAD < count)
+            for (int64_t byte = 0; byte < dim; byte += 64)
+                __builtin_prefetch(table + places[i + PICKED_AHEAD] * dim + byte);
+        int64_t sum = 0;
+        for (int64_t start = 0; start < dim; start += SUMMED_COORDINATES) {
+            const int64_t left = dim - start;
+            const int64_t stop = start + (left < SUMMED_COORDINATES ? left : SUMMED_COORDINATES);
+            int32_t upper = 0, lower = 0;
+            for (int64_t j = start; j < stop; j++) {
+                const int16_t value = row[j];
+                upper += value * high[j];
+                lower += value * low[j];
+            }
+            sum += (int64_t)upper * 4096 + lower;
+        }
+        products[i] = (double)sum;
+    }
+    return 1;
 }

@@ -75,6 +75,21 @@ static void look_again(int target, const struct stage *stage, const float *query
     keeper_prune(keeper);
 }
 
+/* Leave all living rows in the keeper, by rising position, without scores: where a scan would hand on
+ * all of them anyway. */
+static void every_row(const struct stage *stage, int64_t keep, struct keeper *keeper) {
+    const struct block *block = (const struct block *)(uintptr_t)stage->blocks;
+    int64_t position = 0;
+    keeper_start(keeper, keep, LOWEST);
+    for (const struct block *end = block + stage->count; block < end; block++) {
+        const uint8_t *alive = (const uint8_t *)(uintptr_t)block->alive;
+        for (int64_t row = 0; row < block->rows; row++, position++) {
+            keeper->positions[keeper->count] = position;
+            keeper->count += !alive || alive[row];
+        }
+    }
+}
+
 /* Scan the first stage and keep its best keeps[0], look at those again in the next stage, and so
  * on: `reference.search` in one call.
  *
@@ -86,10 +101,15 @@ EXPORT int64_t emk_search(int target, const float *query, const struct stage *st
                           const int64_t *keeps, int64_t capacity, int64_t *work, uint8_t *scratch,
                           double *factor) {
     struct keeper keeper;
-    const struct query prepared = first_query(stages, query, scratch, factor);
     keeper_place(&keeper, work, capacity);
-    first_look(targets[target].chunk, &prepared, (const struct block *)(uintptr_t)stages->blocks,
-               stages->count, keeps[0], &keeper);
+    if (count > 1 && keeps[0] >= stages->rows) {
+        every_row(stages, keeps[0], &keeper);
+    } else {
+        const struct query prepared = first_query(stages, query, scratch, factor);
+        first_look(targets[target].chunk, &prepared,
+                   (const struct block *)(uintptr_t)stages->blocks, stages->count, keeps[0],
+                   &keeper);
+    }
     for (int64_t s = 1; s < count; s++)
         look_again(target, &stages[s], query, keeps[s], work + 4 * capacity, scratch, factor,
                    &keeper);

@@ -211,6 +211,20 @@ def _planes(generator, case):
     return b"".join(parts)
 
 
+def _picked(generator, case):
+    dim, rows = int(generator.choice((*WIDTHS, 3000))), 1 + case % 40
+    table = generator.integers(-128, 128, (rows, dim)).astype(np.int8)
+    places = generator.integers(0, rows, case % 7)
+    query = generator.normal(size=dim).astype(np.float32)
+    query /= np.abs(query).max()
+    products = checked_rows.picked_products(table, places, query).tobytes()
+    fits = case % 5 > 0 or not places.size
+    if not fits:
+        places[-1], products = (rows, -1)[case % 2], b""
+    parts = [_numbers(8, rows, dim, places.size, fits), table.tobytes(), places.tobytes()]
+    return b"".join([*parts, query.tobytes(), products])
+
+
 def write(path: Path, count: int) -> None:
     """Write cases, the same ones at every call."""
     generator = np.random.default_rng(20)
@@ -218,7 +232,7 @@ def write(path: Path, count: int) -> None:
     for case in range(count):
         makes = (
             *(_scan, _scan, _query, _turn, _search, _search),
-            *(_codes, _lists, _checked, _planes),
+            *(_codes, _lists, _checked, _planes, _picked),
         )
         make = makes[int(generator.integers(len(makes)))]
         made.append(make(generator, case))

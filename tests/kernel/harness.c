@@ -192,7 +192,10 @@ static void search_case(unsigned targets, int64_t test) {
         stage->dim = number(), stage->bits = number(), stage->columns = number();
         stage->turns = (uintptr_t)read_turns(&stage->turn_count);
         stage->levels = (uintptr_t)bytes(number());
-        stage->blocks = (uintptr_t)read_blocks(&stage->count);
+        const struct block *blocks = read_blocks(&stage->count);
+        stage->blocks = (uintptr_t)blocks, stage->rows = 0;
+        for (int64_t b = 0; b < stage->count; b++)
+            stage->rows += blocks[b].rows;
         keeps[s] = number();
         capacity = keeps[s] + 64 > capacity ? keeps[s] + 64 : capacity;
     }
@@ -276,6 +279,20 @@ static void checked_case(int64_t test) {
     free(got), free(halves);
 }
 
+static void picked_case(int64_t test) {
+    const int64_t rows = number(), dim = number(), count = number(), fits = number();
+    int8_t *table = bytes(rows * dim);
+    int64_t *places = bytes(8 * count);
+    float *query = bytes(4 * dim);
+    double *products = bytes(fits ? 8 * count : 0), *got = malloc(8 * (size_t)count);
+    int16_t *halves = malloc(4 * (size_t)dim);
+    expect(emk_picked_products(table, rows, dim, places, count, query, halves, got) == fits, 0, test,
+           "whether the places are in the table");
+    if (fits)
+        expect(!memcmp(got, products, 8 * (size_t)count), 0, test, "a picked row's product");
+    free(table), free(places), free(query), free(products), free(got), free(halves);
+}
+
 /* The planes are the end of the room for the codes, as where segments are read. */
 static void planes_case(int64_t test) {
     const int64_t rows = number(), columns = number(), bits = number(), code_bytes = number();
@@ -314,8 +331,10 @@ int main(int argc, char **argv) {
             lists_case(test);
         else if (kind == 6)
             checked_case(test);
-        else
+        else if (kind == 7)
             planes_case(test);
+        else
+            picked_case(test);
     }
     fclose(input);
     printf("%lld cases, targets %#x: %s\n", (long long)count, targets,

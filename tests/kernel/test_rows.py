@@ -30,6 +30,32 @@ def test_products_of_checked_rows(kernel, dim):
 
 
 @EVERY
+@pytest.mark.parametrize("dim", [1, 7, 8, 9, 64, 255, 384, 1500, 65_536])
+def test_products_of_picked_rows(kernel, dim):
+    generator = np.random.default_rng(dim)
+    table = generator.integers(-128, 128, (9, dim)).astype(np.int8)
+    table[0], table[1] = -128, 0
+    query = generator.uniform(-1, 1, dim).astype(np.float32)
+    query[0] = 1
+    places = np.array([8, 0, 1, 3, 0, 5, 7])
+    whole = [round(value * 2**24) for value in query.astype(np.float64).tolist()]
+    wanted = [sum(a * b for a, b in zip(table[at].tolist(), whole, strict=True)) for at in places]
+    assert kernel.picked_products(table, places, query).tolist() == wanted
+    assert kernel.picked_products(table, places[:0], query).size == 0
+
+
+@EVERY
+def test_places_outside_a_table_are_refused(kernel):
+    table, query = np.ones((4, 20), dtype=np.int8), np.full(20, 0.1, dtype=np.float32)
+    for outside in (-1, 4, 2**62):
+        with pytest.raises(ValueError, match="outside a table of 4 rows"):
+            kernel.picked_products(table, np.array([0, outside]), query)
+    for wrong in (table[:, :19], table[0]):
+        with pytest.raises(ValueError, match="a query of 20 numbers"):
+            kernel.picked_products(wrong, np.array([0]), query)
+
+
+@EVERY
 def test_a_row_that_is_not_as_its_checksum_says_is_noticed(kernel):
     generator = np.random.default_rng(3)
     codes = generator.integers(-127, 128, (4, 20)).astype(np.int8)

@@ -44,7 +44,11 @@ def query_vector(
                 "this index was opened without an encoder: "
                 "search with a vector, or open it with one"
             )
-        units = batch.unit_rows(encoder.encode_query([query]), meta, "query")
+        embedded = encoder.encode_query([query])
+        unit = _plain_unit(embedded[0], meta)
+        if unit is not None:
+            return unit
+        units = batch.unit_rows(embedded, meta, "query")
     else:
         units = batch.unit_rows([_one_vector(query, meta)], meta, "query")
     vector: FloatArray = units[0]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edge_mrl import kernel
 from edge_mrl.index.format.codes import decode
 from edge_mrl.index.format.vector_rows import Vectors, record_bytes
-from edge_mrl.kernel.checked_rows import QUERY_UNIT
+from edge_mrl.kernel.checked_rows import QUERY_UNIT, whole_numbers
 from edge_mrl.slices import FloatArray, Slice
 
 WideArray = npt.NDArray[np.float64]
@@ -66,7 +66,7 @@ def stored_cosines(vectors: Vectors, query: FloatArray) -> WideArray:
     """
     rows = _whole_rows(vectors)
     lengths = _lengths(rows) if vectors.lengths is None else vectors.lengths
-    cosines: WideArray = (rows @ _whole(query)) / (lengths * QUERY_UNIT)
+    cosines: WideArray = (rows @ whole_numbers(query)) / (lengths * QUERY_UNIT)
     return cosines
 
 
@@ -82,7 +82,7 @@ def stored_lengths(vectors: Vectors) -> WideArray:
 def _whole_rows(vectors: Vectors) -> WideArray:
     if vectors.slice.bits == 8:
         return vectors.codes.packed.view(np.int8).astype(np.float64)
-    return _whole(decode(vectors.codes, vectors.slice))
+    return whole_numbers(decode(vectors.codes, vectors.slice))
 
 
 def _lengths(rows: WideArray) -> WideArray:
@@ -105,10 +105,5 @@ def unit_cosines(units: FloatArray, query: FloatArray) -> WideArray:
     Returns:
         (n,) float64.
     """
-    cosines: WideArray = (_whole(units) @ _whole(query)) / (QUERY_UNIT * QUERY_UNIT)
+    cosines: WideArray = (whole_numbers(units) @ whole_numbers(query)) / (QUERY_UNIT * QUERY_UNIT)
     return cosines
-
-
-def _whole(units: FloatArray) -> WideArray:
-    wide: WideArray = np.rint(units.astype(np.float64) * QUERY_UNIT)
-    return wide

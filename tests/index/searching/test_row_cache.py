@@ -9,7 +9,7 @@ from edge_mrl.index.format.codes import Codes, encode
 from edge_mrl.index.format.vector_rows import Vectors
 from edge_mrl.index.searching.row_cache import RowCache, cached_row_bytes
 from edge_mrl.index.searching.searcher import CACHE_BYTES
-from edge_mrl.index.searching.stored_scores import stored_lengths
+from edge_mrl.index.searching.stored_scores import stored_cosines, stored_lengths
 from edge_mrl.slices import Slice
 
 DIM = 8
@@ -44,6 +44,22 @@ def test_rows_are_those_of_the_file(bits, capacity, searches):
         assert (found.codes.packed == direct.codes.packed).all()
         assert (found.units == direct.units).all()
         assert found.lengths is None or (found.lengths == stored_lengths(direct)).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from([8, 16, 32]),
+    st.integers(1, 250),
+    st.lists(st.sets(st.integers(1, 200), max_size=200), min_size=1, max_size=6),
+)
+def test_cosines_are_those_of_the_file(bits, capacity, searches):
+    file = File(Slice(DIM, bits))
+    cache = RowCache(capacity, file.stored, file.read)
+    query = ROWS[0] / np.linalg.norm(ROWS[0])
+    for wanted in searches:
+        rows = np.array(sorted(wanted), dtype=np.int64)
+        found = cache.cosines(rows, query)
+        assert (found == stored_cosines(File(file.stored).read(rows), query)).all()
 
 
 def test_neighbours_are_read_once():
