@@ -15,7 +15,6 @@ from edge_mrl.index.format.codes import decode, encode
 from edge_mrl.index.format.layout import GAIN_BYTES, SCAN_BITS, IndexLayout
 from edge_mrl.index.format.segments import Segment
 from edge_mrl.index.format.vector_rows import Vectors, record_bytes
-from edge_mrl.index.searching.filtered_list import WIDER, Shortlist, filtered_list
 from edge_mrl.index.searching.funnel import MEASURED_K
 from edge_mrl.index.searching.reread import reread
 from edge_mrl.index.searching.resident import Resident
@@ -35,6 +34,7 @@ from edge_mrl.slices import FloatArray, Slice, prefix
 
 if TYPE_CHECKING:
     from edge_mrl.index.filters.allowed import Allowed
+    from edge_mrl.index.searching.filtered_list import Shortlist
     from edge_mrl.retrieval.explain import Meter
 
 IntArray = npt.NDArray[np.int64]
@@ -83,6 +83,8 @@ class Dense:
 
     def shortlist(self, vector: FloatArray, k: int, allowed: Allowed) -> Shortlist:
         """What is read of the rows that a filter keeps: all of them, if they are few."""
+        from edge_mrl.index.searching.filtered_list import WIDER, Shortlist, filtered_list
+
         keeps, count = self._searcher.shortlists(k), allowed.rows.size
         if count <= keeps[0]:
             return Shortlist(allowed.rows, None)
