@@ -21,6 +21,7 @@ PURE = [
     "encoder/self_test.py",
     "bundle/manifest.py",
     "bundle/manifest_json.py",
+    "bundle/manifest_relations.py",
     "bundle/engines.py",
     "bundle/golden.py",
     "tokenization/head.py",
