@@ -6,8 +6,8 @@
 
 FOLDER holds pairs.jsonl.gz (fields `query` and `doc`). Sizes above the real texts are filled up as
 benchmarks/vectors.py says. Every contender has a process of its own (benchmarks/hosted.py) and they
-take turns, a few queries each. Shortlists are chosen on the first half of the queries, the shortest
-that reach --recall; recall and times are those of the second half. Times are CPU time of the
+take turns, a few queries each. Shortlists are chosen on the first half of the queries
+(benchmarks/tuning.py); recall and times are those of the second half. Times are CPU time of the
 contender's whole process; batches are wall time too, because two threads share them. What is not
 installed is named. Rivals that need minutes to build are left out above --limit documents.
 """
@@ -36,17 +36,18 @@ import statistics  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Callable, Iterator  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
 from contextlib import ExitStack  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 
 from benchmarks import contenders  # noqa: E402
-from benchmarks.contender import LADDER, Contender, Effort, K, installed  # noqa: E402
+from benchmarks.contender import Contender, K, installed  # noqa: E402
 from benchmarks.hosted import ContenderFailedError, Hosted  # noqa: E402
 from benchmarks.machine import describe  # noqa: E402
 from benchmarks.rivals import rivals  # noqa: E402
+from benchmarks.tuning import Tuning, recall_shares  # noqa: E402
 from benchmarks.vectors import Sample, embed, enlarged  # noqa: E402
 from edge_mrl import kernel  # noqa: E402
 from edge_mrl.index.format.layout import IndexLayout  # noqa: E402
@@ -58,8 +59,6 @@ Steps = tuple[Slice, Slice | None]
 SHORT = 128
 """Dimensions of a short scan, which is measured too where codes no longer fit the last cache."""
 BATCH = 100
-PRACTICE = 50
-"""Queries asked at a time while lists are chosen."""
 LEAST_QUERIES = 10
 """However slow a contender is, it answers so many."""
 
@@ -111,7 +110,7 @@ class Race:
     def __init__(self, sample: Sample, hosts: list[Hosted], given: argparse.Namespace) -> None:
         self._truth = true_neighbours(sample)
         half = len(sample.queries) // 2
-        self._practice = list(range(half))
+        self._tuning = Tuning(self._truth, range(half), given.recall, given.seconds)
         self._asked = list(range(half, len(sample.queries)))
         self._hosts, self._given = hosts, given
 
@@ -119,7 +118,7 @@ class Race:
         """One row of the table for each contender."""
         for host in self._hosts:
             print(f"tuning {host.contender.name}", file=sys.stderr)
-            self._tune(host)
+            self._tuning.choose(host)
             host.reopen()
         cpu: dict[Hosted, list[float]] = {host: [] for host in self._hosts}
         hits: dict[Hosted, dict[int, list[int]]] = {host: {} for host in self._hosts}
@@ -138,68 +137,10 @@ class Race:
                 "median_us": 1e6 * statistics.median(cpu[host]),
                 "fastest_us": 1e6 * min(cpu[host]),
                 "queries": len(cpu[host]),
-                "recall": self._recall(hits[host]),
+                "recall": statistics.mean(recall_shares(self._truth, hits[host].items())),
                 **self._batches(host),
                 **self._facts(host),
             }
-
-    def _recall(self, hits: dict[int, list[int]]) -> float:
-        """Share of the exact top 10 that is found."""
-        found = sum(len(self._truth[number] & set(best)) for number, best in hits.items())
-        return found / (K * len(hits))
-
-    def _tune(self, host: Hosted) -> None:
-        """Give it the shortest list that reaches the wanted recall; where none does, the shortest
-        that comes within 0.002 of its best. Of two lists the first, whose rows cost less, may use
-        up half of what may be missed."""
-        longest = host.contender.effort
-        if longest is None:
-            return
-        wanted = self._given.recall
-        best = self._practised(host, longest)
-        if best < wanted:
-            wanted = best - 0.002
-        if isinstance(longest, int):
-            host.contender.effort = self._shortest(host, longest, lambda rung: rung, wanted)
-            return
-        chosen = list(longest)
-        for place, rung_before in enumerate(longest):
-            share = (place + 1) / len(longest)
-
-            def with_rung(rung: int, place: int = place) -> tuple[int, ...]:
-                return (*chosen[:place], rung, *(min(rung, last) for last in chosen[place + 1 :]))
-
-            aim = wanted if best < self._given.recall else 1 - share * (1 - wanted)
-            chosen[place] = self._shortest(host, rung_before, with_rung, min(aim, best))
-        host.contender.effort = tuple(chosen)
-
-    def _shortest(
-        self, host: Hosted, longest: int, effort: Callable[[int], Effort], wanted: float
-    ) -> int:
-        """The shortest list that reaches the wanted recall, by halving the ladder."""
-        ladder = [rung for rung in LADDER if rung <= longest]
-        low, high = 0, len(ladder) - 1
-        while low < high:
-            middle = (low + high) // 2
-            if self._practised(host, effort(ladder[middle])) >= wanted:
-                high = middle
-            else:
-                low = middle + 1
-        return ladder[low]
-
-    def _practised(self, host: Hosted, effort: Effort) -> float:
-        """Recall on the first half of the queries, or as many as there is time for."""
-        host.contender.effort = effort
-        hits: dict[int, list[int]] = {}
-        spent = 0.0
-        for start in range(0, len(self._practice), PRACTICE):
-            numbers = self._practice[start : start + PRACTICE]
-            answers = host.search(numbers)
-            hits |= dict(zip(numbers, (found for _, _, found in answers), strict=True))
-            spent += sum(seconds for seconds, _, _ in answers)
-            if spent > self._given.seconds:
-                break
-        return self._recall(hits)
 
     def _batches(self, host: Hosted) -> dict[str, float]:
         """Microseconds a query in batches of 100: the best of three, by the clock on the wall."""
