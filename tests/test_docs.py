@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parent.parent / "docs"
-PAGES = ("coming-from.md", "getting-started.md")
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = ("README.md", "docs/coming-from.md", "docs/getting-started.md")
 PROGRAM = re.compile(r"```(python|sh)\n(.*?)```\n+```text\n(.*?)```", re.DOTALL)
 SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 
 
 def programs():
     for page in PAGES:
-        text = (DOCS / page).read_text("utf-8")
+        text = (ROOT / page).read_text("utf-8")
         for found in PROGRAM.finditer(text):
             section = SECTION.findall(text[: found.start()])[-1]
             yield pytest.param(page, *found.groups(), id=f"{page}: {section}")
@@ -53,17 +54,19 @@ def test_a_program_prints_what_the_page_says(folders, page, kind, code, output):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_program_says_what_it_prints(page):
-    text = (DOCS / page).read_text("utf-8")
+    text = (ROOT / page).read_text("utf-8")
     assert len(re.findall(r"```(?:python|sh)\n", text)) == len(PROGRAM.findall(text)) > 0
 
 
-@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+@pytest.mark.parametrize(
+    "page", sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")]), ids=lambda page: page.name
+)
 def test_links_between_pages_lead_somewhere(page):
-    text = (DOCS / page).read_text("utf-8")
+    text = page.read_text("utf-8")
     for target, anchor in re.findall(r"\]\(([\w./-]+)?(?:#([\w-]+))?\)", text):
-        file = DOCS / target if target else DOCS / page
-        assert file.exists(), f"{page} names {target}"
+        file = page.parent / target if target else page
+        assert file.exists(), target
         if anchor:
             headings = re.findall(r"^#+ (.+)$", file.read_text("utf-8"), re.MULTILINE)
             anchors = {re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in headings}
-            assert anchor in anchors, f"{page} names {anchor} in {file.name}"
+            assert anchor in anchors, f"{anchor} in {file.name}"

@@ -7,9 +7,10 @@ AT_IMPORT = {
     "": "backends bundle encoder errors index meanwhile on_first_use schema slices tokenization "
     "version",
     "backends": "engines protocol",
-    "bundle": "engines manifest manifest_json reader",
+    "bundle": "engines manifest manifest_json manifest_relations reader",
     "encoder": "encoder loaded_variant prompts self_test tokens",
-    "index": "administration companions format index planned querying records text_encoder writing",
+    "index": "adding administration companions format index planned querying records text_encoder "
+    "writing",
     "index.companions": "following",
     "index.format": "layout",
     "index.querying": "hit search vectors",
@@ -27,8 +28,8 @@ BY_THE_FIRST_HIT = {
     "scan_list searcher stored_scores streamed vector_pool",
     "index.storage": "connection database facts meta packing schema_sql segment_reading "
     "segment_store store",
-    "kernel": "bit_planes blocks checked_rows dispatch hadamard library native numpy_kernel packer "
-    "protocol quantizer reference room score_lists stages",
+    "kernel": "bit_planes blocks checked_rows dispatch hadamard library native native_codes "
+    "numpy_kernel packer protocol quantizer reference room score_lists stages",
     "retrieval": "ranking",
 }
 """What opening an index and searching it loads on top. A file more belongs here only if every

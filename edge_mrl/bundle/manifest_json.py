@@ -27,6 +27,7 @@ from edge_mrl.bundle.manifest import (
     VariantFormat,
     VariantQuality,
 )
+from edge_mrl.bundle.manifest_relations import check_relations
 from edge_mrl.errors import BundleError
 from edge_mrl.schema import Table
 from edge_mrl.slices import MAX_DIM, Slice
@@ -99,7 +100,7 @@ def parse(data: bytes) -> Manifest:
         files=tuple(_file(table) for table in root.tables("files")),
         tools=_texts_by_name(root.table("tools")),
     )
-    _check_relations(manifest, root)
+    check_relations(manifest, root)
     return manifest
 
 
@@ -283,48 +284,3 @@ def _path(table: Table, text: str) -> str:
     ):
         table.fail(f"the path {text!r} does not stay inside the bundle")
     return text
-
-
-def _check_relations(manifest: Manifest, root: Table) -> None:
-    tables = [variant.name for variant in manifest.variants if variant.format == "table"]
-    if tables and not manifest.embedding.include_prompt:
-        root.fail(f"include_prompt is false, but variant {tables[0]!r} is a table, which pools all")
-    late, longest = manifest.embedding.late_interaction, manifest.tokenizer.max_tokens
-    needed = 0 if late is None else max(late.query_tokens, late.document_tokens)
-    if longest is not None and needed > longest:
-        root.fail("late_interaction reads texts of more tokens than the tokenizer's max_tokens")
-    listed = [entry.path for entry in manifest.files]
-    if len(set(listed)) != len(listed):
-        root.fail("a file is listed twice")
-    names = [variant.name for variant in manifest.variants]
-    if not names or len(set(names)) != len(names):
-        root.fail("there must be at least one variant, and no two of one name")
-    used = {manifest.tokenizer.path, manifest.golden}
-    for variant in manifest.variants:
-        used.update(variant.files)
-        if not variant.dims or not set(variant.dims) <= set(manifest.embedding.matryoshka_dims):
-            root.fail(f"variant {variant.name!r} gives sizes that are not among matryoshka_dims")
-        limit, lengths = manifest.max_tokens(variant), variant.sequence_lengths
-        if lengths and (limit is None or lengths[-1] < limit):
-            root.fail(
-                f"variant {variant.name!r} reads texts of more tokens than the longest of its "
-                "sequence_lengths"
-            )
-        filled = None if late is None else late.filled_tokens
-        if lengths and filled is not None and lengths[-1] < filled:
-            root.fail(
-                f"variant {variant.name!r} has no room for queries, which late_interaction fills "
-                f"up to {filled} tokens"
-            )
-    missing = sorted(used - set(listed))
-    if missing:
-        root.fail(f"the file {missing[0]!r} is used but not listed under files")
-    for row in manifest.quality.slices:
-        if row.slice.dim not in manifest.embedding.matryoshka_dims:
-            root.fail(f"the quality table has {row.slice}, which is not a trained size")
-    for one in manifest.quality.variants:
-        if one.variant not in names or one.slice.dim not in manifest.embedding.matryoshka_dims:
-            root.fail(
-                f"the quality table has {one.variant} at {one.slice}, which is no variant of this "
-                "bundle at a trained size"
-            )

@@ -81,7 +81,11 @@ class Bundle(NamedTuple):
             self.checked(entry.path)
 
     def golden(self) -> Golden:
-        """The golden texts and their reference vectors."""
+        """The golden texts and their reference vectors, (n, dim) float32 of unit length.
+
+        Raises:
+            BundleError: as `checked`, or the file does not hold golden texts.
+        """
         from edge_mrl.bundle.golden import parse_golden
 
         return parse_golden(
@@ -89,7 +93,7 @@ class Bundle(NamedTuple):
         )
 
     def size(self, variant: Variant) -> int:
-        """Bytes of the files a variant needs, tokenizer included."""
+        """Bytes of the files that a variant needs, tokenizer included, as the manifest says."""
         return sum(
             self.manifest.file(path).size for path in (*variant.files, self.manifest.tokenizer.path)
         )

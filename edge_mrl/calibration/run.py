@@ -82,24 +82,56 @@ def calibrate(
     busy = standing_load(os.getloadavg()[0], machine.cores)
     if busy is not None and not force:
         raise _refusal(busy)
+    before = _ticks()
+    measured, repeats = _measure(bundle, variants, folder, on_progress)
+    busy = busy or stolen_time(before, _ticks()) or unsteady(repeats)
+    if busy is not None and not force:
+        raise _refusal(busy)
+    spread = max(one.spread for one in repeats)
+    doubt = "" if busy is None else f"; measured under load: {busy}"
+    source = (
+        f"edge-mrl calibrate {__version__} on {time.strftime('%Y-%m-%d')}, repeats within "
+        f"{spread:.0%}{doubt}"
+    )
+    known = load_profile(base)
+    text = profile_text(
+        name,
+        f"{known.title}, measured"[:100],
+        base,
+        measured,
+        source=source,
+        kept=_earlier(name),
+        doubtful=busy is not None,
+    )
+    _write(place, text)
+    return Calibration(name, place, measured, spread, busy, time.monotonic() - begun)
+
+
+def _measure(
+    bundle: Path | None,
+    variants: list[str],
+    folder: Path | None,
+    on_progress: Steps | None,
+) -> tuple[Measured, list[Repeats]]:
+    """The figures, and the repeats that say how steady the machine was."""
     steps = 4 + len(variants)
 
     def tell(done: int) -> None:
         if on_progress is not None:
             on_progress(done, steps)
 
-    before = _ticks()
     tell(0)
     memory, first = device.memory_read(available_memory())
     tell(1)
     scanned, second = device.scan_speed()
     tell(2)
-    random, sequential, reads = device.storage(folder or Path.cwd())
+    # Storage is uneven by itself, and says little of the load: its repeats are left out.
+    random, sequential, _ = device.storage(folder or Path.cwd())
     tell(3)
     with tempfile.TemporaryDirectory(dir=folder) as made:
         searched, third = device.search_times(Path(made))
     tell(4)
-    repeats: list[Repeats] = [first, second, *third, *reads]
+    repeats: list[Repeats] = [first, second, *third]
     encoders = []
     for number, variant in enumerate(variants, 5):
         assert bundle is not None
@@ -118,29 +150,7 @@ def calibrate(
         storage_sequential_read=sequential,
         encoders=tuple(encoders),
     )
-    # Storage is uneven by itself, and says little of the load.
-    trusted = [one for one in repeats if one not in reads]
-    busy = busy or stolen_time(before, _ticks()) or unsteady(trusted)
-    if busy is not None and not force:
-        raise _refusal(busy)
-    spread = max(one.spread for one in trusted)
-    doubt = "" if busy is None else f"; measured under load: {busy}"
-    source = (
-        f"edge-mrl calibrate {__version__} on {time.strftime('%Y-%m-%d')}, repeats within "
-        f"{spread:.0%}{doubt}"
-    )
-    known = load_profile(base)
-    text = profile_text(
-        name,
-        f"{known.title}, measured"[:100],
-        base,
-        measured,
-        source=source,
-        kept=_earlier(name),
-        doubtful=busy is not None,
-    )
-    _write(place, text)
-    return Calibration(name, place, measured, spread, busy, time.monotonic() - begun)
+    return measured, repeats
 
 
 def _refusal(why: str) -> CalibrationError:

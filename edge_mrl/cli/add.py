@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_mrl.cli.arguments import checked_corpus
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
-from edge_mrl.cli.output import Progress, documents, print_json
+from edge_mrl.cli.output import Progress, documents, print_json, print_text
 from edge_mrl.cli.plan_notices import PlanNotices
 from edge_mrl.cli.vector_arguments import (
     add_vector_file_arguments,
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             | {"plan_changes": notices.to_json()}
         )
     else:
-        print(f"{arguments.index}: {documents(added)} added, {count} in all")
+        print_text(f"{arguments.index}: {documents(added)} added, {count} in all")
     return 0
 
 
@@ -93,7 +93,7 @@ def _says_what_stays(progress: Progress) -> Iterator[None]:
     except (EdgeMrlError, KeyboardInterrupt):
         if progress.done:
             progress.finish()
-            print(
+            print_text(
                 f"edge-mrl: the first {progress.done} of {progress.total} are in the index and "
                 "stay: --upsert goes through the file again",
                 file=sys.stderr,

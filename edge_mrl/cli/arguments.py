@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from edge_mrl.cli.output import print_text
 from edge_mrl.corpus import Corpus
 from edge_mrl.errors import InputError
 
@@ -17,7 +18,7 @@ def checked_corpus(path: Path) -> Corpus:
     """
     corpus = Corpus.check(path)
     if corpus.unused:
-        print(
+        print_text(
             f"edge-mrl: {path}: fields that are not read: {', '.join(corpus.unused)}; what filters "
             'are to find belongs into "metadata"',
             file=sys.stderr,

@@ -11,7 +11,7 @@ from edge_mrl.backends import installed_engines
 from edge_mrl.bench import Comparison, compare, whole_comparison
 from edge_mrl.bundle import Bundle
 from edge_mrl.cli.encoder_arguments import document_count
-from edge_mrl.cli.output import format_table, print_json
+from edge_mrl.cli.output import format_table, print_json, print_text
 from edge_mrl.errors import InputError
 from edge_mrl.planning import AUTO, BundleFacts, Plan, load_profile
 from edge_mrl.planning.words import mebibytes, milliseconds, number, percent
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"plan": made.to_json(), "compared": [_plain(row) for row in rows]})
     else:
-        print(_table(made, rows))
+        print_text(_table(made, rows))
     return 0
 
 

@@ -11,7 +11,7 @@ from edge_mrl.bundle import Bundle
 from edge_mrl.cli.arguments import checked_corpus, numbers
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder
 from edge_mrl.cli.layout_arguments import add_layout_arguments, chosen_codes
-from edge_mrl.cli.output import Progress, documents, format_bytes, print_json
+from edge_mrl.cli.output import Progress, documents, format_bytes, print_json, print_text
 from edge_mrl.cli.plan_notices import describe_plan
 from edge_mrl.cli.stats import layout_as_json
 from edge_mrl.cli.token_argument import add_token_argument, token_argument
@@ -86,12 +86,12 @@ def run(arguments: argparse.Namespace) -> int:
         )
     else:
         how = "" if variant is None else f", embedded with {variant}"
-        print(
+        print_text(
             f"{place}: {documents(stats.documents)}, {format_bytes(stats.file_bytes)}, "
             f"{stats.layout}{how}"
         )
         if made is not None:
-            print(describe_plan(made, advice))
+            print_text(describe_plan(made, advice))
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_mrl.calibration import Calibration, calibrate
-from edge_mrl.cli.output import Progress, print_json
+from edge_mrl.cli.output import Progress, print_json, print_text
 from edge_mrl.planning.words import milliseconds
 
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(_document(found))
     else:
-        print(_lines(found))
+        print_text(_lines(found))
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from edge_mrl.cli.document_ids import add_document_arguments, meant_id
-from edge_mrl.cli.output import documents, print_json
+from edge_mrl.cli.output import documents, print_json, print_text
 from edge_mrl.index import Index
 
 
@@ -26,5 +26,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"index": str(arguments.index), "deleted": deleted, "documents": count})
     else:
-        print(f"{arguments.index}: {documents(deleted)} deleted, {count} left")
+        print_text(f"{arguments.index}: {documents(deleted)} deleted, {count} left")
     return 0

@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 
 from edge_mrl.bundle import Bundle
-from edge_mrl.cli.output import print_json
+from edge_mrl.cli.output import print_json, print_text
 from edge_mrl.doctor import Finding, examine
 
 SOMETHING_WRONG = 1
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     for finding in examine(arguments.bundle):
         findings.append(finding)
         if not arguments.json:
-            print(_line(finding, width), flush=True)
+            print_text(_line(finding, width), flush=True)
     if arguments.json:
         print_json({"findings": [dataclasses.asdict(finding) for finding in findings]})
     return SOMETHING_WRONG if any(finding.ok is False for finding in findings) else 0

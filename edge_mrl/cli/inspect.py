@@ -10,7 +10,7 @@ from edge_mrl.bundle import Bundle, Manifest
 from edge_mrl.bundle.manifest import Estimate, LateInteraction
 from edge_mrl.bundle.manifest_json import dump
 from edge_mrl.cli import drawing
-from edge_mrl.cli.output import format_bytes, format_table, print_json
+from edge_mrl.cli.output import format_bytes, format_table, print_json, print_text
 from edge_mrl.cli.quality_plot import quality_drawing
 from edge_mrl.errors import InputError
 from edge_mrl.planning.token_cost import TYPICAL_TOKENS, token_costs
@@ -47,14 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(json.loads(dump(bundle.manifest)))
         return 0
-    print(describe(bundle.manifest))
-    print()
-    print(variant_table(bundle))
-    print()
+    print_text(describe(bundle.manifest))
+    print_text()
+    print_text(variant_table(bundle))
+    print_text()
     if bundle.manifest.has_token_vectors:
-        print(token_table(bundle.manifest))
-        print()
-    print(quality_tables(bundle.manifest))
+        print_text(token_table(bundle.manifest))
+        print_text()
+    print_text(quality_tables(bundle.manifest))
     return 0
 
 

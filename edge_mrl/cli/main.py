@@ -47,13 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except EdgeMrlError as error:
-        print(f"edge-mrl: {error}", file=sys.stderr)
+        _complain(str(error))
         return error.exit_code
     except KeyboardInterrupt:
         if argv is None:
             # The process ends. A second Ctrl-C would cut off threads that are about to, and abort.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        print("edge-mrl: interrupted", file=sys.stderr)
+        _complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; what is left unflushed has nowhere to go.
@@ -61,17 +61,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         place = "" if error.filename is None else f": {error.filename}"
-        print(f"edge-mrl: {error.strerror or error}{place}", file=sys.stderr)
+        _complain(f"{error.strerror or error}{place}")
         return 1
     except ModuleNotFoundError as error:
         if error.name not in _REQUIRED:
             raise
-        print(
-            f"edge-mrl: the package {error.name} is not installed beside edge-mrl: run "
-            f"`pip install {error.name}`",
-            file=sys.stderr,
+        _complain(
+            f"the package {error.name} is not installed beside edge-mrl: run "
+            f"`pip install {error.name}`"
         )
         return BAD_INPUT
+
+
+def _complain(sentence: str) -> None:
+    from edge_mrl.cli.output import print_text
+
+    print_text(f"edge-mrl: {sentence}", file=sys.stderr)
 
 
 def _never_fail_to_print() -> None:

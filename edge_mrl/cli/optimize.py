@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
-from edge_mrl.cli.output import Progress, documents, format_bytes, print_json
+from edge_mrl.cli.output import Progress, documents, format_bytes, print_json, print_text
 from edge_mrl.cli.token_argument import ALL, add_token_argument, token_argument
 from edge_mrl.index.companions.lexical import TOKENIZERS
 
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
             }
         )
     else:
-        print(
+        print_text(
             f"{arguments.index}: {documents(after.documents)}, {format_bytes(after.file_bytes)} "
             f"after {format_bytes(before.file_bytes)}; "
             f"a search rereads {after.shortlists[-1]} vectors, {before.shortlists[-1]} before"

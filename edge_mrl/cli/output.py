@@ -10,6 +10,10 @@ import sys
 import textwrap
 import time
 from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+_CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+"""All of C0 and C1 but the line end."""
 
 
 def print_json(document: Mapping[str, object]) -> None:
@@ -23,9 +27,11 @@ def print_json_line(document: Mapping[str, object]) -> None:
 
 
 def _as_json(document: Mapping[str, object], indent: int | None = None) -> str:
-    """Letters as they are; escaped where standard output cannot print one, such as half a surrogate
-    pair in a document's metadata."""
+    """Letters as they are; escaped where they would steer a terminal, or where standard output
+    cannot print one, such as half a surrogate pair in a document's metadata."""
     text = json.dumps(document, ensure_ascii=False, indent=indent)
+    # JSON itself escapes those below U+0020, and its line ends are none of the document's.
+    text = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
@@ -33,12 +39,15 @@ def _as_json(document: Mapping[str, object], indent: int | None = None) -> str:
     return text
 
 
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+def print_text(text: str = "", *, file: TextIO | None = None, flush: bool = False) -> None:
+    """Print lines for people. Names and texts in them may come from anybody's file, so what would
+    steer a terminal is replaced."""
+    print(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text), file=file, flush=flush)
 
 
 def one_line(text: object) -> str:
-    """What a document says, on one line and without what would steer a terminal."""
-    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", " ".join(str(text).split()))
+    """What a document says, on one line."""
+    return " ".join(str(text).split())
 
 
 def format_table(

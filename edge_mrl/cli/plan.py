@@ -12,7 +12,7 @@ from edge_mrl.cli import drawing
 from edge_mrl.cli.arguments import checked_corpus
 from edge_mrl.cli.companion_arguments import add_companion_arguments, companions_of
 from edge_mrl.cli.encoder_arguments import document_count
-from edge_mrl.cli.output import print_json
+from edge_mrl.cli.output import print_json, print_text
 from edge_mrl.cli.plan_plot import plan_plot
 from edge_mrl.cli.plan_table import plan_rows, render_plans
 from edge_mrl.corpus import Corpus
@@ -123,9 +123,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"plans": [row.to_json() for row in rows]})
     else:
-        print(render_plans(rows, every_reason=arguments.why))
+        print_text(render_plans(rows, every_reason=arguments.why))
         if not arguments.why:
-            print("\n--why gives every reason of every plan.")
+            print_text("\n--why gives every reason of every plan.")
     return NOTHING_FITS if len(rows) == 1 and rows[0].plan is None else 0
 
 

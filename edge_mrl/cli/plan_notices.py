@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from edge_mrl.cli.output import print_text
 from edge_mrl.planning import Plan, PlanChange
 from edge_mrl.planning.words import mebibytes, milliseconds, number
 
@@ -32,7 +33,7 @@ class PlanNotices:
     def __call__(self, change: PlanChange) -> None:
         """Give this object to `Index.open` as `on_plan_change`."""
         self.changes.append(change)
-        print(f"\nedge-mrl: {change}", file=sys.stderr)
+        print_text(f"\nedge-mrl: {change}", file=sys.stderr)
 
     def to_json(self) -> list[dict[str, object]]:
         """The changes as plain values for a JSON document."""

@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 from edge_mrl.backends import installed_engines
-from edge_mrl.cli.output import format_bytes, format_table, print_json
+from edge_mrl.cli.output import format_bytes, format_table, print_json, print_text
 from edge_mrl.planning import DeviceProfile, list_profiles, load_profile
 from edge_mrl.profiles.files import shipped_profile_folder
 from edge_mrl.profiles.user_folder import user_profile_folder
@@ -35,9 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"profiles": [_document(profile) for profile in profiles]})
     elif arguments.name:
-        print(_sheet(profiles[0]))
+        print_text(_sheet(profiles[0]))
     else:
-        print(f"{_table(profiles)}\n\n{_places(profiles)}")
+        print_text(f"{_table(profiles)}\n\n{_places(profiles)}")
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_mrl.cli.layout_arguments import add_layout_arguments, chosen_codes
-from edge_mrl.cli.output import Progress, documents, format_bytes, print_json
+from edge_mrl.cli.output import Progress, documents, format_bytes, print_json, print_text
 from edge_mrl.cli.stats import layout_as_json
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index, reslice_index
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
             | layout_as_json(after.layout)
         )
     else:
-        print(
+        print_text(
             f"{place}: {documents(after.documents)}, {format_bytes(after.file_bytes)} "
             f"instead of {format_bytes(before.file_bytes)}, {after.layout}"
         )

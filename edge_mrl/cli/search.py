@@ -13,7 +13,7 @@ from edge_mrl.cli.document_ids import meant_id
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for, open_index
 from edge_mrl.cli.explain_table import format_explanation
 from edge_mrl.cli.json_argument import json_argument
-from edge_mrl.cli.output import Progress, one_line, print_json, print_json_line
+from edge_mrl.cli.output import Progress, one_line, print_json, print_json_line, print_text
 from edge_mrl.cli.query_file import QueryFile, holds_objects
 from edge_mrl.cli.vector_arguments import query_vector
 from edge_mrl.errors import InputError
@@ -277,16 +277,16 @@ def _funnel(text: str | None) -> Prefetch | None:
 def _show(result: QueryResult) -> None:
     width = shutil.get_terminal_size().columns
     if not result.hits:
-        print("no document was found")
+        print_text("no document was found")
     for group in result.groups or ():
-        print(one_line(group.value))
+        print_text(one_line(group.value))
         for hit in group.hits:
-            print("  " + _line(hit, width - 2))
+            print_text("  " + _line(hit, width - 2))
     for hit in result.hits if result.groups is None else ():
-        print(_line(hit, width))
+        print_text(_line(hit, width))
     if result.explanation is not None:
-        print()
-        print(format_explanation(result.explanation))
+        print_text()
+        print_text(format_explanation(result.explanation))
 
 
 def _line(hit: Hit, width: int) -> str:

@@ -8,7 +8,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from edge_mrl.cli.output import print_json
+from edge_mrl.cli.output import print_json, print_text
 from edge_mrl.errors import ExtraMissingError, InputError
 from edge_mrl.serve.engine import EngineSettings
 from edge_mrl.serve.limits import Access, Limits, check_token, is_loopback
@@ -160,6 +160,6 @@ def _announce(address: str, model: ServedModel | None, arguments: argparse.Names
     else:
         what = "no model" if model is None else f"{model.name} ({', '.join(map(str, model.dims))})"
         where = "no index" if arguments.index is None else str(arguments.index)
-        print(f"listening on {address}: {what}, {where}")
+        print_text(f"listening on {address}: {what}, {where}")
     # Whoever started the server reads this through a pipe, and waits for it.
     sys.stdout.flush()

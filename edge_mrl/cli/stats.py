@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_mrl.backends import installed_engines
 from edge_mrl.bundle import Bundle
-from edge_mrl.cli.output import documents, format_bytes, print_json
+from edge_mrl.cli.output import documents, format_bytes, print_json, print_text
 from edge_mrl.cli.plan_notices import describe_plan
 from edge_mrl.errors import IndexFileError
 from edge_mrl.index import Index, IndexLayout, IndexStats
@@ -35,9 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
         planned = {} if made is None else {"plan": made.to_json(), "plan_advice": advice}
         print_json({"index": str(arguments.index)} | stats_as_json(stats) | planned)
     else:
-        print(f"{arguments.index}: {describe(stats)}")
+        print_text(f"{arguments.index}: {describe(stats)}")
         if made is not None:
-            print(describe_plan(made, advice))
+            print_text(describe_plan(made, advice))
     return 0
 
 

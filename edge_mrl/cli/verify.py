@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_mrl.backends import available
 from edge_mrl.bundle import Bundle
-from edge_mrl.cli.output import format_table, print_json
+from edge_mrl.cli.output import format_table, print_json, print_text
 from edge_mrl.encoder import Encoder
 
 
@@ -33,7 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
             {"bundle": str(arguments.bundle), "files": len(bundle.manifest.files), "variants": rows}
         )
         return 0
-    print(f"{len(bundle.manifest.files)} files have the sizes and hashes that the manifest says.")
+    count = len(bundle.manifest.files)
+    print_text(f"{count} files have the sizes and hashes that the manifest says.")
     cells = [
         [
             str(row["variant"]),
@@ -42,5 +43,5 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         for row in rows
     ]
-    print(format_table(["variant", "cosine with fp32", "ran"], cells, left=(0, 2)))
+    print_text(format_table(["variant", "cosine with fp32", "ran"], cells, left=(0, 2)))
     return 0

@@ -238,12 +238,13 @@ class Encoder(TokenVectors):
         return self._encode(texts, words, kind_of(prompt_name) if prompt is None else None)
 
     def encode_query(self, texts: str | Sequence[str]) -> FloatArray:
-        """Embed queries, with the model's "query" prompt if it has one. See `encode`."""
+        """Embed queries, with the model's "query" prompt if it has one. Gives and raises what
+        `encode` does."""
         return self._encode(texts, self._loaded.prompt_for("query"), "query")
 
     def encode_document(self, texts: str | Sequence[str]) -> FloatArray:
-        """Embed documents, with the model's "document" (or "passage", "corpus") prompt if any. See
-        `encode`."""
+        """Embed documents, with the model's "document" (or "passage", "corpus") prompt if any.
+        Gives and raises what `encode` does."""
         return self._encode(texts, self._loaded.prompt_for("document"), "document")
 
     def _encode(self, texts: str | Sequence[str], words: str, kind: InputType | None) -> FloatArray:
@@ -282,6 +283,9 @@ class Encoder(TokenVectors):
 
         Less is read by a variant with a limit of its own (`Variant.max_tokens`), or where a plan
         cuts texts; one that comes up to that limit counts as cut.
+
+        Raises:
+            InputError: an item is not text.
         """
         return self._loaded.reads_whole(texts)
 

@@ -1,11 +1,11 @@
-"""Looking after an index: its figures, its space, its model. What a search does without is loaded
+"""Looking after an index: its figures, plan, space and model. What a search does without is loaded
 at the first use."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edge_mrl.index.planned import Follower
@@ -22,6 +22,24 @@ class Administration:
     _meta: IndexMeta
     _searcher: Searcher
     _follower: Follower | None
+
+    @property
+    def plan(self) -> Any:
+        """The `Plan` that the index obeys now; None where it was opened without a profile."""
+        return None if self._follower is None else self._follower.plan
+
+    @property
+    def plan_advice(self) -> str | None:
+        """What the plan would rather have than this index, in words; None where it is content."""
+        return None if self._follower is None else self._follower.advice
+
+    def count(self) -> int:
+        """How many documents the index holds."""
+        with self._store.read():
+            return self._store.count()
+
+    def __len__(self) -> int:
+        return self.count()
 
     @property
     def bundle(self) -> Path | None:

@@ -11,6 +11,9 @@ from typing import NamedTuple
 LIBRARY = Path(__file__).with_name("_scan.so")
 SOURCE = Path(__file__).with_name("scan.c")
 
+TARGETS = ("scalar", "ssse3", "avx2", "avx512", "neon", "neon-dotprod")
+"""Numbered as in scan.c; of those that a CPU has, the last is the fastest."""
+
 _INTERFACE = 9
 _AT_HWCAP = 16
 

@@ -7,7 +7,7 @@
  * Reading order:
  *   1. what Python hands over          struct block, struct query, struct packed
  *   2. one chunk of rows, one row      chunk_scalar, packed_scalar; for each target the same in
- *                                      scan_x86.h and scan_arm.h
+ *                                      scan_ssse3.h, scan_avx2.h, scan_avx512.h and scan_arm.h
  *   3. which targets this CPU has      emk_targets
  *   4. the best rows so far            scan_best.h: struct keeper
  *   5. a scan, and a second look       scan_sweep.h: emk_scan, emk_scores; scan_look.h:

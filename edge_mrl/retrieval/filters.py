@@ -94,8 +94,17 @@ class MinShould:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """All of `must` hold, one of `should` (where any is given), none of `must_not`, and enough of
-    `min_should`. An empty filter keeps every document."""
+    """Which documents may be found, as Qdrant says it; an empty filter keeps every document.
+
+    ``parse_filter`` makes one of the dict or JSON that Qdrant takes; docs/retrieval.md has all
+    conditions.
+
+    Attributes:
+        must: all of these hold.
+        should: one of these holds, where any is given.
+        must_not: none of these holds.
+        min_should: as many of its conditions hold as it says.
+    """
 
     must: tuple[Condition, ...] = ()
     should: tuple[Condition, ...] = ()

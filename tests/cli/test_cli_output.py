@@ -7,8 +7,11 @@ import sys
 import numpy as np
 import pytest
 
+from edge_mrl.cli.arguments import checked_corpus
 from edge_mrl.cli.main import main
 from edge_mrl.index import Index
+
+CONTROLS = set(map(chr, [*range(32), *range(127, 160)])) - {"\n"}
 
 
 @pytest.fixture
@@ -32,8 +35,23 @@ def test_documents_do_not_steer_the_terminal(built, capsys):
     assert main(["search", str(built), "--query", grouped]) == 0
     out = capsys.readouterr().out
     assert "a�[2Jb c�" in out
-    assert not {letter for letter in out if ord(letter) < 32} - {"\n"}
-    assert "\x9b" not in out
+    assert main(["get", str(built), "\x1b]0;title\x07"]) == 0
+    line = capsys.readouterr().out
+    assert json.loads(line)["text"] == "a\x1b[2Jb\r\nc\x9b"
+    assert main(["search", str(built), "--query", query, "--json"]) == 0
+    answer = capsys.readouterr().out
+    assert "a\x1b[2Jb\r\nc\x9b" in {hit["text"] for hit in json.loads(answer)["hits"]}
+    for printed in (out, line, answer):
+        assert not CONTROLS & set(printed)
+
+
+def test_names_in_a_file_do_not_steer_the_terminal(tmp_path, capsys):
+    path = tmp_path / "corpus.jsonl"
+    path.write_text('{"_id": 1, "text": "a", "to\\u001b[2Jpic\\u009b": 2}\n')
+    checked_corpus(path)
+    said = capsys.readouterr().err
+    assert "to�[2Jpic�" in said
+    assert not CONTROLS & set(said)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])

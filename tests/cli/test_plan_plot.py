@@ -18,12 +18,10 @@ from edge_mrl.cli.plan_plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, plan
 from edge_mrl.cli.svg import Axis
 from edge_mrl.planning import BundleFacts, plan
 from edge_mrl.planning.planner import Survey, survey
-from tests.planning.bundles import minilm_manifest, static_manifest
+from tests.planning.bundles import MINILM, STATIC, static_manifest
 from tests.planning.profiles import board
 
 SVG = "{http://www.w3.org/2000/svg}"
-STATIC = BundleFacts.from_manifest(static_manifest())
-MINILM = BundleFacts.from_manifest(minilm_manifest())
 
 
 def drawing(found: Survey) -> ElementTree.Element:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_mrl.kernel.native import TARGETS
+from edge_mrl.kernel.library import TARGETS
 from emulation import instructions
 from emulation.boards import BOARDS, board
 from emulation.roots import CHECKOUT, RECIPES, find_root

@@ -9,7 +9,7 @@ from edge_mrl.errors import InputError
 from edge_mrl.kernel import available, info, library, native
 from edge_mrl.kernel.dispatch import VARIABLE, choose
 
-NAMES = {"numpy", *native.TARGETS}
+NAMES = {"numpy", *library.TARGETS}
 
 
 def test_the_fastest_runs_unless_another_is_named():

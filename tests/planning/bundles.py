@@ -17,6 +17,7 @@ from edge_mrl.bundle.manifest import (
     Variant,
     VariantFormat,
 )
+from edge_mrl.planning import BundleFacts
 from edge_mrl.slices import Slice
 
 VariantRow = tuple[str, VariantFormat, Precision, tuple[int, ...], int]
@@ -115,3 +116,7 @@ def minilm_manifest() -> Manifest:
     return manifest(
         MINILM_VARIANTS, MINILM_KEPT, MINILM_SHORTLIST, name="minilm-mrl", tokenizer_bytes=466_247
     )
+
+
+STATIC = BundleFacts.from_manifest(static_manifest())
+MINILM = BundleFacts.from_manifest(minilm_manifest())

@@ -18,11 +18,9 @@ from edge_mrl.planning import (
 )
 from edge_mrl.planning.facts import VariantFacts
 from edge_mrl.slices import Slice
-from tests.planning.bundles import minilm_manifest, static_manifest
+from tests.planning.bundles import MINILM, STATIC
 from tests.planning.profiles import BOARD, MIB
 
-STATIC = BundleFacts.from_manifest(static_manifest())
-MINILM = BundleFacts.from_manifest(minilm_manifest())
 MEASURED_MB = {"onnx-fp32": 144, "onnx-int8-fast": 105}
 """Peak resident memory of MiniLM under onnxruntime 1.31 with texts of 256 tokens."""
 

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from edge_mrl.errors import PlanError
 from edge_mrl.index.format.layout import IndexLayout
-from edge_mrl.planning import BundleFacts, DeviceProfile, PlanChange, PlanFollower, plan
+from edge_mrl.planning import DeviceProfile, PlanChange, PlanFollower, plan
 from edge_mrl.planning.follow import horizon
 from edge_mrl.slices import Slice
-from tests.planning.bundles import static_manifest
+from tests.planning.bundles import STATIC
 from tests.planning.profiles import MIB, board
 
-STATIC = BundleFacts.from_manifest(static_manifest())
 LAYOUT = IndexLayout(Slice(256, 8), Slice(256, 2))
 
 

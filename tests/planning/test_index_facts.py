@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from edge_mrl.index.format.layout import IndexLayout
-from edge_mrl.planning import BundleFacts, IndexFacts, plan
+from edge_mrl.planning import IndexFacts, plan
 from edge_mrl.slices import Slice
-from tests.planning.bundles import static_manifest
+from tests.planning.bundles import STATIC
 from tests.planning.profiles import board
 
-STATIC = BundleFacts.from_manifest(static_manifest())
 LAYOUT = IndexLayout(Slice(256, 8), Slice(256, 2))
 
 

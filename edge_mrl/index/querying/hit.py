@@ -16,7 +16,8 @@ class Hit(NamedTuple):
 
     Attributes:
         id: the document's id, an int or a str as it was given.
-        score: cosine of the query and the document at the stored slice, -1 to 1.
+        score: of a search, the cosine of the query and the document at the stored slice, -1 to 1;
+            of a query, what its last stage scores or fuses (docs/retrieval.md).
         text: the document's text.
         metadata: its JSON object.
     """

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_mrl.cli.arguments import numbers
-from edge_mrl.cli.output import Progress, format_table, print_json
+from edge_mrl.cli.output import Progress, format_table, print_json, print_text
 from edge_mrl_export.adapt import AdaptOptions, AdaptReport, adapt
 from edge_mrl_export.adapt.options import EPOCHS, MAX_TEXTS, SEED
 from edge_mrl_export.adapt.run import MIN_TEXTS
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(as_json(report))
     else:
-        print(as_table(report))
+        print_text(as_table(report))
     return 0
 
 

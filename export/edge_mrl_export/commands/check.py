@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_mrl.cli.arguments import numbers
-from edge_mrl.cli.output import format_table, print_json
+from edge_mrl.cli.output import format_table, print_json, print_text
 from edge_mrl.errors import ExportError
 from edge_mrl_export.commands.source_arguments import SOURCE_HELP, add_hub_arguments
 from edge_mrl_export.commands.step_printer import StepPrinter
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"model": description.name, **as_json(outcome)})
     else:
-        print(as_table(description.name, outcome))
+        print_text(as_table(description.name, outcome))
     return int(outcome.refused)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_mrl.cli.arguments import numbers
 from edge_mrl.cli.encoder_arguments import add_encoder_arguments, load_encoder_for
-from edge_mrl.cli.output import Progress, format_table, print_json
+from edge_mrl.cli.output import Progress, format_table, print_json, print_text
 from edge_mrl.errors import InputError
 from edge_mrl.index import Index
 from edge_mrl_export.evaluation import Choice, EvaluationReport, Result, evaluate
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(as_json(arguments.bundle, report))
     else:
-        print(as_table(report))
+        print_text(as_table(report))
     return 0
 
 
@@ -75,7 +75,7 @@ def _run_index(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(branches_as_json(place, report))
     else:
-        print(branches_as_table(report))
+        print_text(branches_as_table(report))
     return 0
 
 

@@ -10,7 +10,7 @@ from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest import Precision, VariantFormat
 from edge_mrl.cli.arguments import numbers
 from edge_mrl.cli.inspect import describe, quality_tables
-from edge_mrl.cli.output import format_bytes, format_table, print_json
+from edge_mrl.cli.output import format_bytes, format_table, print_json, print_text
 from edge_mrl_export.commands.check import as_json as front_loading_as_json
 from edge_mrl_export.commands.source_arguments import SOURCE_HELP, add_hub_arguments
 from edge_mrl_export.commands.step_printer import StepPrinter
@@ -123,14 +123,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(report_as_json(report))
     else:
-        print(describe(report.manifest))
-        print()
-        print(report_table(report))
-        print(report.front_loading.in_words())
-        print()
-        print(quality_tables(report.manifest))
+        print_text(describe(report.manifest))
+        print_text()
+        print_text(report_table(report))
+        print_text(report.front_loading.in_words())
+        print_text()
+        print_text(quality_tables(report.manifest))
         size = sum(entry.size for entry in report.manifest.files)
-        print(
+        print_text(
             f"\n{report.path}: {format_bytes(size)} in {len(report.manifest.files)} files, "
             f"{report.seconds:.1f} s"
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
+from edge_mrl.cli.output import print_text
+
 
 class StepPrinter:
     """Names each step on standard error with the time since the start."""
@@ -14,4 +16,4 @@ class StepPrinter:
 
     def __call__(self, step: str) -> None:
         """Print one step."""
-        print(f"[{time.monotonic() - self._start:5.1f} s] {step}", file=sys.stderr, flush=True)
+        print_text(f"[{time.monotonic() - self._start:5.1f} s] {step}", file=sys.stderr, flush=True)
