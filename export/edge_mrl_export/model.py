@@ -88,6 +88,16 @@ class VariantRequest:
     token_vectors: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A format that the defaults lack or, where `precision` is given, a precision of one; `why`
+    says so, and how to get it."""
+
+    format: VariantFormat
+    precision: Precision | None
+    why: str
+
+
 class Source(Protocol):
     """A model that can be exported."""
 
@@ -99,8 +109,8 @@ class Source(Protocol):
         """The variants written where the user names none."""
         ...
 
-    def default_note(self) -> str | None:
-        """What the defaults lack on this machine and how to get it, or None."""
+    def default_gaps(self) -> tuple[Gap, ...]:
+        """What the defaults lack on this machine or for this model."""
         ...
 
     def reference(self, texts: Sequence[str]) -> FloatArray:

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from edge_mrl_export.golden_texts import GOLDEN_TEXTS
 from edge_mrl_export.html_report import REPORT_FILE, html_report
 from edge_mrl_export.layers import first_layers
 from edge_mrl_export.measuring import by_layers, judged, labelled_data, self_labelled
-from edge_mrl_export.model import BuiltVariant, ModelDescription, Source, VariantRequest
+from edge_mrl_export.model import BuiltVariant, ModelDescription, Source
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.report import ExportReport, VariantReport
 from edge_mrl_export.sample import Sample, default_sample, evenly, sample_from_file
@@ -29,6 +28,7 @@ from edge_mrl_export.sources import locate, open_folder, open_source
 from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.verify import Checkup, verify_variant
 from edge_mrl_export.verify_tokens import TokenCheckup
+from edge_mrl_export.wanted import wanted_variants
 from edge_mrl_export.writer import list_files, staged, write_manifest
 
 CHECKUP_TEXTS = 100
@@ -80,9 +80,9 @@ def export(
         description = model.describe()
         if description.late_interaction is not None:
             options = replace(options, token_vectors=True)
-        requests = _requests(model, options, on_step)
-        for request in requests:
-            model.check(request)
+        requests, notes = wanted_variants(model, options)
+        for note in notes:
+            on_step(note)
         sample = sample_from_file(options.texts) if options.texts else default_sample()
         on_step(f"reference vectors by {model.reference_name()}")
         checkup = _checkup(model, sample)
@@ -159,18 +159,6 @@ def _opened(source: str, options: ExportOptions) -> Iterator[Source]:
     origin = locate(source, options)
     with first_layers(origin.folder, options.layers) as cut:
         yield open_folder(origin.first_layers(cut, options.layers), options)
-
-
-def _requests(model: Source, options: ExportOptions, on_step: Step) -> tuple[VariantRequest, ...]:
-    requests = model.default_requests()
-    note = model.default_note()
-    if note is not None and options.formats is None:
-        on_step(note)
-    if options.formats is not None or options.precisions is not None:
-        formats = options.formats or tuple(dict.fromkeys(one.format for one in requests))
-        precisions = options.precisions or tuple(dict.fromkeys(one.precision for one in requests))
-        requests = tuple(VariantRequest(*pair) for pair in product(formats, precisions))
-    return tuple(replace(one, token_vectors=options.token_vectors) for one in requests)
 
 
 def _token_checkup(model: Source, checkup: Checkup) -> TokenCheckup:

@@ -182,7 +182,9 @@ def test_without_the_converter_the_default_is_onnx_and_says_how_to_get_more(
 ):
     source = SentenceTransformersSource(lite_model)
     assert {request.format for request in source.default_requests()} == {"onnx"}
-    assert "pip install 'edge-mrl[export]'" in source.default_note()
+    (gap,) = source.default_gaps()
+    assert (gap.format, gap.precision) == ("tflite", None)
+    assert "pip install 'edge-mrl[export]'" in gap.why
     with pytest.raises(ExportError, match=r"litert_torch: run `pip install 'edge-mrl\[export\]'`"):
         source.build(VariantRequest("tflite", "fp32"), lite_model)
 
@@ -190,7 +192,7 @@ def test_without_the_converter_the_default_is_onnx_and_says_how_to_get_more(
 @needs_converter
 def test_with_the_converter_tflite_comes_first(lite_model):
     source = SentenceTransformersSource(lite_model)
-    assert source.default_note() is None
+    assert source.default_gaps() == ()
     assert [(r.format, r.precision) for r in source.default_requests()] == [
         ("tflite", "int8-fast"),
         ("onnx", "int8-fast"),

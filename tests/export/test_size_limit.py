@@ -10,7 +10,7 @@ import pytest
 from edge_mrl.errors import ExportError
 from edge_mrl_export.model import VariantRequest
 from edge_mrl_export.sources import default_variants, size_limit
-from edge_mrl_export.sources.default_variants import default_note, default_requests
+from edge_mrl_export.sources.default_variants import default_gaps, default_requests
 from edge_mrl_export.sources.safetensors_file import count_weights
 from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 from edge_mrl_export.sources.size_limit import check_size, fits
@@ -63,11 +63,13 @@ def test_the_default_variants_are_those_that_fit_and_a_note_says_so(monkeypatch)
     monkeypatch.setattr(default_variants, "installed", lambda *_: True)
     eights = {("onnx", "int8-fast"), ("onnx", "int8-portable")}
     assert asked(100_000_000) == {("tflite", "int8-fast"), ("onnx", "fp32"), *eights}
-    assert default_note(100_000_000) is None
+    assert default_gaps(100_000_000) == ()
     assert asked(596_000_000) == {("tflite", "int8-fast"), *eights}
-    assert default_note(596_000_000).startswith("no ONNX fp32, which would take 2.4 GB: --formats")
+    (gap,) = default_gaps(596_000_000)
+    assert (gap.format, gap.precision) == ("onnx", "fp32")
+    assert gap.why.startswith("no ONNX fp32, which would take 2.4 GB: --formats")
     assert asked(4_000_000_000) == eights
-    assert "no TFLite, since 4000 million weights" in default_note(4_000_000_000)
+    assert "no TFLite, since 4000 million weights" in default_gaps(4_000_000_000)[0].why
 
 
 @pytest.fixture

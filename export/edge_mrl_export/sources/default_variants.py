@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_mrl.bundle.manifest import Precision
 from edge_mrl_export.extras import installed
 from edge_mrl_export.lite.variants import MODULES as LITE_MODULES
-from edge_mrl_export.model import VariantRequest
+from edge_mrl_export.model import Gap, VariantRequest
 from edge_mrl_export.sources.size_limit import fits, size
 
 MAX_FP32_BYTES = 2_000_000_000
@@ -24,23 +24,26 @@ def default_requests(weights: int) -> tuple[VariantRequest, ...]:
     return requests
 
 
-def default_note(weights: int) -> str | None:
+def default_gaps(weights: int) -> tuple[Gap, ...]:
     """Which format or precision is not there, and why."""
-    notes = []
+    gaps = []
     if not fits(weights, "tflite", "int8-fast"):
-        notes.append(
+        why = (
             f"no TFLite, since {weights / 1e6:.0f} million weights are more than the 2 GB that one "
             "file holds"
         )
+        gaps.append(Gap("tflite", None, why))
     elif not installed(*LITE_MODULES):
-        notes.append(
+        why = (
             "no TFLite, since litert-torch is not installed: for it, run `pip install "
             "'edge-mrl[export]'` with Python 3.11 to 3.13, not on 64-bit ARM Linux"
         )
+        gaps.append(Gap("tflite", None, why))
     fp32 = size(weights, "fp32")
     if fp32 > MAX_FP32_BYTES:
-        notes.append(
+        why = (
             f"no ONNX fp32, which would take {fp32 / 1e9:.1f} GB: --formats onnx --precision fp32 "
             "writes it"
         )
-    return "; ".join(notes) or None
+        gaps.append(Gap("onnx", "fp32", why))
+    return tuple(gaps)

@@ -19,11 +19,11 @@ from edge_mrl_export.lite.lengths import choose_lengths
 from edge_mrl_export.lite.variants import MODULES as LITE_MODULES
 from edge_mrl_export.lite.variants import TOOLS as LITE_TOOLS
 from edge_mrl_export.lite.variants import LiteVariants
-from edge_mrl_export.model import BuiltVariant, ModelDescription, VariantRequest
+from edge_mrl_export.model import BuiltVariant, Gap, ModelDescription, VariantRequest
 from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES, TFLITE_TECHNIQUES
 from edge_mrl_export.scratch import Scratch
 from edge_mrl_export.sources.backbone import check_layers
-from edge_mrl_export.sources.default_variants import default_note, default_requests
+from edge_mrl_export.sources.default_variants import default_gaps, default_requests
 from edge_mrl_export.sources.identity import identity
 from edge_mrl_export.sources.layout import layout_of
 from edge_mrl_export.sources.model_card import (
@@ -160,9 +160,9 @@ class SentenceTransformersSource:
         """See `Source.default_requests`."""
         return default_requests(self._weights)
 
-    def default_note(self) -> str | None:
-        """See `Source.default_note`."""
-        return default_note(self._weights)
+    def default_gaps(self) -> tuple[Gap, ...]:
+        """See `Source.default_gaps`."""
+        return default_gaps(self._weights)
 
     def reference(self, texts: Sequence[str]) -> FloatArray:
         """The vectors of sentence-transformers, without a prompt: (n, dim) float32, unit length."""

@@ -14,7 +14,13 @@ from tokenizers import Tokenizer
 from edge_mrl.errors import ExportError
 from edge_mrl.slices import MAX_DIM, FloatArray, normalize
 from edge_mrl_export.extras import installed
-from edge_mrl_export.model import BuiltVariant, ModelDescription, TokenizerSource, VariantRequest
+from edge_mrl_export.model import (
+    BuiltVariant,
+    Gap,
+    ModelDescription,
+    TokenizerSource,
+    VariantRequest,
+)
 from edge_mrl_export.sources.model_card import EncodingSettings, read_licence, trained_sizes
 from edge_mrl_export.sources.origin import Origin
 from edge_mrl_export.static_table import build_static_variants, check_static_request
@@ -59,9 +65,9 @@ class StaticModel:
         """See `Source.default_requests`."""
         return (VariantRequest("table", "int8-portable"), VariantRequest("onnx", "int8-portable"))
 
-    def default_note(self) -> str | None:
-        """See `Source.default_note`."""
-        return None
+    def default_gaps(self) -> tuple[Gap, ...]:
+        """See `Source.default_gaps`."""
+        return ()
 
     def reference_name(self) -> str:
         """See `Source.reference_name`."""

@@ -23,7 +23,13 @@ from tokenizers import Tokenizer
 from edge_mrl.errors import ExportError
 from edge_mrl.slices import FloatArray, check_trained, normalize
 from edge_mrl_export.extras import installed, require
-from edge_mrl_export.model import BuiltVariant, ModelDescription, TokenizerSource, VariantRequest
+from edge_mrl_export.model import (
+    BuiltVariant,
+    Gap,
+    ModelDescription,
+    TokenizerSource,
+    VariantRequest,
+)
 from edge_mrl_export.sources.model_card import check_sizes
 from edge_mrl_export.sources.static_model import mean_of_rows, rows_of_tokens
 from edge_mrl_export.static_table import build_static_variants, check_static_request
@@ -109,9 +115,9 @@ class WordLlamaSource:
         """See `Source.default_requests`."""
         return (VariantRequest("table", "int8-portable"), VariantRequest("onnx", "int8-portable"))
 
-    def default_note(self) -> str | None:
-        """See `Source.default_note`."""
-        return None
+    def default_gaps(self) -> tuple[Gap, ...]:
+        """See `Source.default_gaps`."""
+        return ()
 
     def reference_name(self) -> str:
         """See `Source.reference_name`."""
