@@ -231,7 +231,7 @@ def test_a_bundle_without_a_variant_for_the_device() -> None:
     with pytest.raises(
         PlanError,
         match="the bundle has onnx, which needs onnxruntime, and the device has "
-        "numpy; export it with --formats table",
+        "numpy; export a static model, whose table numpy runs",
     ):
         plan(MINILM, board(formats=("table",)), 1000)
 
@@ -272,6 +272,15 @@ def test_every_shipped_device_has_a_plan(
     made = plan(facts, device, documents)
     assert made.device == device.name
     assert all(made.because)
+
+
+def test_a_bundle_that_an_old_engine_cannot_run_is_told_what_it_can() -> None:
+    with pytest.raises(PlanError) as refused:
+        plan(MINILM, load_profile("raspberry-pi-zero-2w-32bit"), 1000)
+    assert str(refused.value).endswith(
+        "the device has numpy, tflite-runtime; export it with --formats tflite --precision "
+        "int8-portable, or export a static model, whose table numpy runs"
+    )
 
 
 def test_two_million_documents_on_the_smallest_board_take_a_smaller_slice() -> None:
