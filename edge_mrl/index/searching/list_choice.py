@@ -123,7 +123,9 @@ def _listed(tables: IntArray, lengths: Sequence[int]) -> npt.NDArray[np.bool_]:
     return held
 
 
-def upper_ends(table: IntArray | Values, drawn: IntArray, wanted: Sequence[float]) -> list[float]:
+def upper_ends(
+    table: IntArray | Values, drawn: npt.NDArray[np.uint16], wanted: Sequence[float]
+) -> list[float]:
     """The upper ends of the intervals of a list's length, or of a margin.
 
     Args:
