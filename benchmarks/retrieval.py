@@ -5,7 +5,8 @@
 FOLDER holds pairs.jsonl.gz (fields `query` and `doc`); documents are the descriptions and their
 sentences, queries are summaries. Four tables: what a lexical index costs to build; filters from
 0.01 % to 100 % of the documents, with the recall of the exact filtered top 10, the first time a
-filter is asked (without and with an index of its key) and after; a fused query beside its branches;
+filter is asked (without and with an index of its key) and after, and filters that leave out the
+nearest; a fused query beside its branches;
 BM25 beside bm25s and tantivy where they are installed (bm25.py). Times are CPU time, so that other
 programs on the machine count less; medians over the queries.
 """
@@ -34,6 +35,8 @@ from edge_mrl import Encoder, Index, Prefetch  # noqa: E402
 from edge_mrl.retrieval import Lexical  # noqa: E402
 
 SHARES = (0.0001, 0.001, 0.01, 0.1, 0.5, 1.0)
+LEFT_OUT = (100, 1000, 10_000)
+"""How many of the nearest documents a filter leaves out."""
 
 
 def build(place: Path, encoder: Encoder, texts: list[str], vectors: np.ndarray, lexical: bool):
@@ -92,6 +95,36 @@ def filters(index: Index, queries: np.ndarray) -> list[dict]:
                 "plain_ms": 1000 * statistics.median(plain),
                 "ratio": statistics.median(warm) / statistics.median(plain),
                 "recall": recall(index, asked[:50], kept),
+            }
+        )
+    return rows
+
+
+def without_nearest(index: Index, queries: np.ndarray) -> list[dict]:
+    """Filters that leave out what each query is nearest to: the case that lists, measured without
+    filters, are least made for."""
+    rows = []
+    for count in LEFT_OUT:
+        if count + 10 >= index.count():
+            continue
+        found, times, exact = 0, [], []
+        for query in queries:
+            nearest = [hit.id for hit in index.search(query, k=count)]
+            others = {"must_not": [{"has_id": nearest}]}
+            index.search(query, filter=others)
+            true: list = []
+            hits: list = []
+            exact.append(
+                seconds(lambda: true.extend(index.search(query, filter=others, exact=True)))  # noqa: B023
+            )
+            times.append(seconds(lambda: hits.extend(index.search(query, filter=others))))  # noqa: B023
+            found += len({hit.id for hit in true} & {hit.id for hit in hits})
+        rows.append(
+            {
+                "left_out": count,
+                "ms": 1000 * statistics.median(times),
+                "exact_ms": 1000 * statistics.median(exact),
+                "recall": found / (10 * len(queries)),
             }
         )
     return rows
@@ -178,6 +211,9 @@ def show(result: dict) -> None:
             f"{row['ms']:7.2f} {row['plain_ms']:9.2f} {row['ratio']:6.2f} {row['recall']:9.4f}"
         )
     print(f"{'no filter':>12} {result['filters'][0]['recall']:54.4f}")
+    print("\n{:>20} {:>7} {:>9} {:>9}".format("leaves out nearest", "ms", "exact ms", "recall@10"))
+    for row in result["without_nearest"]:
+        print(f"{row['left_out']:20} {row['ms']:7.2f} {row['exact_ms']:9.2f} {row['recall']:9.4f}")
     fused = result["fusion"]
     print(
         f"\ndense {fused['dense']:.2f} ms, lexical {fused['lexical']:.2f} ms; rrf of both "
@@ -225,6 +261,7 @@ def main() -> int:
             **about,
             "build": cost,
             "filters": filters(index, queries),
+            "without_nearest": without_nearest(index, queries[:30]),
             "fusion": fusion(index, words, queries),
         }
         index.close()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +15,16 @@ from edge_mrl.index.format.codes import decode, encode
 from edge_mrl.index.format.layout import GAIN_BYTES, SCAN_BITS, IndexLayout
 from edge_mrl.index.format.segments import Segment
 from edge_mrl.index.format.vector_rows import Vectors, record_bytes
+from edge_mrl.index.searching.filtered_list import WIDER, Shortlist, filtered_list
 from edge_mrl.index.searching.funnel import MEASURED_K
-from edge_mrl.index.searching.margin import within
 from edge_mrl.index.searching.reread import reread
 from edge_mrl.index.searching.resident import Resident
-from edge_mrl.index.searching.scan_list import ScanList, Scanned, estimated_cosines
+from edge_mrl.index.searching.scan_list import (
+    ScanList,
+    Scanned,
+    estimated_cosines,
+    last_full_score,
+)
 from edge_mrl.index.searching.searcher import Searcher
 from edge_mrl.index.searching.stored_scores import WideArray, stored_cosines, unit_cosines
 from edge_mrl.index.searching.streamed import Streamed, fitting, nearest_of
@@ -39,29 +43,6 @@ _ROWS = 8192
 """Stored rows read at once."""
 _LISTS = 8
 """Filtered scan lists kept for the next query."""
-
-_WIDER = 1.25
-"""The margin where a filter keeps few: the best are farther from the query, and their codes say
-less. With the measured one up to 5 in 1000 of the true top 10 were lost that a list held (0.5 to
-2 % of 100 000 texts, wordllama and MiniLM), with this none."""
-
-_GROWTH, _LONGER = 4, 3
-"""A list that lies within the margin to its end may be too short, and is made longer, so often at
-most. A filter that leaves out what is nearest leaves many rows of nearly the same score: without
-the 100 nearest of 100 000 a list had 0.83 of the true top 10 that is left (wordllama),
-then 0.99."""
-
-
-class Shortlist(NamedTuple):
-    """What a filtered search reads.
-
-    Attributes:
-        rows: row numbers, in any order.
-        keeps: how many each stage in memory handed on; None where all rows of the filter are read.
-    """
-
-    rows: IntArray
-    keeps: tuple[int, ...] | None
 
 
 class Dense:
@@ -98,13 +79,7 @@ class Dense:
         """The best k by the index's own stages; `threads` share a long scan of all documents."""
         if allowed is None:
             return self._searcher.funnel(vector, k, threads)
-        rows = self.shortlist(vector, k, allowed).rows
-        return reread(
-            self._layout.stored,
-            rows,
-            k,
-            lambda part: self._searcher.cosines(part, vector, allowed.rows.size),
-        )
+        return self._best(self.shortlist(vector, k, allowed).rows, vector, k, allowed)
 
     def shortlist(self, vector: FloatArray, k: int, allowed: Allowed) -> Shortlist:
         """What is read of the rows that a filter keeps: all of them, if they are few."""
@@ -112,17 +87,25 @@ class Dense:
         if count <= keeps[0]:
             return Shortlist(allowed.rows, None)
         rank = max(k, MEASURED_K)
-        for longer in range(_LONGER + 1):
-            found = self._search(vector, self._layout, keeps, allowed)
-            margin = self._searcher.margin(vector, found)
-            near = within(found.scores, rank, margin)
-            cut = near == found.rows.size and margin < inf
-            if not cut or keeps[-1] == count or longer == _LONGER:
-                break
-            keeps = tuple(min(count, _GROWTH * keep) for keep in keeps)
-        if count * COPIED_SHARE < self._searcher.codes().alive:
-            near = within(found.scores, rank, _WIDER * margin)
-        return Shortlist(found.rows[:near], keeps)
+        few = count * COPIED_SHARE < self._searcher.codes().alive
+        return filtered_list(
+            lambda longer: self._search(vector, self._layout, longer, allowed),
+            lambda found: last_full_score(found.factor, vector, self._layout),
+            lambda rows: self._best(rows, vector, rank, allowed),
+            keeps,
+            rank,
+            count,
+            self._searcher.margin() * (WIDER if few else 1),
+        )
+
+    def _best(self, rows: IntArray, vector: FloatArray, limit: int, allowed: Allowed) -> Ranking:
+        """The best of rows that a filter keeps, at the stored slice."""
+        return reread(
+            self._layout.stored,
+            rows,
+            limit,
+            lambda part: self._searcher.cosines(part, vector, allowed.rows.size),
+        )
 
     def funnel_many(
         self, vectors: FloatArray, k: int, threads: int, allowed: Allowed | None = None

@@ -172,21 +172,15 @@ class Searcher:
         found = self._resident.nearest_many(vectors, keeps, threads)
         return [self._reread(vector, rows, k) for vector, rows in zip(vectors, found, strict=True)]
 
-    def margin(self, vector: FloatArray, found: Scanned) -> float:
-        """How far below the best scores a row may lie that is worth reading; infinite where nothing
-        was measured.
-
-        Args:
-            vector: (stored dim,) float32 of unit length.
-            found: by the codes in memory.
-        """
+    def margin(self) -> float:
+        """How far below the best estimated cosines a row may lie that is worth reading; infinite
+        where nothing was measured."""
         measured = self._measurement_at(self._resident.stamp)
-        if measured is None or measured.margin is None:
-            return inf
-        return measured.margin * last_full_score(found.factor, vector, self._layout)
+        return inf if measured is None or measured.margin is None else measured.margin
 
     def _reread(self, vector: FloatArray, found: Scanned, k: int) -> Ranking:
-        near = within(found.scores, max(k, MEASURED_K), self.margin(vector, found))
+        width = self.margin() * last_full_score(found.factor, vector, self._layout)
+        near = within(found.scores, max(k, MEASURED_K), width)
         self._searches += 1
         self._reread_rows += near
         rows = found.rows[:near]
