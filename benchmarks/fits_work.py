@@ -1,6 +1,6 @@
 """What a small device does, as a process of its own; `benchmarks.fits` limits its memory.
 
-python -m benchmarks.fits_work fill|use|prepare|build BUNDLE INDEX --budget MIB --documents N
+python -m benchmarks.fits_work fill|use|prepare|build BUNDLE INDEX --budget MB --documents N
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_mrl.index import Record
 
 START = time.monotonic()
 WORDS = 40
@@ -22,13 +26,13 @@ WORDS = 40
 QUERIES = ("compress a file", "a heron waits in the reeds", "why does the kettle whistle so")
 
 
-def device(budget_mib: float):
+def device(budget_mb: float):
     """The smallest board, with another memory budget and the engines of this machine."""
     from edge_mrl.backends import installed_engines
     from edge_mrl.planning import load_profile
 
     board = load_profile("raspberry-pi-zero-2w").at_any_quality()
-    budgets = replace(board.budgets, memory_bytes=int(budget_mib * 2**20))
+    budgets = replace(board.budgets, memory_bytes=int(budget_mb * 1e6))
     # Latency is not what is tried here, and the time would be this machine's.
     budgets = replace(budgets, query_latency=600.0, embedding_latency=600.0)
     facts = replace(board.facts, engines=installed_engines())
@@ -89,7 +93,7 @@ def use(given: argparse.Namespace) -> dict[str, object]:
         for query in QUERIES[1:]:
             hits += len(index.search(query))
         if given.added:
-            index.add_stream(records(given.added))
+            index.add_stream(records(given.index))
             hits += len(index.search(QUERIES[0]))
         count, shortlist = index.count(), index.stats().shortlists[-1]
     return {
@@ -115,12 +119,14 @@ memory = {{ value = {budget}, unit = "MiB", source = "what is tried" }}
 
 
 def prepare(given: argparse.Namespace) -> dict[str, object]:
-    """A corpus and a profile for `build`, beside the index."""
+    """Documents to be added as a corpus, and a profile for `build`, beside the index."""
     with given.index.with_suffix(".jsonl").open("w") as lines:
-        for number, record in enumerate(records(given.documents)):
-            line = {"_id": f"document-{number:07}", "text": record.text, "metadata": {"n": number}}
-            lines.write(json.dumps(line) + "\n")
-    given.index.with_name("fits.toml").write_text(PROFILE.format(budget=given.budget))
+        for start, size in batches(given.documents):
+            for number, text in enumerate(texts(size, 10**6 + start), start):
+                line = {"_id": f"document-{number:07}", "text": text, "metadata": {"n": number}}
+                lines.write(json.dumps(line) + "\n")
+    profile = PROFILE.format(budget=given.budget * 1e6 / 2**20)
+    given.index.with_name("fits.toml").write_text(profile)
     return {"documents": given.documents}
 
 
@@ -153,12 +159,13 @@ def build(given: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def records(count: int):
-    """New documents one after another."""
+def records(index: Path) -> Iterator[Record]:
+    """The documents that `prepare` wrote, one after another; the index gives them ids."""
     from edge_mrl.index import Record
 
-    for start, size in batches(count):
-        yield from (Record(text) for text in texts(size, 10**6 + start))
+    with index.with_suffix(".jsonl").open() as lines:
+        for line in lines:
+            yield Record(json.loads(line)["text"])
 
 
 def peak_resident() -> int:
@@ -177,7 +184,7 @@ def main() -> int:
     parser.add_argument("work", choices=tuple(WORK))
     parser.add_argument("bundle", type=Path)
     parser.add_argument("index", type=Path)
-    parser.add_argument("--budget", type=float, required=True, metavar="MIB")
+    parser.add_argument("--budget", type=float, required=True, metavar="MB")
     parser.add_argument("--documents", type=int, required=True)
     parser.add_argument("--added", type=int, default=0)
     given = parser.parse_args()

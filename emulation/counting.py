@@ -58,6 +58,7 @@ def _works(bundles: Sequence[Path], short: bool) -> list[instructions.Work]:
     for number, path in enumerate(bundles):
         manifest = Bundle.open(path).manifest
         kept = set()
+        static = any(variant.format == "table" for variant in manifest.variants)
         for variant in manifest.variants:
             # Of the tables one is enough; fp32 is no variant for a board.
             kind = (variant.format, variant.precision)
@@ -70,6 +71,7 @@ def _works(bundles: Sequence[Path], short: bool) -> list[instructions.Work]:
                     INSTALLS[variant.format],
                     material.name_of(number, path),
                     variant.name,
+                    transformer=not static,
                 )
             )
     return [*works, *(instructions.searching(bits) for bits in material.SCAN_BITS)]

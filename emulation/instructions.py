@@ -1,6 +1,7 @@
 """Instructions of one embedding and one search on emulated processors: a cost that is the same at
-every run, while emulated times mean nothing. Counted as the difference between more and fewer
-repetitions, so that starting and loading drop out."""
+every run, while emulated times mean nothing. The program marks where the repetitions that count
+begin and end, so that starting and loading drop out, and the first repetitions with what they load;
+loading alone takes hundreds of millions of instructions, and not as many each time."""
 
 from __future__ import annotations
 
@@ -26,9 +27,19 @@ FIXED = {
 }
 """What would make one run differ from another."""
 
-FEW_AND_MANY = (20, 220)
-"""Repetitions of what is cheap beside loading, whose own count varies by some parts in ten
-thousand, as its threads wait for one another."""
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Repetitions: those that come first and do not count, and those that do."""
+
+    first: int
+    counted: int
+
+
+CHEAP = Times(40, 200)
+"""Each of a search's 20 queries twice, then ten times."""
+
+TRANSFORMER = Times(2, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +50,25 @@ class Work:
         name: its row in the table.
         install: the installation that runs it.
         arguments: of `emulation.on_board.repeating`, without the number of times.
-        times: fewer and more repetitions.
+        times: repetitions.
     """
 
     name: str
     install: str
     arguments: tuple[str, ...]
-    times: tuple[int, int]
+    times: Times
 
 
-def embedding(name: str, install: str, bundle: str, variant: str) -> Work:
+def embedding(name: str, install: str, bundle: str, variant: str, *, transformer: bool) -> Work:
     """One embedding of a short query."""
-    times = FEW_AND_MANY if install == "static" else (2, 6)
+    times = TRANSFORMER if transformer else CHEAP
     return Work(name, install, ("embed", f"{WORK}/bundles/{bundle}", variant), times)
 
 
 def searching(bits: int) -> Work:
     """One search by vector."""
     arguments = ("search", f"{WORK}/indexes/{bits}.db", f"{WORK}/indexes/queries.npy")
-    return Work(f"search, {bits}-bit scan", "static", arguments, FEW_AND_MANY)
+    return Work(f"search, {bits}-bit scan", "static", arguments, CHEAP)
 
 
 def prepare(work: Path, machine: str) -> list[str]:
@@ -100,24 +111,28 @@ def count(guests: Sequence[Guest], counting: Sequence[str], work: Work) -> list[
     Raises:
         RuntimeError: the work failed on a board; with what it said.
     """
-    # The first run compiles what it imports, and so costs more.
-    _total(guests[0], [], work, 1)
-    few, many = work.times
-    return [
-        round((_total(one, counting, work, many) - _total(one, counting, work, few)) / (many - few))
-        for one in guests
-    ]
+    # Nothing counts here: it compiles what is imported.
+    _run(guests[0], [], work, Times(0, 1))
+    counts = []
+    for guest in guests:
+        begun, ended = marked(_run(guest, counting, work, work.times))
+        counts.append(round((ended - begun) / work.times.counted))
+    return counts
 
 
-def _total(guest: Guest, counting: Sequence[str], work: Work, times: int) -> int:
-    """Instructions of a whole run; 0 where nothing counts."""
+def marked(said: str) -> list[int]:
+    """Instructions up to each mark, from what the plugin wrote among other things."""
+    return [int(number) for number in re.findall(r"^instructions (\d+)$", said, re.MULTILINE)]
+
+
+def _run(guest: Guest, counting: Sequence[str], work: Work, times: Times) -> str:
+    """What a run wrote on standard error."""
     command = [*counting, guest.python, "-m", "emulation.on_board.repeating"]
-    command += [*work.arguments, str(times)]
+    command += [*work.arguments, str(times.first), str(times.counted)]
     done = guest.run(work.install, command, timeout=SECONDS, variables=FIXED)
-    found = re.search(r"^instructions (\d+)$", done.stderr, re.MULTILINE)
-    if done.returncode or (counting and found is None):
+    if done.returncode:
         raise RuntimeError(f"{work.name} failed on {guest.board.cpu}: {done.stderr[-2000:]}")
-    return int(found[1]) if found else 0
+    return done.stderr
 
 
 def table(rows: Sequence[tuple[str, Sequence[int]]], columns: Sequence[str]) -> str:

@@ -164,6 +164,7 @@ def test_pure_files_do_no_io(file):
                 "slices",
                 "schema",
                 "on_first_use",
+                "heap",
                 "kernel",
                 "meanwhile",
                 "retrieval",

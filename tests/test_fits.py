@@ -47,7 +47,7 @@ def test_the_build_command_keeps_to_the_budget_of_a_profile(static_bundle, tmp_p
     assert result.said is not None, result.error
     assert result.said["documents"] == 5000
     assert result.said["predicted_bytes"] <= 80 * MIB
-    assert result.resident_mib <= 80 and result.held
+    assert result.resident_mb <= 80 and result.held
 
 
 @limited

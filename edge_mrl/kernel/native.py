@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_mrl.kernel import reference
 from edge_mrl.kernel.bit_planes import check_planes
@@ -23,7 +24,7 @@ from edge_mrl.kernel.checked_rows import (
 )
 from edge_mrl.kernel.library import LIBRARY, SOURCE, TARGETS, open_library
 from edge_mrl.kernel.native_codes import NativeCodes
-from edge_mrl.kernel.quantizer import ByteArray, prepare_rows
+from edge_mrl.kernel.quantizer import ByteArray, Int8Array, prepare_rows
 from edge_mrl.kernel.reference import Candidates, IntArray
 from edge_mrl.kernel.room import Room, capacity_for, checked_lengths, run_in_threads
 from edge_mrl.kernel.score_lists import BestRows, BoolArray, ScoreList, check_lists

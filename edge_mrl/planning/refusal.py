@@ -46,10 +46,18 @@ def _why_no_candidate(request: Request) -> str:
         formats = ", ".join(sorted({one.format for one in bundle.variants}))
         needed = dict.fromkeys(engine for one in bundle.variants for engine in one.engines)
         able = [name for name, engines in ENGINES.items() if profile.facts.runs(engines)]
+        # An old engine runs a format at this precision, if not at every one; a table is what static
+        # models alone become.
+        ways = [
+            "export a static model, whose table numpy runs"
+            if name == "table"
+            else f"export it with --formats {name} --precision int8-portable"
+            for name in reversed(able)
+        ]
         return (
             f"{bundle.model} cannot run on {profile.name}: the bundle has {formats}, which needs "
             f"{' or '.join(needed)}, and the device has {', '.join(profile.facts.engines)}; "
-            f"export it with --formats {' or '.join(able)}"
+            f"{', or '.join(ways)}"
         )
     return (
         f"nothing can be planned for {bundle.model}: its quality table lacks a stored slice "

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from edge_mrl.kernel.library import TARGETS
 from emulation import instructions
 from emulation.boards import BOARDS, board
+from emulation.on_board import repeating
 from emulation.roots import CHECKOUT, RECIPES, find_root
 
 ROOT = Path(__file__).parent.parent.parent
@@ -70,6 +72,24 @@ def test_a_table_of_counts_is_read_back():
         for name, counts in ROWS
         for cpu, count in zip(["cortex-a53", "cortex-a76"], counts, strict=True)
     }
+
+
+def test_a_counter_is_found_among_what_else_a_program_says():
+    said = "INFO: loaded\ninstructions 1200\nread instructions 5\ninstructions 1900\n"
+    assert instructions.marked(said) == [1200, 1900]
+
+
+def test_counter_and_counted_program_agree_on_the_mark():
+    source = (ROOT / "emulation" / "counter.c").read_text()
+    (found,) = re.findall(r"^#define MARK (\w+)$", source, re.MULTILINE)
+    assert int(found, 16) == repeating.MARK
+
+
+def test_so_many_repetitions_count_as_lie_between_the_marks(monkeypatch):
+    done = []
+    monkeypatch.setattr(repeating, "mark", lambda: done.append("mark"))
+    repeating.repeat(done.append, first=2, counted=3)
+    assert done == [0, 1, "mark", 2, 3, 4, "mark"]
 
 
 def test_only_what_changed_is_said():

@@ -206,6 +206,15 @@ def test_every_shipped_device_has_a_plan(
     assert all(made.because)
 
 
+def test_a_bundle_that_an_old_engine_cannot_run_is_told_what_it_can() -> None:
+    with pytest.raises(PlanError) as refused:
+        plan(MINILM, load_profile("raspberry-pi-zero-2w-32bit"), 1000)
+    assert str(refused.value).endswith(
+        "the device has numpy, tflite-runtime; export it with --formats tflite --precision "
+        "int8-portable, or export a static model, whose table numpy runs"
+    )
+
+
 def test_two_million_documents_on_the_smallest_board_take_a_smaller_slice() -> None:
     made = plan(STATIC, load_profile("raspberry-pi-zero-2w"), 2_000_000)
     assert made.layout.stored.dim < 256

@@ -66,7 +66,7 @@ def test_a_bundle_without_a_variant_for_the_device() -> None:
     with pytest.raises(
         PlanError,
         match="the bundle has onnx, which needs onnxruntime, and the device has "
-        "numpy; export it with --formats table",
+        "numpy; export a static model, whose table numpy runs",
     ):
         plan(MINILM, board(formats=("table",)), 1000)
 

@@ -71,10 +71,9 @@ def measure_shortlist(
         sampled = trial.coded[0].size
     tables = np.array(found).swapaxes(0, 1)
     below, spreads = np.array(missing), np.array(near)
+    near.clear()
     lists, queries = tables.shape[:2]
-    # Seeded, so that the same index gives the same figures. numpy's generators take 6 MB to import.
-    numbers = np.frombuffer(Random(queries).randbytes(4 * _RESAMPLES * queries), dtype="<u4")
-    drawn = (numbers % queries).astype(np.int64).reshape(_RESAMPLES, queries)
+    drawn = _resamples(queries)
     ways = shared_misses(1 - wanted, lists)
     ends = [
         upper_ends(table, drawn, [1 - way[place] for way in ways])
@@ -93,7 +92,7 @@ def measure_shortlist(
     best = min(choices, key=lambda choice: choice.cost)
     each = (_listed(tables, best.lengths) & (below <= best.margin)).mean(axis=1)
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(each[drawn].mean(axis=1), (tail, 1 - tail))
+    low, high = np.quantile([each[chosen].mean() for chosen in drawn], (tail, 1 - tail))
     return Measurement(
         shortlist=best.lengths[-1],
         recall=float(each.mean()),
@@ -107,13 +106,26 @@ def measure_shortlist(
     )
 
 
+def _resamples(queries: int) -> npt.NDArray[np.uint16]:
+    """(_RESAMPLES, queries) numbers of queries, drawn with putting back; at most 65 536 queries."""
+    # Seeded, so that the same index gives the same figures. numpy's generators take 6 MB to import.
+    # Drawn and kept small: this is the peak of adding on the smallest board.
+    generator = Random(queries)
+    drawn = np.empty((_RESAMPLES, queries), dtype=np.uint16)
+    for row in drawn:
+        row[:] = np.frombuffer(generator.randbytes(4 * queries), dtype="<u4") % queries
+    return drawn
+
+
 def _listed(tables: IntArray, lengths: Sequence[int]) -> npt.NDArray[np.bool_]:
     """Which neighbours all lists hold: (queries, k) of (lists, queries, k) depths."""
     held: npt.NDArray[np.bool_] = np.all(tables <= np.array(lengths)[:, None, None], axis=0)
     return held
 
 
-def upper_ends(table: IntArray | Values, drawn: IntArray, wanted: Sequence[float]) -> list[float]:
+def upper_ends(
+    table: IntArray | Values, drawn: npt.NDArray[np.uint16], wanted: Sequence[float]
+) -> list[float]:
     """The upper ends of the intervals of a list's length, or of a margin.
 
     Args:
