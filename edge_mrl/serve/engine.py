@@ -11,6 +11,7 @@ from edge_mrl.bundle import Bundle
 from edge_mrl.encoder import Encoder
 from edge_mrl.errors import EdgeMrlError, IndexFileError, InputError, SliceError
 from edge_mrl.index import Index
+from edge_mrl.retrieval import Question
 from edge_mrl.serve.followed import FollowedIndex
 from edge_mrl.serve.http_error import HttpError
 from edge_mrl.serve.requests import ServedModel, parse_embeddings, parse_search
@@ -109,7 +110,7 @@ class Engine:
         if self._index is None:
             raise HttpError(404, "this server has no index: start it with --index")
         asked = parse_search(body)
-        with _explained("query"):
+        with _explained("query", _field_of_slices(asked)):
             return result_body(self._index.current().ask(asked))
 
 
@@ -124,12 +125,21 @@ def _wants_tokens(settings: EngineSettings) -> bool:
     return wanted and Bundle.open(settings.bundle).manifest.has_token_vectors
 
 
+def _field_of_slices(asked: Question) -> str | None:
+    """The field that holds the slices of a search; None where two do."""
+    if asked.using is None:
+        return "prefetch"
+    return None if asked.root.branches else "using"
+
+
 @contextmanager
-def _explained(param: str) -> Iterator[None]:
+def _explained(param: str, slices: str | None = None) -> Iterator[None]:
     """What is wrong with the request is the client's, what is wrong with a file is ours."""
     try:
         yield
-    except (InputError, SliceError) as error:
+    except SliceError as error:
+        raise HttpError(400, str(error), param=slices) from error
+    except InputError as error:
         raise HttpError(400, str(error), param=param) from error
     except IndexFileError as error:
         raise HttpError(503, str(error), code="index_unavailable") from error
