@@ -52,6 +52,7 @@ class Searcher:
 
     Attributes:
         cache_bytes: what stored rows may take that are held in memory, within the budget.
+        rows_read: how many stored rows were read from the file so far.
     """
 
     def __init__(self, store: Store, layout: IndexLayout, memory_budget: int | None = None) -> None:
@@ -65,6 +66,7 @@ class Searcher:
         self._cache: RowCache | None = None
         self._filtered: RowCache | None = None
         self._searches = self._reread_rows = 0
+        self.rows_read = 0
 
     def _sync(self) -> None:
         if self._store.change_stamp() == self._resident.stamp:
@@ -106,6 +108,7 @@ class Searcher:
         return cache
 
     def _read(self, rows: IntArray) -> Vectors:
+        self.rows_read += rows.size
         return self._store.vectors(rows.tolist(), self._layout.stored)
 
     def vectors(self, rows: IntArray) -> Vectors:
@@ -140,6 +143,7 @@ class Searcher:
             found = [stored_cosines(cache.vectors(part), vector) for part in parts]
             return found[0] if len(found) == 1 else np.concatenate(found)
         numbers, stored = rows.tolist(), self._layout.stored
+        self.rows_read += rows.size
         records = self._store.records(numbers)
         cosines = record_cosines(records, rows, stored, vector)
         if cosines is not None:
@@ -185,11 +189,21 @@ class Searcher:
             return inf
         return measured.margin * last_full_score(found.factor, vector, self._layout)
 
-    def _reread(self, vector: FloatArray, found: Scanned, k: int) -> Ranking:
+    def worth_reading(self, vector: FloatArray, k: int) -> IntArray:
+        """The rows that `funnel` compares in the file, in any order. Call inside `store.read()`."""
+        keeps = self.shortlists(k)
+        if not self._resident.alive:
+            return np.empty(0, dtype=np.int64)
+        return self._near(vector, self._resident.nearest(vector, keeps, 1), k)
+
+    def _near(self, vector: FloatArray, found: Scanned, k: int) -> IntArray:
         near = within(found.scores, max(k, MEASURED_K), self.margin(vector, found))
+        return found.rows[:near]
+
+    def _reread(self, vector: FloatArray, found: Scanned, k: int) -> Ranking:
+        rows = self._near(vector, found, k)
         self._searches += 1
-        self._reread_rows += near
-        rows = found.rows[:near]
+        self._reread_rows += rows.size
         return reread(self._layout.stored, rows, k, lambda part: self.cosines(part, vector))
 
     @property
