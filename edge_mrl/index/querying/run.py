@@ -201,11 +201,8 @@ class QueryRun:
     def _own_stages(self, node: Node, depth: int, allowed: Allowed | None) -> Ranking:
         """What `Dense.funnel` does, in stages that can be told apart."""
         dense, layout = self._by.dense, self._by.layout
-        keeps: tuple[int, ...] | None = dense.shortlists(node.limit)
         lists: list[Ranking] | None = None
-        rows: IntArray | None = None
-        if allowed is not None:
-            rows, keeps = dense.shortlist(node.vector, node.limit, allowed)
+        rows, keeps = dense.shortlist(node.vector, node.limit, allowed)
         if keeps is not None:
             last = self._stage(
                 f"scan {layout.scan}",
@@ -220,8 +217,8 @@ class QueryRun:
                     lambda meter: dense.refined(node.vector, keeps, allowed, meter),
                     [last],
                 )
-            rows, lists = last.rows if rows is None else rows, [last]
-        rising = np.sort(np.empty(0, dtype=np.int64) if rows is None else rows)
+            lists = [last]
+        rising = np.sort(rows)
         return self._stage(
             f"rescore {layout.stored}",
             depth,

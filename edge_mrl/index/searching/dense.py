@@ -81,10 +81,13 @@ class Dense:
             return self._searcher.funnel(vector, k, threads)
         return self._best(self.shortlist(vector, k, allowed).rows, vector, k, allowed)
 
-    def shortlist(self, vector: FloatArray, k: int, allowed: Allowed) -> Shortlist:
-        """What is read of the rows that a filter keeps: all of them, if they are few."""
+    def shortlist(self, vector: FloatArray, k: int, allowed: Allowed | None) -> Shortlist:
+        """What is read of all rows, or of those that a filter keeps: all of them, if they are
+        few."""
         from edge_mrl.index.searching.filtered_list import WIDER, Shortlist, filtered_list
 
+        if allowed is None:
+            return Shortlist(self._searcher.worth_reading(vector, k), self._searcher.shortlists(k))
         keeps, count = self._searcher.shortlists(k), allowed.rows.size
         if count <= keeps[0]:
             return Shortlist(allowed.rows, None)
@@ -117,10 +120,6 @@ class Dense:
             return self._searcher.funnel_many(vectors, k, threads)
         return [self.funnel(vector, k, allowed) for vector in vectors]
 
-    def shortlists(self, k: int) -> tuple[int, ...]:
-        """How many candidates each of the index's own stages in memory hands on for k hits."""
-        return self._searcher.shortlists(k)
-
     def refined(
         self, vector: FloatArray, keeps: Sequence[int], allowed: Allowed | None, meter: Meter
     ) -> Ranking:
@@ -144,8 +143,11 @@ class Dense:
         if not few and slice_.bits in SCAN_BITS and slice_ != self._layout.stored:
             return self.scanned(vector, slice_, limit, allowed, meter)
         count = self._store.count() if allowed is None else allowed.rows.size
-        meter.count(count, count * slice_.nbytes, count * record_bytes(self._layout.stored))
-        return self.exact(vector, slice_, limit, allowed)
+        before = self._searcher.rows_read
+        found = self.exact(vector, slice_, limit, allowed)
+        read = count if allowed is None else self._searcher.rows_read - before
+        meter.count(count, count * slice_.nbytes, read * record_bytes(self._layout.stored))
+        return found
 
     def scanned(
         self,

@@ -27,7 +27,7 @@ less."""
 
 
 class Shortlist(NamedTuple):
-    """What a filtered search reads.
+    """What a search by the index's own stages reads.
 
     Attributes:
         rows: row numbers, in any order.

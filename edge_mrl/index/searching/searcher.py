@@ -48,6 +48,7 @@ class Searcher:
 
     Attributes:
         cache_bytes: what stored rows may take that are held in memory, within the budget.
+        rows_read: how many stored rows were read from the file so far.
     """
 
     def __init__(self, store: Store, layout: IndexLayout, memory_budget: int | None = None) -> None:
@@ -61,6 +62,7 @@ class Searcher:
         self._cache: RowCache | None = None
         self._filtered: RowCache | None = None
         self._searches = self._reread_rows = 0
+        self.rows_read = 0
 
     def _sync(self) -> None:
         if self._store.change_stamp() == self._resident.stamp:
@@ -102,6 +104,7 @@ class Searcher:
         return cache
 
     def _read(self, rows: IntArray) -> Vectors:
+        self.rows_read += rows.size
         return self._store.vectors(rows.tolist(), self._layout.stored)
 
     def vectors(self, rows: IntArray) -> Vectors:
@@ -133,6 +136,7 @@ class Searcher:
         if cache is not None:
             return cache.cosines(rows, vector)
         numbers, stored = rows.tolist(), self._layout.stored
+        self.rows_read += rows.size
         records = self._store.records(numbers)
         cosines = record_cosines(records, rows, stored, vector)
         if cosines is not None:
@@ -171,12 +175,24 @@ class Searcher:
         measured = self._measurement_at(self._resident.stamp)
         return inf if measured is None or measured.margin is None else measured.margin
 
+    def worth_reading(self, vector: FloatArray, k: int) -> IntArray:
+        """The rows that `funnel` compares in the file, in any order. Call inside `store.read()`."""
+        keeps = self.shortlists(k)
+        if not self._resident.alive:
+            return np.empty(0, dtype=np.int64)
+        return self._near(vector, self._resident.nearest(vector, keeps, 1), k)
+
+    def _near(self, vector: FloatArray, found: Scanned, k: int) -> IntArray:
+        margin = self.margin()
+        if margin == inf:
+            return found.rows
+        width = margin * last_full_score(found.factor, vector, self._layout)
+        return found.rows[: within(found.scores, max(k, MEASURED_K), width)]
+
     def _reread(self, vector: FloatArray, found: Scanned, k: int) -> Ranking:
-        width = self.margin() * last_full_score(found.factor, vector, self._layout)
-        near = within(found.scores, max(k, MEASURED_K), width)
+        rows = self._near(vector, found, k)
         self._searches += 1
-        self._reread_rows += near
-        rows = found.rows[:near]
+        self._reread_rows += rows.size
         return reread(self._layout.stored, rows, k, lambda part: self.cosines(part, vector))
 
     @property

@@ -246,3 +246,34 @@ def test_more_than_is_stored_is_refused(vector_index):
     assert index.query(np.ones(32), using=(16, 8), limit=3).hits[0].score == pytest.approx(
         1, abs=0.01
     )
+
+
+def test_an_explained_search_reads_the_rows_of_a_plain_one(tmp_path):
+    generator = np.random.default_rng(4)
+    vectors = generator.standard_normal((3020, 64)) * (1 + np.arange(64)) ** -0.6
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    layout = IndexLayout(Slice(64, 8), Slice(64, 1))
+    with Index.create(
+        tmp_path / "i.db",
+        dim=64,
+        matryoshka_dims=[8, 16, 32, 64],
+        identity="i",
+        model_name="m",
+        layout=layout,
+    ) as index:
+        index.add(["text"] * 3000, vectors=vectors[:3000])
+        read = kept = 0
+        for query in vectors[3000:]:
+            plain = index.search(query)
+            result = index.query(query, explain=True)
+            scan, rescore = result.explanation.stages
+            assert result.hits == plain
+            assert rescore.bytes_read == rescore.documents * (64 + 4)
+            read, kept = read + rescore.documents, kept + scan.kept
+        assert read == 20 * index.stats().rows_reread < kept
+    # Rows that a filter keeps are read once for a slice, then held.
+    ten = {"must": [{"has_id": [hit.id for hit in plain]}]}
+    with Index.open(tmp_path / "i.db") as index:
+        for expected in (10 * (64 + 4), 0):
+            found = index.query(query, using=(32, 8), filter=ten, explain=True)
+            assert found.explanation.bytes_read == expected
