@@ -271,9 +271,10 @@ def test_an_explained_search_reads_the_rows_of_a_plain_one(tmp_path):
             assert rescore.bytes_read == rescore.documents * (64 + 4)
             read, kept = read + rescore.documents, kept + scan.kept
         assert read == 20 * index.stats().rows_reread < kept
-    # Rows that a filter keeps are read once for a slice, then held.
+    # A small index holds the rows that it has read, once it has searched.
     ten = {"must": [{"has_id": [hit.id for hit in plain]}]}
     with Index.open(tmp_path / "i.db") as index:
         for expected in (10 * (64 + 4), 0):
             found = index.query(query, using=(32, 8), filter=ten, explain=True)
             assert found.explanation.bytes_read == expected
+            index.search(query)
