@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from edge_mrl import kernel
 from edge_mrl.errors import InputError
-from edge_mrl.heap import give_back
 from edge_mrl.index.companions import lexical
 from edge_mrl.index.companions.lexical_lengths import Lengths
 from edge_mrl.index.storage.store import Store
@@ -101,8 +100,6 @@ class LexicalSearch:
         self._forget()
         self._lengths = Lengths.read(self._store)
         self._stamp = stamp
-        # Reading the lengths of 100 000 documents leaves 1.2 MB.
-        give_back()
 
     def _forget(self) -> None:
         self._kept.clear()
