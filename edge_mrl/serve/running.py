@@ -27,6 +27,8 @@ def run_server(
 ) -> None:
     """Answer requests until SIGINT or SIGTERM; then finish the running ones and return.
 
+    The process is expected to exit then: both signals are ignored from there on.
+
     Args:
         listener: listens already; what arrives before the model is loaded waits.
         settings: what is served.
@@ -69,3 +71,7 @@ def run_server(
         server.run(sockets=[listener])
     finally:
         pool.stop()
+    # Python gives the signals their default action back while it exits, and a supervisor that asks
+    # twice would see a server that was killed.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -4,6 +4,7 @@ import signal
 import socket
 import stat
 import threading
+import time
 
 import pytest
 
@@ -242,6 +243,15 @@ def test_web_pages_that_were_named_may_ask(start, static_bundle):
         assert connection.getresponse().status == 200
     _, headers, _ = one.ask("/v1/embeddings", EMBED, headers={"Origin": "https://evil.example"})
     assert headers["access-control-allow-origin"] is None
+
+
+def test_being_asked_to_stop_again_and_again_is_no_failure(start, static_bundle):
+    one = start(static_bundle, "--port", 0)
+    assert one.ask("/health")[0] == 200
+    while one.process.poll() is None:
+        one.process.terminate()
+        time.sleep(0.001)
+    assert one.stop() == (0, "")
 
 
 def test_running_requests_end_before_the_server_does(start, static_bundle):
