@@ -40,6 +40,7 @@ PURE = [
     "index/searching/list_choice.py",
     "index/searching/list_growth.py",
     "index/searching/row_costs.py",
+    "index/searching/stored_loss.py",
     "index/searching/trials.py",
     "index/format/planes.py",
     "index/format/segment_bytes.py",
@@ -257,6 +258,7 @@ def test_planning_takes_only_layout_segments_and_lists_from_the_index():
         "searching.funnel",
         "searching.list_growth",
         "searching.row_costs",
+        "searching.stored_loss",
     }
 
 

@@ -110,8 +110,11 @@ def _expected(stats: IndexStats) -> str:
     interval = ""
     if measured.recall_low is not None and measured.recall_high is not None:
         interval = f" ({measured.recall_low:.3f} to {measured.recall_high:.3f})"
+    of_float32 = ""
+    if measured.float32_recall is not None:
+        of_float32 = f" and about {measured.float32_recall:.3f} of that of float32 vectors"
     return (
-        f"expected recall {measured.recall:.3f}{interval} of the exact top 10,\n"
+        f"expected recall {measured.recall:.3f}{interval} of the exact top 10{of_float32},\n"
         f"measured with {measured.queries} of the documents as queries among {measured.sampled} "
         f"when the index held {measured.documents}"
     )

@@ -33,8 +33,10 @@ class IndexStats:
             is how many it rereads at the stored precision at most.
         rows_reread: how many of these the searches of this open index without a filter have
             reread, on average; None before the first.
-        expected_recall: the share of the exact top 10 that such a search finds, measured on the
-            index's own vectors; None before the first measurement.
+        expected_recall: the share of the exact top 10 of the stored vectors, which `exact=True`
+            gives, that such a search finds, measured on them; None before the first measurement.
+        float32_recall: the same of the float32 vectors that were added, whose top 10 the stored
+            precision changes a little; None where it is not known.
         measurement: that measurement: the interval of the recall, on how many documents and
             queries; None before the first.
         kernel: which scan runs.
@@ -53,6 +55,7 @@ class IndexStats:
     shortlists: tuple[int, ...]
     rows_reread: float | None
     expected_recall: float | None
+    float32_recall: float | None
     measurement: Measurement | None
     kernel: str
     token_slice: Slice | None
@@ -79,6 +82,7 @@ def gather(store: Store, searcher: Searcher, meta: IndexMeta) -> IndexStats:
         rows_reread=searcher.rows_reread,
         shortlists=shortlists_for(measured, meta.layout, max(1, count), MEASURED_K),
         expected_recall=None if measured is None else measured.recall,
+        float32_recall=None if measured is None else measured.float32_recall,
         measurement=measured,
         kernel=kernel.info().name,
         token_slice=None if kept is None else kept.stored,

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 
 from edge_mrl.index.format.layout import IndexLayout
-from edge_mrl.index.searching.funnel import LEAST_DOCUMENTS, shortlists_for, wanted_of_stored
+from edge_mrl.index.searching.funnel import LEAST_DOCUMENTS, shortlists_for
 from edge_mrl.index.searching.list_growth import grown
 from edge_mrl.index.searching.row_costs import look_cost, shared_misses
+from edge_mrl.index.searching.stored_loss import TYPICAL_LOSS, wanted_of_stored
 from edge_mrl.planning.facts import BundleFacts, IndexFacts
 from edge_mrl.slices import Slice
 
@@ -125,7 +126,8 @@ def shortlists(
         Falling lengths, one for each resident slice, each at most `documents`; None where the
         quality table lacks a slice.
     """
-    missed = (1 - recall) * (1 - wanted_of_stored(layout.stored)) / (1 - TABLE_RECALL)
+    wanted = wanted_of_stored(TYPICAL_LOSS.get(layout.stored.bits, 0.0))
+    missed = (1 - recall) * (1 - wanted) / (1 - TABLE_RECALL)
     looked = look_cost(layout)
     best: tuple[float, tuple[int, ...]] | None = None
     for way in shared_misses(missed, len(layout.resident)):

@@ -4,10 +4,9 @@ The scan orders rows by coarse codes, and may hand a first list on to finer code
 best of these, the shortlist, are read again at the stored precision. How long the lists must be
 depends on the model and the texts, so it is measured on the index's own vectors: documents stand in
 as queries, and the depth at which the codes have all but a part of their true neighbours is what is
-needed. That part is 1 %, less what the stored precision loses; two lists share it by what their
-rows cost.
-Some hundred queries do not tell that depth exactly, so a list is the upper end of its confidence
-interval, and the recall is stated with one.
+needed. That part is 1 %, less what the stored precision loses (`stored_loss`); two lists share it
+by what their rows cost. Some hundred queries do not tell that depth exactly, so a list is the upper
+end of its confidence interval, and the recall is stated with one.
 
 Both intervals are percentile bootstraps (B. Efron and R. Tibshirani, "An Introduction to the
 Bootstrap", 1993, chapter 13) that draw whole queries: neighbours of one query are found or missed
@@ -25,16 +24,6 @@ from edge_mrl.errors import IndexFileError
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.searching.list_growth import grown
 from edge_mrl.schema import Table
-from edge_mrl.slices import Slice
-
-WANTED_RECALL = 0.99
-"""Share of the exact float32 top 10 that a search shall find."""
-
-STORED_MISSES = {8: 0.006}
-"""Bits of the stored vectors -> share of the float32 top 10 that is not among their own: 0.006 of
-wordllama's at 256 dimensions and of MiniLM's at 384, among 10 000 and 100 000 texts. An index no
-longer has the float32 vectors, so its lists are measured against the stored ones and must hold so
-much more of those."""
 
 MEASURED_K = 10
 
@@ -68,8 +57,8 @@ class Measurement(NamedTuple):
     """The shortlist that an index's own vectors asked for.
 
     Attributes:
-        shortlist: candidates that give `WANTED_RECALL` of the top 10 with `CONFIDENCE`.
-        recall: the share found at that length on the sample, at least `WANTED_RECALL`.
+        shortlist: candidates that give the wanted share of the top 10 with `CONFIDENCE`.
+        recall: the share of the stored vectors' own top 10 found at that length on the sample.
         documents: how many documents the index held.
         sampled: how many of them were searched.
         queries: how many of them stood in as queries.
@@ -79,6 +68,8 @@ class Measurement(NamedTuple):
         first_list: candidates that the scan must hand on to finer codes; None without those.
         margin: how far the estimated cosine of a row of the shortlist may lie below the tenth best;
             None in files that were written without it: all of the shortlist is read.
+        stored_loss: the share of the float32 top 10 that is not among the stored vectors' own, as
+            the length of their steps lets expect; None in files that were written without it.
     """
 
     shortlist: int
@@ -90,6 +81,12 @@ class Measurement(NamedTuple):
     recall_high: float | None = None
     first_list: int | None = None
     margin: float | None = None
+    stored_loss: float | None = None
+
+    @property
+    def float32_recall(self) -> float | None:
+        """The share of the float32 top 10 that is found; None where the loss is not known."""
+        return None if self.stored_loss is None else self.recall * (1 - self.stored_loss)
 
     def to_json(self) -> str:
         """The JSON text that is stored."""
@@ -118,12 +115,8 @@ class Measurement(NamedTuple):
             recall_high=table.optional_number("recall_high", 0, 1),
             first_list=table.optional_integer("first_list", 1, _LARGEST),
             margin=table.optional_number("margin", 0, WIDEST_MARGIN),
+            stored_loss=table.optional_number("stored_loss", 0, 1),
         )
-
-
-def wanted_of_stored(stored: Slice) -> float:
-    """The share of the stored vectors' own top 10 that lists must hold for `WANTED_RECALL`."""
-    return WANTED_RECALL + STORED_MISSES.get(stored.bits, 0.0)
 
 
 def shortlists_for(

@@ -18,12 +18,12 @@ import numpy.typing as npt
 from edge_mrl.index.searching.funnel import (
     CONFIDENCE,
     MEASURED_K,
-    WANTED_RECALL,
     WIDEST_MARGIN,
     Measurement,
 )
 from edge_mrl.index.searching.list_growth import grown
 from edge_mrl.index.searching.row_costs import shared_misses
+from edge_mrl.index.searching.stored_loss import WANTED_RECALL
 from edge_mrl.index.searching.trials import Trial, depths, shortfalls, spread
 
 IntArray = npt.NDArray[np.int64]

@@ -14,17 +14,15 @@ from edge_mrl import kernel
 from edge_mrl.index.format import segments
 from edge_mrl.index.format.codes import rotate_query
 from edge_mrl.index.format.layout import IndexLayout
-from edge_mrl.index.searching.funnel import (
-    LEAST_DOCUMENTS,
-    Measurement,
-    wanted_of_stored,
-)
+from edge_mrl.index.searching.funnel import LEAST_DOCUMENTS, Measurement
 from edge_mrl.index.searching.list_choice import measure_shortlist
 from edge_mrl.index.searching.row_costs import look_cost
 from edge_mrl.index.searching.scan_list import last_full_score
+from edge_mrl.index.searching.stored_loss import stored_loss, wanted_of_stored
 from edge_mrl.index.searching.trials import NearestSoFar, Trial
 from edge_mrl.index.storage.packing import one_block
 from edge_mrl.index.storage.store import Store
+from edge_mrl.slices import FloatArray
 
 QUERIES = 250
 """2500 neighbours: the standard error of a share of 0.996 is 0.0013. With 100 queries the upper
@@ -57,9 +55,12 @@ def measure(store: Store, layout: IndexLayout) -> Measurement | None:
         rows += 1
     else:
         rows = store.rows()[rows]
-    wanted = wanted_of_stored(layout.stored)
-    trials = _trials(store, rows, layout)
-    return measure_shortlist(trials, documents, wanted, look_cost(layout))
+    chosen = np.linspace(0, rows.size - 1, QUERIES).astype(np.int64)
+    queries = store.vectors(rows[chosen].tolist(), layout.stored).units
+    loss = stored_loss(queries, layout.stored)
+    trials = _trials(store, rows, chosen, queries, layout)
+    measured = measure_shortlist(trials, documents, wanted_of_stored(loss), look_cost(layout))
+    return measured._replace(stored_loss=loss)
 
 
 def _spread(documents: int, size: int) -> IntArray:
@@ -70,9 +71,9 @@ def _spread(documents: int, size: int) -> IntArray:
     return np.array([generator.randrange(*edge) for edge in pairwise(edges)], dtype=np.int64)
 
 
-def _trials(store: Store, rows: IntArray, layout: IndexLayout) -> Iterator[Trial]:
-    chosen = np.linspace(0, rows.size - 1, QUERIES).astype(np.int64)
-    queries = store.vectors(rows[chosen].tolist(), layout.stored).units
+def _trials(
+    store: Store, rows: IntArray, chosen: IntArray, queries: FloatArray, layout: IndexLayout
+) -> Iterator[Trial]:
     nearest = NearestSoFar(chosen)
     blocks: list[list[kernel.CodeBlock]] = [[] for _ in layout.resident]
     step = max(1, _VALUES // layout.stored.dim // kernel.BLOCK_ROWS) * kernel.BLOCK_ROWS
