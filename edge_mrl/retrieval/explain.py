@@ -14,7 +14,8 @@ class Meter:
     Attributes:
         documents: documents that were scored; of a lexical or sparse stage, places in lists.
         bytes_compared: bytes of their codes, vectors or list entries at the stage's slice.
-        bytes_read: bytes that were read from the file for it, rather than found in memory.
+        bytes_read: bytes that were read from the file for it, rather than found in memory; of the
+            index's own stages, what a search without `explain` reads, codes of both with the scan.
     """
 
     documents: int = 0

@@ -202,14 +202,17 @@ class QueryRun:
         """What `Dense.funnel` does, in stages that can be told apart."""
         dense, layout = self._by.dense, self._by.layout
         lists: list[Ranking] | None = None
-        rows, keeps = dense.shortlist(node.vector, node.limit, allowed)
+        rows, keeps, read = dense.shortlist(node.vector, node.limit, allowed)
         if keeps is not None:
-            last = self._stage(
-                f"scan {layout.scan}",
-                depth + len(keeps),
-                lambda meter: dense.scanned(node.vector, layout.scan, keeps[0], allowed, meter),
-                None,
-            )
+
+            def scanned(meter: Meter) -> Ranking:
+                looked = Meter()
+                found = dense.scanned(node.vector, layout.scan, keeps[0], allowed, looked)
+                # Codes that are not in memory were read above, once, as a plain search reads them.
+                meter.count(looked.documents, looked.bytes_compared, read)
+                return found
+
+            last = self._stage(f"scan {layout.scan}", depth + len(keeps), scanned, None)
             if len(keeps) > 1:
                 last = self._stage(
                     f"refine {layout.refine}",

@@ -79,11 +79,22 @@ class Dense:
         """The best k by the index's own stages; `threads` share a long scan of all documents."""
         if allowed is None:
             return self._searcher.funnel(vector, k, threads)
-        return self._best(self.shortlist(vector, k, allowed).rows, vector, k, allowed)
+        return self._best(self._shortlist(vector, k, allowed).rows, vector, k, allowed)
 
     def shortlist(self, vector: FloatArray, k: int, allowed: Allowed | None) -> Shortlist:
         """What is read of all rows, or of those that a filter keeps: all of them, if they are
         few."""
+        before = self._bytes_read()
+        found = self._shortlist(vector, k, allowed)
+        return found._replace(bytes_read=self._bytes_read() - before)
+
+    def _bytes_read(self) -> int:
+        """What searches by the index's own codes have read of the file so far."""
+        codes = self._searcher.codes()
+        streamed = codes.bytes_read if isinstance(codes, Streamed) else 0
+        return streamed + self._searcher.rows_read * record_bytes(self._layout.stored)
+
+    def _shortlist(self, vector: FloatArray, k: int, allowed: Allowed | None) -> Shortlist:
         from edge_mrl.index.searching.filtered_list import WIDER, Shortlist, filtered_list
 
         if allowed is None:
@@ -160,11 +171,12 @@ class Dense:
         """The best by the codes of a slice of 1, 2, 4 or 8 bits, by the cosines they estimate."""
         own = slice_ == self._layout.scan
         layout = self._layout if own else IndexLayout(self._layout.stored, slice_)
-        found = self._search(vector, layout, (keep,), allowed)
         codes = self._codes(layout)
+        before = codes.bytes_read if isinstance(codes, Streamed) else 0
+        found = self._search(vector, layout, (keep,), allowed)
         count = codes.alive if allowed is None else allowed.rows.size
-        nbytes = count * (slice_.code_bytes + GAIN_BYTES)
-        meter.count(count, nbytes, nbytes if isinstance(codes, Streamed) else 0)
+        read = codes.bytes_read - before if isinstance(codes, Streamed) else 0
+        meter.count(count, count * (slice_.code_bytes + GAIN_BYTES), read)
         estimated = estimated_cosines(found, vector, slice_)
         return Ranking(found.rows, estimated.astype(np.float64))
 

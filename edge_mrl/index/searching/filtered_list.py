@@ -32,10 +32,12 @@ class Shortlist(NamedTuple):
     Attributes:
         rows: row numbers, in any order.
         keeps: how many each stage in memory handed on; None where all rows of the filter are read.
+        bytes_read: what was read of the file to find them, where codes are not in memory.
     """
 
     rows: IntArray
     keeps: tuple[int, ...] | None
+    bytes_read: int = 0
 
 
 def filtered_list(

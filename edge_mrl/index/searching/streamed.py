@@ -13,6 +13,7 @@ from edge_mrl.index.format import segments
 from edge_mrl.index.format.layout import IndexLayout
 from edge_mrl.index.format.segments import Segment
 from edge_mrl.index.format.stages import stage_list
+from edge_mrl.index.format.vector_rows import record_bytes
 from edge_mrl.index.searching.resident import Repair, Resident
 from edge_mrl.index.searching.scan_list import Scanned
 from edge_mrl.index.storage import segment_store
@@ -67,6 +68,7 @@ class Streamed:
     Attributes:
         stamp: the file's change stamp at the last `sync`.
         repairs: a segment that had to be made again.
+        bytes_read: what searches have read of the file so far.
     """
 
     _store: Store
@@ -80,6 +82,7 @@ class Streamed:
         self._dead = np.empty(0, dtype=np.int64)
         self._count = 0
         self.repairs: list[Repair] = []
+        self.bytes_read = 0
 
     @property
     def nbytes(self) -> int:
@@ -122,7 +125,8 @@ class Streamed:
         """All segments, in the order of their rows, one at a time. Call inside `store.read()`,
         after `sync`."""
         for head in self._heads:
-            segment = load(self._store, head, self._layout)
+            segment, nbytes = load(self._store, head, self._layout)
+            self.bytes_read += nbytes
             if segment is not None:
                 yield segments.without(segment, self._dead)
             else:
@@ -135,6 +139,7 @@ class Streamed:
         while after < head.last_row:
             made = pack_range(self._store, after + 1, head.last_row, self._layout)
             after = made.last_row
+            self.bytes_read += made.block.rows * record_bytes(self._layout.stored)
             whole = (made.first_row, made.last_row) == (head.first_row, head.last_row)
             # Only one waits to be written, or a file of damaged segments would be held whole.
             if whole and not self.repairs:

@@ -36,15 +36,30 @@ class _Stored(NamedTuple):
     refine: SegmentBlobs | None
 
 
-def load(store: Store, head: SegmentHead, layout: IndexLayout) -> Segment | None:
-    """Read a segment; None where it is missing, damaged, stale, or of an unknown format."""
-    return _checked(_read(store, head, layout, CodeRoom(0)), layout)
+class Loaded(NamedTuple):
+    """A segment as a search reads it.
+
+    Attributes:
+        segment: None where it is missing, damaged, stale, or of an unknown format.
+        bytes_read: what was read of the file for it.
+    """
+
+    segment: Segment | None
+    bytes_read: int
+
+
+def load(store: Store, head: SegmentHead, layout: IndexLayout) -> Loaded:
+    """Read a segment."""
+    stored = _read(store, head, layout, CodeRoom(0))
+    parts = [part for part in (stored.scan, stored.refine) if part is not None]
+    nbytes = sum(len(p.row_numbers) + len(p.gains) + p.codes.nbytes for p in parts)
+    return Loaded(_checked(stored, layout), nbytes)
 
 
 def load_all(
     store: Store, heads: Sequence[SegmentHead], layout: IndexLayout
 ) -> Iterator[Segment | None]:
-    """`load` for each of some segments, in one stretch of memory. While one is read, the one before
+    """The segments of `load`, in one stretch of memory. While one is read, the one before
     is checked in another thread."""
     room = CodeRoom(_needed(store, heads, layout))
     before: _Stored | None = None

@@ -101,6 +101,26 @@ def test_a_damaged_vector_names_the_document(path, clustered):
             small.search(clustered(1, 32)[0])
 
 
+def test_explain_says_what_a_search_reads_of_the_file(path, clustered):
+    """Every byte of the segments once; the tail is in memory."""
+    (query,) = clustered(1, 32, seed=3)
+    with Index.open(path) as whole, Index.open(path, memory_budget=0) as small:
+        (stored,) = whole._store.connection.execute(
+            "SELECT sum(length(row_numbers) + length(gains) + length(codes)) FROM segments"
+        ).fetchone()
+        for filter in (None, {"must_not": [{"has_id": [1, 2, 3]}]}):
+            *stages, last = small.query(query, filter=filter, explain=True).explanation.stages
+            assert stages[0].name == "scan 32x2"
+            assert [part.bytes_read for part in stages] == [stored, 0][: len(stages)]
+            assert last.bytes_read == last.documents * 36
+            *stages, last = whole.query(query, filter=filter, explain=True).explanation.stages
+            assert [part.bytes_read for part in stages] == [0, 0][: len(stages)]
+        # Codes of a slice that the file does not keep are made of all rows but those of the tail.
+        (stage,) = small.query(query, using=(16, 8), explain=True).explanation.stages
+        assert stage.bytes_read == (557 - 59) * 36
+        assert whole.query(query, using=(16, 8), explain=True).explanation.bytes_read == 0
+
+
 @pytest.mark.parametrize("budget", [-1, 1.5, "1 MB"])
 def test_a_budget_is_a_number_of_bytes(path, budget):
     with pytest.raises(InputError, match="memory_budget"):
