@@ -162,10 +162,13 @@ def main() -> None:
     parser.add_argument("--check-cache", type=Path, required=True)
     parser.add_argument("--queries", type=int, default=250, help="of each kind (default 250)")
     args = parser.parse_args()
-    fit, check = (
-        curves(embed(args.folder, bundle, cache, args.queries), args.queries)
+    samples = [
+        embed(args.folder, bundle, cache, args.queries)
         for bundle, cache in ((args.bundle, args.cache), (args.check_bundle, args.check_cache))
-    )
+    ]
+    if any(len(sample.documents) <= FITTED_FROM for sample in samples):
+        parser.error(f"{args.folder} gives too few documents: more than {FITTED_FROM} are needed")
+    fit, check = (curves(sample, args.queries) for sample in samples)
     best = fitted(fit)
     print(f"fitted to the first vectors from {FITTED_FROM} documents: {best:.2f}; ", end="")
     print(f"to the others they would give {fitted(check):.2f}; list_growth has {EXPONENT}")
