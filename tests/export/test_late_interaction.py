@@ -12,6 +12,7 @@ import pytest
 from edge_mrl import Encoder, Index, Prefetch
 from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest_json import dump, parse
+from edge_mrl.bundle.seal import sealed
 from edge_mrl.cli.main import main
 from edge_mrl.errors import BundleError
 from edge_mrl_export import ExportOptions, deployment, export
@@ -64,7 +65,7 @@ def with_settings(bundle, folder, **changes):
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["embedding"]["late_interaction"] |= changes
-    path.write_text(json.dumps(manifest))
+    path.write_bytes(sealed(manifest))
     return folder
 
 
