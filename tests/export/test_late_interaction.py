@@ -220,4 +220,4 @@ def test_a_variant_without_room_for_queries_is_refused(pylate):
     manifest = json.loads((pylate.bundle / "manifest.json").read_text())
     manifest["variants"][0] |= {"format": "tflite", "max_tokens": 8, "sequence_lengths": [8]}
     with pytest.raises(BundleError, match="no room for queries, .* up to 12 tokens"):
-        parse(json.dumps(manifest).encode())
+        parse(sealed(manifest))
