@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge_mrl import Encoder
 from edge_mrl.bundle import Bundle
+from edge_mrl.bundle.seal import sealed
 from edge_mrl.errors import BackendMissingError, SelfTestError
 
 ENGINE = "tflite-runtime"
@@ -28,7 +29,7 @@ def without_marks(folder: Path, place: Path) -> Path:
     manifest = json.loads((copy / "manifest.json").read_text())
     for variant in manifest["variants"]:
         variant["engines"] = []
-    (copy / "manifest.json").write_text(json.dumps(manifest))
+    (copy / "manifest.json").write_bytes(sealed(manifest))
     return copy
 
 

@@ -22,6 +22,7 @@ PURE = [
     "bundle/manifest.py",
     "bundle/manifest_json.py",
     "bundle/manifest_relations.py",
+    "bundle/seal.py",
     "bundle/engines.py",
     "bundle/golden.py",
     "tokenization/head.py",

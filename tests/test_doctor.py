@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from edge_mrl import doctor, kernel
+from edge_mrl.bundle.seal import sealed
 from edge_mrl.cli.main import main
 from edge_mrl.planning import list_profiles
 from edge_mrl.profiles.wheels import why_no_wheel
@@ -130,7 +131,7 @@ def test_a_variant_that_gives_wrong_vectors_is_found(bundle_copy, monkeypatch):
     for entry in manifest["files"]:
         if entry["path"] == "golden.json":
             entry |= {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-    (bundle_copy / "manifest.json").write_text(json.dumps(manifest))
+    (bundle_copy / "manifest.json").write_bytes(sealed(manifest))
     finding = findings(bundle_copy)["variant table-int8-256"]
     assert finding.ok is False
     assert finding.detail.startswith("variant 'table-int8-256' gives wrong vectors")

@@ -10,6 +10,7 @@ import pytest
 
 from edge_mrl import Encoder
 from edge_mrl.bundle import Bundle
+from edge_mrl.bundle.seal import sealed
 from edge_mrl.errors import (
     BackendMissingError,
     BundleError,
@@ -177,7 +178,7 @@ def test_a_plan_says_where_texts_are_cut(bundle_copy):
     manifest = bundle_copy / "manifest.json"
     document = json.loads(manifest.read_text())
     document["tokenizer"]["max_tokens"] = 1024
-    manifest.write_text(json.dumps(document))
+    manifest.write_bytes(sealed(document))
     long = ["word " * 2000]
     assert Encoder.load(bundle_copy, variant=name).count_tokens(long) == [1024]
     facts = BundleFacts.from_manifest(Bundle.open(bundle_copy).manifest)
@@ -220,7 +221,7 @@ def test_wrong_vectors_do_not_go_unnoticed(bundle_copy):
     for entry in manifest["files"]:
         if entry["path"] == "table/int8-256.rows.npy":
             entry["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
-    (bundle_copy / "manifest.json").write_text(json.dumps(manifest))
+    (bundle_copy / "manifest.json").write_bytes(sealed(manifest))
     with pytest.raises(SelfTestError, match="choose another variant"):
         Encoder.load(bundle_copy, variant="table-int8-256")
     Encoder.load(bundle_copy, variant="table-int8-256", self_test=False)
@@ -264,7 +265,7 @@ def keep_only_onnx(bundle):
     """Leave a bundle only its ONNX variant."""
     manifest = json.loads((bundle / "manifest.json").read_text())
     manifest["variants"] = [one for one in manifest["variants"] if one["format"] == "onnx"]
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    (bundle / "manifest.json").write_bytes(sealed(manifest))
 
 
 def test_auto_plans_for_the_engines_that_are_installed(static_bundle, monkeypatch):

@@ -7,7 +7,7 @@ AT_IMPORT = {
     "": "backends bundle encoder errors index meanwhile on_first_use schema slices tokenization "
     "version",
     "backends": "engines protocol",
-    "bundle": "engines manifest manifest_json manifest_relations reader",
+    "bundle": "engines manifest manifest_json manifest_relations reader seal",
     "encoder": "encoder loaded_variant prompts self_test tokens",
     "index": "adding administration companions format index planned querying records text_encoder "
     "writing",

@@ -28,12 +28,14 @@ from edge_mrl.bundle.manifest import (
     VariantQuality,
 )
 from edge_mrl.bundle.manifest_relations import check_relations
+from edge_mrl.bundle.seal import CHECKSUM, is_intact, sealed
 from edge_mrl.errors import BundleError
 from edge_mrl.schema import Table
 from edge_mrl.slices import MAX_DIM, Slice
 
-SCHEMA_VERSION = 2
-"""1 has the same fields; its ONNX variants are one file each."""
+SCHEMA_VERSION = 3
+"""2 has no checksum. 1 has the same fields as 2; its ONNX variants are one file each."""
+_FIRST_WITH_CHECKSUM = 3
 FORMAT_NAME = "edge-mrl bundle"
 MAX_MANIFEST_BYTES = 4 * 2**20
 MAX_FILE_BYTES = 2**40
@@ -48,8 +50,7 @@ Choice = TypeVar("Choice", bound=str)
 def dump(manifest: Manifest) -> bytes:
     """Write a manifest as UTF-8 JSON; the same manifest always gives the same bytes."""
     fields = {name: _plain(value) for name, value in manifest._asdict().items()}
-    document = {"format": FORMAT_NAME, "schema": SCHEMA_VERSION, **fields}
-    return (json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode()
+    return sealed({"format": FORMAT_NAME, "schema": SCHEMA_VERSION, **fields})
 
 
 def _plain(value: object) -> object:
@@ -68,8 +69,8 @@ def parse(data: bytes) -> Manifest:
     """Read a manifest.
 
     Raises:
-        BundleError: not JSON, not a manifest, of a newer schema, or a field is missing, of the
-            wrong type, out of range, or in conflict with another.
+        BundleError: not JSON, not a manifest, damaged, of a newer schema, or a field is missing, of
+            the wrong type, out of range, or in conflict with another.
     """
     if len(data) > MAX_MANIFEST_BYTES:
         raise BundleError(
@@ -84,12 +85,17 @@ def parse(data: bytes) -> Manifest:
     root = Table(document, MANIFEST_NAME, BundleError)
     if root.text("format") != FORMAT_NAME:
         root.fail(f"the format is not {FORMAT_NAME!r}: this is not a bundle of edge-mrl")
+    sealed_by = root.text(CHECKSUM) if CHECKSUM in root else None
+    if sealed_by is not None and not is_intact(data, sealed_by):
+        root.fail("its checksum is not that of its content: it is damaged; copy the bundle again")
     version = root.integer("schema", 1, 10**6)
     if version > SCHEMA_VERSION:
         root.fail(
             f"schema {version} is newer than this edge-mrl reads ({SCHEMA_VERSION}): upgrade "
             "edge-mrl"
         )
+    if sealed_by is None and version >= _FIRST_WITH_CHECKSUM:
+        root.fail(f"it has no {CHECKSUM}: it is damaged; copy the bundle again")
     manifest = Manifest(
         model=_model(root.table("model")),
         embedding=_embedding(root.table("embedding")),

@@ -75,10 +75,22 @@ class Bundle(NamedTuple):
         """Check every listed file.
 
         Raises:
-            BundleError: names the first file that is not as the manifest says.
+            BundleError: names every file that is not as the manifest says; of a single one, also
+                what is wrong with it.
         """
+        found: list[tuple[str, BundleError]] = []
         for entry in self.manifest.files:
-            self.checked(entry.path)
+            try:
+                self.checked(entry.path)
+            except BundleError as error:
+                found.append((entry.path, error))
+        if len(found) > 1:
+            raise BundleError(
+                f"{len(found)} of the {len(self.manifest.files)} files of {self.path} are missing "
+                f"or damaged: {', '.join(path for path, _ in found)}; copy the bundle again"
+            )
+        for _, only in found:
+            raise only
 
     def golden(self) -> Golden:
         """The golden texts and their reference vectors, (n, dim) float32 of unit length.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_mrl.bundle.manifest import Precision, VariantFormat
+from edge_mrl.errors import ExportError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,17 @@ class ExportOptions:
     allow: bool = False
     opset: int | None = None
     token_vectors: bool = False
+
+
+def check_options(options: ExportOptions) -> None:
+    """Refuse choices that no model could meet.
+
+    Raises:
+        ExportError: the licence says nothing, or does not stand on one line.
+    """
+    licence = options.licence
+    if licence is not None and (not licence.strip() or not licence.isprintable()):
+        raise ExportError(
+            f"--licence {licence!r} names no licence: give its name on one line, as in --licence "
+            "Apache-2.0, or leave it out"
+        )

@@ -6,11 +6,12 @@ that cannot be is left out, and a note says why. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
+from edge_mrl.bundle.manifest import VariantFormat
 from edge_mrl.errors import ExportError
 from edge_mrl_export.model import Gap, Source, VariantRequest
 from edge_mrl_export.options import ExportOptions
@@ -27,7 +28,8 @@ def wanted_variants(model: Source, options: ExportOptions) -> Wanted:
     """The variants that `options` ask of a model.
 
     Raises:
-        ExportError: the model cannot be written in a format or a precision that the user names.
+        ExportError: the model cannot be written in a format or a precision that the user names, or
+            a choice is about a format that is not written.
     """
     defaults = model.default_requests()
     if options.formats is None and options.precisions is None:
@@ -36,6 +38,7 @@ def wanted_variants(model: Source, options: ExportOptions) -> Wanted:
             model.check(request)
     else:
         found = _of_names(defaults, options, model.check)
+    _refuse_idle(options, {request.format for request in found.requests})
     notes = (gap.why for gap in model.default_gaps() if _chosen_for_the_user(gap, options))
     return Wanted(
         tuple(replace(one, token_vectors=options.token_vectors) for one in found.requests),
@@ -68,6 +71,20 @@ def _why_not(request: VariantRequest, check: Callable[[VariantRequest], None]) -
     except ExportError as error:
         return str(error)
     return None
+
+
+def _refuse_idle(options: ExportOptions, formats: Set[VariantFormat]) -> None:
+    """A choice that changes nothing is not what the user meant."""
+    choices: tuple[tuple[str, object, VariantFormat], ...] = (
+        ("--sequence-lengths", options.sequence_lengths, "tflite"),
+        ("--opset", options.opset, "onnx"),
+    )
+    for flag, value, about in choices:
+        if value is not None and about not in formats:
+            raise ExportError(
+                f"{flag} is about {about}, of which nothing is written: name {about} among the "
+                f"--formats, or leave {flag} out"
+            )
 
 
 def _chosen_for_the_user(gap: Gap, options: ExportOptions) -> bool:

@@ -1,5 +1,6 @@
 """The manifest's text form: what is written is read back, and nothing wrong gets through."""
 
+import binascii
 import copy
 import json
 
@@ -22,6 +23,7 @@ from edge_mrl.bundle.manifest import (
     VariantQuality,
 )
 from edge_mrl.bundle.manifest_json import dump, parse
+from edge_mrl.bundle.seal import sealed
 from edge_mrl.errors import BundleError, EdgeMrlError
 from edge_mrl.slices import Slice
 
@@ -67,16 +69,58 @@ def test_round_trip():
     assert parse(dump(MANIFEST)) == MANIFEST
 
 
-def test_a_manifest_of_schema_1_is_read():
-    assert DOCUMENT["schema"] == 2
-    assert parse(json.dumps(DOCUMENT | {"schema": 1}).encode()) == MANIFEST
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_manifest_of_an_older_schema_is_read_without_a_checksum(schema):
+    older = DOCUMENT | {"schema": schema}
+    del older["checksum"]
+    assert parse(json.dumps(older).encode()) == MANIFEST
+
+
+def test_the_checksum_is_the_crc_of_the_file_with_zeros_in_its_place():
+    data = dump(MANIFEST)
+    start = b'{\n  "checksum": "'
+    assert data.startswith(start)
+    digits = slice(len(start), len(start) + 8)
+    blank = data[: digits.start] + b"00000000" + data[digits.stop :]
+    assert data[digits].decode() == f"{binascii.crc32(blank):08x}"
+
+
+def test_a_name_inside_that_looks_like_the_checksum_is_not_taken_for_it():
+    named = MANIFEST._replace(
+        embedding=MANIFEST.embedding._replace(prompts={"checksum": "00000000"})
+    )
+    assert parse(dump(named)) == named
+
+
+def test_every_flipped_bit_is_found():
+    """Also those after which the manifest is as good JSON as before: a figure, a letter of a
+    prompt, its schema, the space at a line's beginning."""
+    data = dump(MANIFEST)
+    for place in range(len(data)):
+        for bit in range(8):
+            flipped = data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :]
+            with pytest.raises(BundleError, match=r"manifest\.json"):
+                parse(flipped)
+
+
+def test_every_truncation_is_found():
+    data = dump(MANIFEST)
+    for length in range(len(data)):
+        with pytest.raises(BundleError, match=r"manifest\.json"):
+            parse(data[:length])
+
+
+def test_a_manifest_of_this_schema_has_a_checksum():
+    without = {key: value for key, value in DOCUMENT.items() if key != "checksum"}
+    with pytest.raises(BundleError, match=r"manifest\.json: it has no checksum: it is damaged"):
+        parse(json.dumps(without).encode())
 
 
 def test_a_variant_may_name_no_engine_no_limit_and_no_lengths():
     document = copy.deepcopy(DOCUMENT)
     for field in ("engines", "max_tokens", "sequence_lengths"):
         del document["variants"][0][field]
-    (variant,) = parse(json.dumps(document).encode()).variants
+    (variant,) = parse(sealed(document)).variants
     assert variant.engines == ()
     assert variant.max_tokens is None
     assert variant.sequence_lengths == ()
@@ -85,10 +129,10 @@ def test_a_variant_may_name_no_engine_no_limit_and_no_lengths():
 def test_prompts_are_pooled_unless_the_manifest_says_otherwise():
     document = copy.deepcopy(DOCUMENT)
     del document["embedding"]["include_prompt"]
-    assert parse(json.dumps(document).encode()).embedding.include_prompt
+    assert parse(sealed(document)).embedding.include_prompt
     document["variants"][0] |= {"format": "onnx"}
     document["embedding"]["include_prompt"] = False
-    manifest = parse(json.dumps(document).encode())
+    manifest = parse(sealed(document))
     assert not manifest.embedding.include_prompt
     assert parse(dump(manifest)) == manifest
     with pytest.raises(BundleError, match="must be true or false"):
@@ -105,7 +149,7 @@ def test_an_older_manifest_has_no_judged_quality_and_no_layers():
     for key in ("labels", "variants", "layers"):
         del document["quality"][key]
     del document["variants"][0]["gate"]["missed"]
-    manifest = parse(json.dumps(document).encode())
+    manifest = parse(sealed(document))
     assert manifest.quality.labels == "self-labelled"
     assert (manifest.quality.variants, manifest.quality.layers) == ((), ())
     assert manifest.variants[0].gate.missed == ""
@@ -127,7 +171,7 @@ def changed(*path, to):
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = to
-    return json.dumps(document).encode()
+    return sealed(document)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +204,7 @@ def test_paths_that_could_leave_the_bundle_are_refused(bad):
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        (("schema",), 3, "newer"),
+        (("schema",), 4, "newer"),
         (("format",), "other", "not a bundle"),
         (("embedding", "matryoshka_dims"), [64, 64], "rising"),
         (("embedding", "matryoshka_dims"), [256, 64], "rising"),
@@ -240,7 +284,7 @@ def test_any_field_may_be_anything_and_only_our_error_comes_out(path, junk):
 def test_options_of_the_engine_that_a_bundle_may_not_set(options):
     document = json.loads(dump(MANIFEST))
     document["variants"][0]["session_options"] = {"session.disable_quant_qdq": "1"}
-    assert parse(json.dumps(document).encode()).variants[0].session_options
+    assert parse(sealed(document)).variants[0].session_options
     document["variants"][0]["session_options"] = options
     with pytest.raises(BundleError, match="is no option of a bundle"):
-        parse(json.dumps(document).encode())
+        parse(sealed(document))

@@ -51,6 +51,17 @@ def test_every_truncated_file_is_named(bundle_copy):
         file.write_bytes(whole)
 
 
+def test_all_damaged_files_are_named_at_once(bundle_copy):
+    first, second, *whole = files_of(bundle_copy)
+    (bundle_copy / first).unlink()
+    with (bundle_copy / second).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(
+        BundleError, match=f"2 of the {2 + len(whole)} files .*: {first}, {second};"
+    ):
+        Bundle.open(bundle_copy).check_all()
+
+
 def test_every_flipped_byte_is_found(bundle_copy):
     for path in files_of(bundle_copy):
         file = bundle_copy / path

@@ -24,8 +24,8 @@ from edge_mrl_export import deployment
 from edge_mrl_export.gates import RANK_GATES
 from edge_mrl_export.html_report import REPORT_FILE, html_report
 from edge_mrl_export.markup import element, words
-from edge_mrl_export.pipeline import DEVICES
 from edge_mrl_export.report import VariantReport
+from edge_mrl_export.steps import DEVICES
 from tests.planning.bundles import minilm_manifest, static_manifest
 
 HOSTILE = "<script>alert(1)</script>\"'&amp;</title></style>\x1b\u202egnp.exe\ud800"

@@ -12,6 +12,7 @@ import pytest
 from edge_mrl import Encoder, Index, Prefetch
 from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest_json import dump, parse
+from edge_mrl.bundle.seal import sealed
 from edge_mrl.cli.main import main
 from edge_mrl.errors import BundleError
 from edge_mrl_export import ExportOptions, deployment, export
@@ -64,7 +65,7 @@ def with_settings(bundle, folder, **changes):
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["embedding"]["late_interaction"] |= changes
-    path.write_text(json.dumps(manifest))
+    path.write_bytes(sealed(manifest))
     return folder
 
 
@@ -219,4 +220,4 @@ def test_a_variant_without_room_for_queries_is_refused(pylate):
     manifest = json.loads((pylate.bundle / "manifest.json").read_text())
     manifest["variants"][0] |= {"format": "tflite", "max_tokens": 8, "sequence_lengths": [8]}
     with pytest.raises(BundleError, match="no room for queries, .* up to 12 tokens"):
-        parse(json.dumps(manifest).encode())
+        parse(sealed(manifest))

@@ -9,6 +9,7 @@ import pytest
 
 from edge_mrl import Encoder, Index, Prefetch
 from edge_mrl.bundle import Bundle
+from edge_mrl.bundle.seal import sealed
 from edge_mrl.cli.main import main
 from edge_mrl.errors import BundleError, SelfTestError
 from edge_mrl_export import ExportOptions, export
@@ -160,5 +161,5 @@ def test_a_file_without_what_the_manifest_promises_is_refused(lite_report, tmp_p
     manifest = json.loads((folder / "manifest.json").read_text())
     for variant in manifest["variants"]:
         variant["token_vectors"] = None
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_bytes(sealed(manifest))
     assert Encoder.load(folder, variant="tflite-fp32").token_dims == ()

@@ -14,7 +14,7 @@ from edge_mrl.bundle import Bundle
 from edge_mrl.cli.main import main
 from edge_mrl.errors import ExportError, UntrainedDimError
 from edge_mrl_export import ExportOptions, export
-from edge_mrl_export import pipeline as pipeline_module
+from edge_mrl_export import steps as steps_module
 from edge_mrl_export.model import BuiltVariant
 from edge_mrl_export.sources import wordllama as wordllama_module
 from edge_mrl_export.sources.wordllama import WordLlamaSource
@@ -99,6 +99,28 @@ def test_what_a_table_cannot_be_is_refused_and_nothing_is_left(tmp_path, options
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"sequence_lengths": (16,)}, "--sequence-lengths: a static table reads texts of any"),
+        ({"opset": 19}, "--opset 19: graphs of static tables"),
+        ({"licence": ""}, "--licence '' names no licence"),
+        ({"licence": " "}, "--licence ' ' names no licence"),
+        ({"licence": "MIT\x1b[31m"}, "--licence .* on one line"),
+        ({"licence": "MIT\nor so"}, "--licence .* on one line"),
+    ],
+)
+def test_choices_that_would_change_nothing_or_say_nothing_are_refused(tmp_path, choice, words):
+    with pytest.raises(ExportError, match=words):
+        export("wordllama", tmp_path / "b", ExportOptions(**choice))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_licence_that_is_given_wins():
+    assert WordLlamaSource.installed(dims=None).describe().licence == "MIT"
+    assert WordLlamaSource.installed(dims=None, licence="CC0-1.0").describe().licence == "CC0-1.0"
+
+
 @pytest.fixture
 def spoiled_table(monkeypatch):
     """Every export's widest table has its rows in the wrong places."""
@@ -149,7 +171,7 @@ def test_an_allowed_variant_is_written_and_marked(few_texts, tmp_path, spoiled_t
 
 
 def test_no_variant_left_is_a_failure_that_says_how_far_off(few_texts, tmp_path, monkeypatch):
-    real = pipeline_module.verify_variant
+    real = steps_module.verify_variant
 
     def strict(folder, variant, checkup, tokens, *, allow):
         stricter = {name: getattr(variant, name) for name in BuiltVariant.__slots__} | {
@@ -157,7 +179,7 @@ def test_no_variant_left_is_a_failure_that_says_how_far_off(few_texts, tmp_path,
         }
         return real(folder, BuiltVariant(**stricter), checkup, tokens, allow=allow)
 
-    monkeypatch.setattr(pipeline_module, "verify_variant", strict)
+    monkeypatch.setattr(steps_module, "verify_variant", strict)
     with pytest.raises(ExportError, match=r"no variant passed.*1\.1 is needed"):
         export("wordllama", tmp_path / "b", ExportOptions(formats=("table",), texts=few_texts))
     assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,7 @@ import pytest
 
 from edge_mrl import Encoder
 from edge_mrl.bundle import Bundle
+from edge_mrl.bundle.seal import sealed
 from edge_mrl.cli.main import main
 from edge_mrl.errors import ExportError, InputError, UntrainedDimError
 from edge_mrl_export import ExportOptions, export
@@ -167,7 +168,7 @@ def test_a_variant_that_has_them_is_chosen(token_bundle, tmp_path):
     manifest = json.loads((folder / "manifest.json").read_text())
     (variant,) = manifest["variants"]
     manifest["variants"] = [variant | {"name": "first", "token_vectors": None}, variant]
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_bytes(sealed(manifest))
     assert Encoder.load(folder).variant.name == "first"
     for profile in (None, "raspberry-pi-5"):
         encoder = Encoder.load(folder, token_vectors=True, profile=profile)

@@ -84,3 +84,16 @@ def test_four_bits_of_a_transformer_are_onnx(st_folder):
     both = ExportOptions(formats=("onnx", "tflite"), precisions=("int4",))
     with pytest.raises(ExportError, match="cannot be written as tflite int4: choose onnx with"):
         wanted_variants(model, both)
+
+
+@pytest.mark.parametrize(
+    ("choice", "formats", "words"),
+    [
+        ({"sequence_lengths": (16,)}, ("onnx",), "--sequence-lengths is about tflite"),
+        ({"opset": 19}, ("tflite",), "--opset is about onnx"),
+    ],
+)
+def test_a_choice_about_a_format_that_is_not_written_is_refused(choice, formats, words):
+    with pytest.raises(ExportError, match=words):
+        wanted_variants(Model(), ExportOptions(formats=formats, **choice))
+    assert wanted_variants(Model(), ExportOptions(**choice)).requests == Model().default_requests()

@@ -27,8 +27,8 @@ def open_source(name: str, options: ExportOptions) -> Source:
         ExportError: there is no such model, or it cannot be read.
     """
     if name == "wordllama" and not Path(name).is_dir():
-        _check_static_opset(options)
-        return WordLlamaSource.installed(dims=options.dims)
+        _check_static(options)
+        return WordLlamaSource.installed(dims=options.dims, licence=options.licence)
     return open_folder(locate(name, options), options)
 
 
@@ -69,7 +69,7 @@ def open_folder(origin: Origin, options: ExportOptions) -> Source:
     folder = origin.folder
     require("safetensors", extra="export-static")
     if is_model2vec(folder):
-        _check_static_opset(options)
+        _check_static(options)
         return open_model2vec(origin, dims=options.dims, licence=options.licence)
     stanford = is_stanford_colbert(folder)
     if not stanford and not (folder / MODULES_JSON).is_file():
@@ -78,7 +78,7 @@ def open_folder(origin: Origin, options: ExportOptions) -> Source:
             f"sentence-transformers, nor the weights of model2vec, nor the {METADATA} of ColBERT"
         )
     if not stanford and [kind for kind, _ in module_entries(folder)][:1] == [STATIC_MODULE]:
-        _check_static_opset(options)
+        _check_static(options)
         return open_static_embedding(origin, dims=options.dims, licence=options.licence)
     from edge_mrl_export.sources.sentence_transformers import SentenceTransformersSource
 
@@ -93,9 +93,13 @@ def open_folder(origin: Origin, options: ExportOptions) -> Source:
     )
 
 
-def _check_static_opset(options: ExportOptions) -> None:
+def _check_static(options: ExportOptions) -> None:
     if options.opset not in (None, OPSET):
         raise ExportError(
             f"--opset {options.opset}: graphs of static tables are written in operator set "
             f"{OPSET} only"
+        )
+    if options.sequence_lengths is not None:
+        raise ExportError(
+            "--sequence-lengths: a static table reads texts of any length; leave it out"
         )

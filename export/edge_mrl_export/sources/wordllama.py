@@ -42,6 +42,7 @@ WEIGHTS = "weights/l2_supercat_256.safetensors"
 TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 TRAINING = "config/train/l2_supercat.toml"
 TENSOR = "embedding.weight"
+LICENCE = "MIT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,17 @@ class WordLlamaSource:
     tokenizer_json: bytes
     dims: tuple[int, ...]
     identity: str
+    licence: str = LICENCE
 
     @classmethod
-    def installed(cls, *, dims: tuple[int, ...] | None) -> WordLlamaSource:
+    def installed(
+        cls, *, dims: tuple[int, ...] | None, licence: str | None = None
+    ) -> WordLlamaSource:
         """Read the data files of the installed package.
 
         Args:
             dims: keep only these trained sizes; a table then has no more columns than the largest.
+            licence: the model's licence, or None for that of the package.
 
         Raises:
             UntrainedDimError: a size in `dims` was not trained.
@@ -86,7 +91,9 @@ class WordLlamaSource:
         digest = hashlib.sha256(
             np.ascontiguousarray(table[:, : max(kept)]).tobytes() + tokenizer_json
         )
-        return cls(table[:, : max(kept)], tokenizer_json, kept, digest.hexdigest())
+        return cls(
+            table[:, : max(kept)], tokenizer_json, kept, digest.hexdigest(), licence or LICENCE
+        )
 
     def describe(self) -> ModelDescription:
         """See `Source.describe`."""
@@ -95,7 +102,7 @@ class WordLlamaSource:
             name=f"wordllama-l2-supercat-{self.table.shape[1]}",
             architecture="static token table, mean of rows",
             source=f"wordllama {version}",
-            licence="MIT",
+            licence=self.licence,
             identity=self.identity,
             dim=self.table.shape[1],
             matryoshka_dims=self.dims,
