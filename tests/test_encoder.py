@@ -111,7 +111,17 @@ def test_an_unknown_variant_lists_those_there_are(static_bundle):
         Encoder.load(static_bundle, variant="best")
 
 
-@pytest.mark.parametrize("texts", [["fine", 3], ["fine", None], ["lone \ud800 surrogate"]])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["fine", 3],
+        ["fine", None],
+        ["lone \ud800 surrogate"],
+        ["fine", ["two", "texts"]],
+        [("two", "texts")],
+        [b"bytes"],
+    ],
+)
 def test_what_is_not_text_is_named(static_bundle, texts):
     with pytest.raises(InputError, match=r"text number \d"):
         Encoder.load(static_bundle).encode(texts)
@@ -128,7 +138,7 @@ def test_texts_may_come_in_any_order_of_things(static_bundle):
     expected = encoder.encode(["one", "two"])
     np.testing.assert_array_equal(encoder.encode(text for text in ("one", "two")), expected)
     np.testing.assert_array_equal(encoder.encode(np.array(["one", "two"])), expected)
-    for nothing in (None, 3):
+    for nothing in (None, 3, {"one": 1}, b"one"):
         with pytest.raises(InputError, match="texts must be a str or a list"):
             encoder.encode(nothing)
 

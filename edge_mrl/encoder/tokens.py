@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import overload
 
 from edge_mrl.backends.protocol import WithTokens
@@ -137,6 +137,6 @@ def listed(texts: str | Iterable[str]) -> list[str]:
     Raises:
         InputError: it is neither.
     """
-    if not isinstance(texts, Iterable):
+    if not isinstance(texts, Iterable) or isinstance(texts, Mapping | bytes):
         raise InputError(f"texts must be a str or a list of them, not {type(texts).__name__}")
     return [texts] if isinstance(texts, str) else list(texts)

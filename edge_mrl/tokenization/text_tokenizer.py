@@ -91,6 +91,9 @@ class TextTokenizer:
             BundleError: the tokenizer gives up, or makes the texts too long.
         """
         items = list(texts)
+        if not all(isinstance(item, str) for item in items):
+            # The library would take a list of two for one text and its continuation.
+            raise InputError(_what_is_wrong(items))
         longest = self._max_tokens
         cut = limit is not None and (longest is None or limit < longest)
         if cut:

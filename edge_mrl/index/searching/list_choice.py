@@ -24,17 +24,22 @@ from edge_mrl.index.searching.funnel import (
 from edge_mrl.index.searching.list_growth import grown
 from edge_mrl.index.searching.row_costs import shared_misses
 from edge_mrl.index.searching.stored_loss import WANTED_RECALL
-from edge_mrl.index.searching.trials import Trial, depths, shortfalls, spread
+from edge_mrl.index.searching.trials import Trial, depths, shortfalls_and_spread
 
 IntArray = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.uint16]
 
 MARGIN_SHARE = 0.75
 """Of what the last list may miss, what the margin may. It decides how many rows are read for most
 queries, the list for those with many near their best."""
 
 _RESAMPLES = 1000
-"""Enough for the 2.5th percentile to rest on 25 values; 30 ms a table."""
+"""Enough for the 2.5th percentile to rest on 25 values."""
+
+_COUNTED = 128
+"""Of the largest values, at first: half a MiB of counts, and 1 ms a table. This is the peak of
+adding on the smallest board."""
 
 
 class _Choice(NamedTuple):
@@ -66,14 +71,15 @@ def measure_shortlist(
     sampled = 0
     for trial in trials:
         found.append(depths(trial))
-        missing.append(shortfalls(trial))
-        near.append(spread(trial))
+        short, distances = shortfalls_and_spread(trial)
+        missing.append(short)
+        near.append(distances)
         sampled = trial.coded[0].size
     tables = np.array(found).swapaxes(0, 1)
     below, spreads = np.array(missing), np.array(near)
     near.clear()
     lists, queries = tables.shape[:2]
-    drawn = _resamples(queries)
+    drawn = resamples(queries)
     ways = shared_misses(1 - wanted, lists)
     ends = [
         upper_ends(table, drawn, [1 - way[place] for way in ways])
@@ -92,7 +98,7 @@ def measure_shortlist(
     best = min(choices, key=lambda choice: choice.cost)
     each = (_listed(tables, best.lengths) & (below <= best.margin)).mean(axis=1)
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile([each[chosen].mean() for chosen in drawn], (tail, 1 - tail))
+    low, high = np.quantile(drawn @ each.astype(np.float32) / queries, (tail, 1 - tail))
     return Measurement(
         shortlist=best.lengths[-1],
         recall=float(each.mean()),
@@ -106,14 +112,15 @@ def measure_shortlist(
     )
 
 
-def _resamples(queries: int) -> npt.NDArray[np.uint16]:
-    """(_RESAMPLES, queries) numbers of queries, drawn with putting back; at most 65 536 queries."""
+def resamples(queries: int) -> Counts:
+    """(_RESAMPLES, queries) how often each query is among as many that were drawn with putting
+    back; at most 65 535 queries."""
     # Seeded, so that the same index gives the same figures. numpy's generators take 6 MB to import.
-    # Drawn and kept small: this is the peak of adding on the smallest board.
     generator = Random(queries)
     drawn = np.empty((_RESAMPLES, queries), dtype=np.uint16)
     for row in drawn:
-        row[:] = np.frombuffer(generator.randbytes(4 * queries), dtype="<u4") % queries
+        chosen = np.frombuffer(generator.randbytes(4 * queries), dtype="<u4") % queries
+        row[:] = np.bincount(chosen, minlength=queries)
     return drawn
 
 
@@ -123,22 +130,29 @@ def _listed(tables: IntArray, lengths: Sequence[int]) -> npt.NDArray[np.bool_]:
     return held
 
 
-def upper_ends(
-    table: IntArray | Values, drawn: npt.NDArray[np.uint16], wanted: Sequence[float]
-) -> list[float]:
+def upper_ends(table: IntArray | Values, drawn: Counts, wanted: Sequence[float]) -> list[float]:
     """The upper ends of the intervals of a list's length, or of a margin.
 
     Args:
         table: (queries, k) depths or shortfalls.
-        drawn: (resamples, queries) numbers of queries.
+        drawn: see `resamples`.
         wanted: shares of the neighbours.
 
     Returns:
         One for each share.
     """
-    places = [_place(share, table.size) for share in wanted]
-    kept = sorted(set(places))
-    needed = np.array([np.partition(table[chosen].ravel(), kept)[places] for chosen in drawn])
+    beyond = [table.size - 1 - _place(share, table.size) for share in wanted]
+    # Only the largest values matter, where all but a part is wanted: they are counted from the
+    # largest down, as often as their queries were drawn.
+    order = np.argsort(-table, axis=None)
+    taken = 0
+    while True:
+        taken = min(table.size, max(_COUNTED, 4 * taken))
+        counted = np.cumsum(drawn[:, order[:taken] // table.shape[1]], axis=1, dtype=np.int32)
+        if counted[:, -1].min() > max(beyond):
+            break
+    falling = table.ravel()[order[:taken]]
+    needed = np.stack([falling[(counted > many).argmax(axis=1)] for many in beyond], axis=1)
     upper = np.quantile(needed, CONFIDENCE, axis=0, method="higher")
     # The sample itself is never missed, however the draws fall.
     return [

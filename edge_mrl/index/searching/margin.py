@@ -27,42 +27,17 @@ def within(scores: IntArray, rank: int, width: float) -> int:
     return int(np.count_nonzero(scores >= scores[rank - 1] - width))
 
 
-def gaps(scores: IntArray, own: int, nearest: IntArray, rank: int) -> npt.NDArray[np.float64]:
-    """How far below the best but `rank` - 1 each true neighbour is scored.
-
-    Args:
-        scores: (n,) of all rows.
-        own: a row that does not count.
-        nearest: (m,) the neighbours.
-        rank: 1 to n - 1.
-
-    Returns:
-        (m,) float64, 0 where it is no lower.
-    """
-    begin = best_but(scores, own, rank)[-1]
-    below: npt.NDArray[np.float64] = (begin - scores[nearest]).astype(np.float64)
-    return np.maximum(below, 0.0)
-
-
-def nearest_gaps(scores: IntArray, own: int, rank: int, count: int) -> IntArray:
-    """How far below the best but `rank` - 1 the best `count` are.
-
-    Args:
-        scores: (n,) of all rows.
-        own: a row that does not count.
-        rank: 1 to n - 1.
-        count: rank to n - 1.
-
-    Returns:
-        (count,) int64, rising; those of the first are 0 or less.
-    """
-    best = best_but(scores, own, count)
-    below: IntArray = best[rank - 1] - best
-    return below
-
-
 def best_but(scores: IntArray, own: int, count: int) -> IntArray:
-    """The best `count` scores but that of a row, falling."""
+    """The best scores but that of a row.
+
+    Args:
+        scores: (n,) of all rows.
+        own: the row that does not count.
+        count: 1 to n - 1.
+
+    Returns:
+        (count,) falling.
+    """
     others = np.delete(scores, own)
     others.partition(others.size - count)
     best: IntArray = np.sort(others[others.size - count :])[::-1]

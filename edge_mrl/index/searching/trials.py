@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.index.searching.funnel import MEASURED_K
-from edge_mrl.index.searching.margin import gaps, nearest_gaps
+from edge_mrl.index.searching.margin import best_but
 from edge_mrl.kernel import top_positions
 from edge_mrl.slices import FloatArray
 
@@ -97,27 +97,20 @@ def depths(trial: Trial) -> IntArray:
     return np.array(counts, dtype=np.int64)
 
 
-def shortfalls(trial: Trial) -> npt.NDArray[np.float64]:
-    """How far below the k-th best estimated cosine that of each of the true top k is.
+def shortfalls_and_spread(
+    trial: Trial,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
+    """How far below the k-th best estimated cosine those of some rows are.
 
     Returns:
-        (k,) float64, infinite where the trial has no unit.
+        (k,) float64 of the true top k, 0 where they are no lower; and (at most SPREAD_ROWS,)
+        float32 of the best rows, rising from negative values. Infinite where the trial has no unit.
     """
-    count = trial.nearest.size
+    rank, scores = trial.nearest.size, trial.coded[-1]
+    count = min(SPREAD_ROWS, scores.size - 1)
     if trial.unit is None:
-        return np.full(count, np.inf)
-    return trial.unit * gaps(trial.coded[-1], trial.own, trial.nearest, count)
-
-
-def spread(trial: Trial) -> npt.NDArray[np.float32]:
-    """How far below the k-th best estimated cosine those of the best `SPREAD_ROWS` rows are.
-
-    Returns:
-        (at most SPREAD_ROWS,) float32, rising from negative values, infinite where the trial has no
-        unit.
-    """
-    count = min(SPREAD_ROWS, trial.coded[-1].size - 1)
-    if trial.unit is None:
-        return np.full(count, np.inf, dtype=np.float32)
-    below = nearest_gaps(trial.coded[-1], trial.own, trial.nearest.size, count)
-    return (trial.unit * below).astype(np.float32)
+        return np.full(rank, np.inf), np.full(count, np.inf, dtype=np.float32)
+    best = best_but(scores, trial.own, count)
+    begin = best[rank - 1]
+    short = trial.unit * np.maximum(begin - scores[trial.nearest], 0)
+    return short, (trial.unit * (begin - best)).astype(np.float32)

@@ -24,7 +24,8 @@ _REASONS = {
     sqlite3.SQLITE_READONLY: "cannot be written: make the file and its folder writable, or copy it",
     sqlite3.SQLITE_IOERR: "could not be read or written: check the disk",
     sqlite3.SQLITE_CORRUPT: "is damaged: restore it from a backup or build it again",
-    sqlite3.SQLITE_FULL: "cannot grow, the disk is full: free some space; this batch is not stored",
+    sqlite3.SQLITE_FULL: "cannot grow, the disk is full: free some space; "
+    "what was being written is not stored",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: check the path and its permissions",
     sqlite3.SQLITE_CORRUPT_VTAB: "has a damaged lexical index: make it anew with "
     "create_lexical_index or `edge-mrl optimize --lexical`",

@@ -11,9 +11,9 @@ from edge_mrl.index.format.stages import stage_list
 from edge_mrl.index.format.vector_rows import Vectors
 from edge_mrl.index.searching.funnel import Measurement
 from edge_mrl.index.searching.list_choice import measure_shortlist
-from edge_mrl.index.searching.margin import gaps, within
+from edge_mrl.index.searching.margin import within
 from edge_mrl.index.searching.scan_list import last_full_score
-from edge_mrl.index.searching.trials import Trial, shortfalls
+from edge_mrl.index.searching.trials import Trial, shortfalls_and_spread
 from edge_mrl.slices import Slice, normalize
 
 SCORES = st.lists(st.integers(-50, 50), min_size=2, max_size=40)
@@ -29,13 +29,18 @@ def test_within_counts_what_a_loop_counts(values, rank, width):
 
 
 @given(SCORES, st.data())
-def test_gaps_are_what_a_full_sort_gives(values, data):
+def test_distances_are_what_a_full_sort_gives(values, data):
     own = data.draw(st.integers(0, len(values) - 1))
     rank = data.draw(st.integers(1, len(values) - 1))
-    begin = sorted(values[:own] + values[own + 1 :], reverse=True)[rank - 1]
-    nearest = np.arange(len(values))
-    found = gaps(np.array(values, dtype=np.int64), own, nearest, rank)
-    assert found.tolist() == [max(0, begin - value) for value in values]
+    falling = sorted(values[:own] + values[own + 1 :], reverse=True)
+    begin = falling[rank - 1]
+    nearest = data.draw(st.permutations(range(len(values))))[:rank]
+    trial = Trial(own, np.array(nearest), (np.array(values, dtype=np.int64),), 0.5)
+    short, spread = shortfalls_and_spread(trial)
+    assert short.tolist() == [max(0, begin - values[place]) / 2 for place in nearest]
+    assert spread.tolist() == [(begin - value) / 2 for value in falling]
+    without = [part.tolist() for part in shortfalls_and_spread(trial._replace(unit=None))]
+    assert without == [[np.inf] * rank, [np.inf] * (len(values) - 1)]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,7 @@ def test_the_measured_margin_holds_the_wanted_share():
         found += np.isin(best, read).sum()
         total += 10
         least = max(0, (scores[order[9]] - scores[best]).max())
-        assert shortfalls(trial).max() == pytest.approx(least)
+        assert shortfalls_and_spread(trial)[0].max() == pytest.approx(least)
     assert found / total >= 0.95
     assert measured.recall == pytest.approx(found / total, abs=0.004)
 
