@@ -18,6 +18,7 @@
     ├── ExtraMissingError      (RuntimeError) an optional package is missing; names the pip command
     ├── ServeError             (RuntimeError) the server cannot listen where it was asked to
     └── ExportError            (ValueError)   a model cannot be exported
+        └── SizesNotRecordedError             its files do not say for which sizes it was trained
 
 Each message is one sentence or two: what is wrong, and what to do. `exit_code` is what the command
 line returns for it: 2 where the input is at fault, 1 where something failed on good input."""
@@ -107,3 +108,11 @@ class ServeError(EdgeMrlError, RuntimeError):
 
 class ExportError(EdgeMrlError, ValueError):
     """A model cannot be exported."""
+
+
+class SizesNotRecordedError(ExportError):
+    """A model's files do not say for which sizes it was trained. `dim` is its width."""
+
+    def __init__(self, message: str, dim: int) -> None:
+        super().__init__(message)
+        self.dim = dim

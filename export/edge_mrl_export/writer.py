@@ -33,16 +33,16 @@ def staged(destination: Path, *, overwrite: bool, mark: str = MANIFEST_NAME) -> 
         mark: the file by which such a folder is known.
 
     Raises:
-        ExportError: `destination` exists and may not be replaced, or the disk is full.
+        ExportError: `destination` exists and may not be replaced, or cannot be written; the disk is
+            full, or a file larger than this process may write.
     """
     parent = destination.parent
     _clear_leftovers(destination)
     _check_destination(destination, overwrite=overwrite, mark=mark)
-    parent.mkdir(parents=True, exist_ok=True)
     staging = parent / f".{destination.name}{_PARTIAL}{os.getpid()}"
     try:
         with ended_by_sigterm():
-            staging.mkdir()
+            _make(staging, destination)
             yield staging
             _flush(staging)
             _take_place(staging, destination)
@@ -50,6 +50,11 @@ def staged(destination: Path, *, overwrite: bool, mark: str = MANIFEST_NAME) -> 
         if _is_full(error, parent):
             raise ExportError(
                 f"the disk is full: free some space beside {destination}, or choose another place"
+            ) from error
+        if error.errno in (errno.EFBIG, None):
+            raise ExportError(
+                f"a file beside {destination} could not be written whole ({error}): raise the "
+                "limit on the size of files (`ulimit -f`), or choose another place"
             ) from error
         raise
     finally:
@@ -72,6 +77,18 @@ def list_files(folder: Path) -> tuple[FileEntry, ...]:
                 FileEntry(file.relative_to(folder).as_posix(), digest, file.stat().st_size)
             )
     return tuple(entries)
+
+
+def _make(staging: Path, destination: Path) -> None:
+    try:
+        staging.parent.mkdir(parents=True, exist_ok=True)
+        staging.mkdir()
+    except OSError as error:
+        if _is_full(error, destination.parent):
+            raise
+        raise ExportError(
+            f"{destination} cannot be written ({error.strerror}): choose another place"
+        ) from error
 
 
 def _check_destination(destination: Path, *, overwrite: bool, mark: str) -> None:

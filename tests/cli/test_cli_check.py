@@ -9,6 +9,7 @@ from edge_mrl.cli.main import main
 from edge_mrl_export.commands import check as check_module
 from edge_mrl_export.sample import default_sample
 from tests.cli.running import fails
+from tests.export.static_models import table, write_model2vec
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,18 @@ def test_the_standard_library_s_documentation_serves_by_default(capsys):
 def test_one_size_has_nothing_to_test(capsys, texts):
     assert main(["check", "wordllama", "--dims", "64", "--texts", str(texts)]) == 0
     assert "not tested: there is one size" in capsys.readouterr().out
+
+
+def test_a_model_that_records_no_sizes_is_compared_at_a_quarter_and_a_half(capsys, texts, tmp_path):
+    folder = tmp_path / "m"
+    write_model2vec(folder)
+    width = table().shape[1]
+    assert main(["check", str(folder), "--texts", str(texts), "--json"]) in (0, 1)
+    shown = capsys.readouterr()
+    assert "record no trained sizes" in shown.err
+    depths = [depth["dim"] for depth in json.loads(shown.out)["depths"]]
+    assert depths == [width // 4, width // 2]
+    assert "does not record the sizes" in fails(capsys, "export", folder, "-o", tmp_path / "b")
 
 
 def test_a_missing_text_file(capsys, tmp_path):

@@ -62,8 +62,10 @@ def test_pairs_give_a_correlation(static_bundle, tmp_path, capsys):
     pairs = [("bread", "a loaf of bread", 5), ("bread", "a train", 0), ("rain", "rainy weather", 4)]
     text = "".join(f"{a}\t{b}\t{score}\n" for a, b, score in pairs)
     (tmp_path / "pairs.tsv").write_text("sentence1\tsentence2\tscore\n" + text)
-    arguments = ["--variants", "table-int8-256", "--dims", "256", "--bits", "32", "--json"]
+    arguments = ["--variants", "table-int8-256", "--dims", "256", "--bits", "32"]
     assert main(["eval", str(static_bundle), "--data", str(tmp_path), *arguments]) == 0
+    assert f"{tmp_path.name}: 3 pairs; measures" in capsys.readouterr().out
+    assert main(["eval", str(static_bundle), "--data", str(tmp_path), *arguments, "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["results"]
     assert row["spearman"] >= 0.5
 

@@ -130,6 +130,38 @@ def test_another_process_that_still_writes_is_left_alone(tmp_path):
     assert (tmp_path / ".b.partial-1").is_dir()
 
 
+@pytest.mark.parametrize(
+    "place", ["file/b", "file/further/b", "n" * 300], ids=["in a file", "below a file", "too long"]
+)
+def test_a_place_that_cannot_be_is_one_sentence_and_leaves_nothing(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(ExportError, match=r"cannot be written \(.*\): choose another place"),
+        staged(tmp_path / place, overwrite=False),
+    ):
+        pytest.fail("there is no such folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
+from edge_mrl.cli.main import main
+sys.exit(main(["export", "wordllama", "-o", sys.argv[1], "--texts", sys.argv[2]]))
+"""
+
+
+def test_a_limit_on_the_size_of_files_is_one_sentence_and_leaves_nothing(few_texts, tmp_path):
+    """A real process under `ulimit -f`, whose table does not fit."""
+    command = [sys.executable, "-c", LIMITED, str(tmp_path / "b"), str(few_texts)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "could not be written whole" in ended.stderr
+    assert "ulimit -f" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, number):
     with (

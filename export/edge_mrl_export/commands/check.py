@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from edge_mrl.cli.arguments import numbers
 from edge_mrl.cli.output import format_table, print_json, print_text
-from edge_mrl.errors import ExportError
+from edge_mrl.errors import ExportError, SizesNotRecordedError
 from edge_mrl_export.commands.source_arguments import SOURCE_HELP, add_hub_arguments
 from edge_mrl_export.commands.step_printer import StepPrinter
 from edge_mrl_export.front_loading import (
@@ -18,6 +20,7 @@ from edge_mrl_export.front_loading import (
     FrontLoading,
     measure_front_loading,
 )
+from edge_mrl_export.model import Source
 from edge_mrl_export.options import ExportOptions
 from edge_mrl_export.sample import default_sample, evenly, texts_from_file
 from edge_mrl_export.sources import open_source
@@ -46,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dims",
         metavar="D,D,...",
-        help="the trained sizes, where the model's files do not record them",
+        help="the trained sizes, where the model's files do not record them; default there: a "
+        "quarter and a half of its width",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -60,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     on_step = StepPrinter()
     on_step(f"reading {arguments.model}")
-    model = open_source(arguments.model, options)
+    model = _opened(arguments.model, options, on_step)
     description = model.describe()
     path: Path | None = arguments.texts
     texts = texts_from_file(path) if path else list(default_sample().documents)
@@ -79,6 +83,17 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print_text(as_table(description.name, outcome))
     return int(outcome.refused)
+
+
+def _opened(name: str, options: ExportOptions, on_step: Callable[[str], None]) -> Source:
+    """The model; at a quarter and a half of its width where nobody says for which sizes it was
+    trained, since then the question is open most of all."""
+    try:
+        return open_source(name, options)
+    except SizesNotRecordedError as unknown:
+        on_step("the model's files record no trained sizes: a quarter and a half are compared")
+        sizes = sorted({max(1, unknown.dim // 4), max(1, unknown.dim // 2), unknown.dim})
+        return open_source(name, replace(options, dims=tuple(sizes)))
 
 
 def as_json(outcome: FrontLoading) -> dict[str, object]:

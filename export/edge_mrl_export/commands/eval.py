@@ -179,10 +179,14 @@ def as_table(report: EvaluationReport) -> str:
         for name in names:
             row += _cells(result.measures[name])
         rows.append(row)
+    counted = (
+        f"{report.queries} pairs"
+        if "spearman" in names
+        else f"{report.queries} queries, {report.documents} documents"
+    )
     lines = [
         format_table(header, rows, left=(0, 1)),
-        f"{report.data}: {report.queries} queries, {report.documents} documents; measures in "
-        "percent, intervals by bootstrap",
+        f"{report.data}: {counted}; measures in percent, intervals by bootstrap",
     ]
     if report.skipped:
         lines.append(f"not run, since no engine is installed: {', '.join(report.skipped)}")

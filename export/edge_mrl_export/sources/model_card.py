@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_mrl.bundle.manifest import Similarity
-from edge_mrl.errors import ExportError
+from edge_mrl.errors import ExportError, SizesNotRecordedError
 from edge_mrl.schema import Table
 from edge_mrl.slices import MAX_DIM
 from edge_mrl_export.sources.model_files import read_card, read_optional_object
@@ -98,7 +98,8 @@ def trained_sizes(
         otherwise: what they are where nobody says; None where somebody must.
 
     Raises:
-        ExportError: the sizes are out of order, repeated or beyond the model, or there are none.
+        ExportError: the sizes are out of order, repeated or beyond the model.
+        SizesNotRecordedError: there are none.
     """
     if asked is not None:
         check_sizes(asked, dim, "--dims")
@@ -120,9 +121,10 @@ def trained_sizes(
     if otherwise is not None:
         return otherwise
     rising = ",".join(str(size) for size in sorted({max(1, dim // 4), max(1, dim // 2), dim}))
-    raise ExportError(
+    raise SizesNotRecordedError(
         f"{folder} does not record the sizes it was trained for: give them with --dims, "
-        f"as in --dims {rising}"
+        f"as in --dims {rising}",
+        dim,
     )
 
 
