@@ -203,6 +203,14 @@ def test_retrieval_finds_what_filters_keep_and_ranks_words_as_fts5_does(
     for row in shares:
         assert row["recall"] >= unfiltered["recall"] - 0.01
         assert all(row[cell] > 0 for cell in ("unindexed_ms", "first_ms", "ms", "ratio"))
+        # Every query is asked, and the difference is from the same queries without a filter.
+        assert row["queries"] in (0, unfiltered["queries"])
+        if row["queries"]:
+            gap = row["recall"] - unfiltered["recall"]
+            assert row["difference"] == pytest.approx(gap, abs=1e-9)
+            assert row["half_width"] >= 0
+    assert shares[-1]["queries"] == unfiltered["queries"] > 15
+    assert (shares[-1]["difference"], shares[-1]["half_width"]) == (0, 0)
     assert "   50.00 % " in shown
     fused = result["fusion"]
     assert fused["ratio"] == pytest.approx(fused["rrf"] / (fused["dense"] + fused["lexical"]))
