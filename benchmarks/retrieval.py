@@ -182,8 +182,9 @@ def recalls(index: Index, queries: list[np.ndarray], kept: dict | None) -> np.nd
 
 
 def beside(filtered: np.ndarray, without: np.ndarray) -> dict:
-    """The recall of a filter, and how far it is from no filter over the same queries, with half the
-    width of the 95 % interval of that mean difference. A filter that keeps nothing loses nothing."""
+    """The recall of a filter, and how far it is from no filter over the same queries, with half
+    the width of the 95 % interval of that mean difference. A filter that keeps nothing loses
+    nothing."""
     asked = ~np.isnan(filtered)
     if not asked.any():
         return {"recall": 1.0, "difference": 0.0, "half_width": 0.0, "queries": 0}
