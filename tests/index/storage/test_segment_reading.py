@@ -66,7 +66,7 @@ def read(path, layout):
     with store.read():
         listed = heads(store, layout)
         found = list(load_all(store, listed, layout))
-        alone = [load(store, head, layout) for head in listed]
+        alone = [load(store, head, layout).segment for head in listed]
     store.close()
     return listed, found, alone
 
@@ -90,6 +90,21 @@ def test_a_damaged_one_leaves_the_others(copy, damaged):
     assert [segment is None for segment in found] == [n == damaged for n in range(1, 6)]
     assert [segment is None for segment in alone] == [n == damaged for n in range(1, 6)]
     assert all(same(a, b) for a, b in zip(found, alone, strict=True) if a is not None)
+
+
+def test_bytes_read_are_those_of_the_columns(sound):
+    path, layout = sound
+    with sqlite3.connect(path) as raw:
+        (stored,) = raw.execute(
+            "SELECT SUM(LENGTH(row_numbers) + LENGTH(gains) + LENGTH(codes)) FROM segments"
+        ).fetchone()
+    raw.close()
+    store = Store(path)
+    with store.read():
+        loaded = [load(store, head, layout) for head in heads(store, layout)]
+        assert load(store, SegmentHead(None, 1, ROWS), layout) == (None, 0)
+    store.close()
+    assert sum(one.bytes_read for one in loaded) == stored
 
 
 def test_missing_and_none_at_all(sound):
