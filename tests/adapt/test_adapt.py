@@ -76,6 +76,10 @@ def test_sentence_transformers_and_export_take_the_folder(texts, tmp_path, capsy
     hidden = own @ inner["linear.weight"].T + inner["linear.bias"]
     wanted = (hidden * ndtr(hidden)) @ outer["linear.weight"].T + outer["linear.bias"]
     wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+    # Whoever may read the configuration may read the weights.
+    assert {path.stat().st_mode for path in out.glob("*_Dense/*")} == (
+        {(out / "modules.json").stat().st_mode}
+    )
     np.testing.assert_allclose(Oracle(out, layout).embed(TEXTS), wanted, atol=1e-5)
     options = ExportOptions(formats=("onnx",), precisions=("fp32",), texts=texts)
     report = export(str(out), tmp_path / "bundle", options)

@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path, PurePosixPath
 
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from edge_mrl.slices import FloatArray
 from edge_mrl_export.adapt.adapter import Adapter
@@ -91,7 +91,9 @@ def _dense(
 
 def _save(layer: tuple[FloatArray, FloatArray], place: Path) -> None:
     weight, bias = layer
-    save_file({"linear.weight": weight, "linear.bias": bias}, place / "model.safetensors")
+    # `save_file` would give a file that its owner alone may read.
+    data = save({"linear.weight": weight, "linear.bias": bias})
+    (place / "model.safetensors").write_bytes(data)
 
 
 def _write(path: Path, value: object) -> None:
