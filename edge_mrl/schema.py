@@ -7,9 +7,9 @@ program hands in. Nothing here touches a file."""
 
 from __future__ import annotations
 
-import math
 import operator
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -23,6 +23,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 and halves of characters, which nothing can print."""
 
 _LONGEST_MESSAGE = 1000
+_LARGEST = sys.float_info.max
 
 
 def whole_number(value: Any) -> int | None:
@@ -159,13 +160,16 @@ class Table:
         """A whole number in low..high, or None where the field is absent or null."""
         return None if self._data.get(key) is None else self.integer(key, low, high)
 
-    def number(self, key: str, low: float, high: float) -> float:
+    def number(self, key: str, low: float = -_LARGEST, high: float = _LARGEST) -> float:
         """A finite number in low..high."""
         value = self._data.get(key)
+        bounded = (low, high) != (-_LARGEST, _LARGEST)
+        wanted = f"a number from {low:g} to {high:g}" if bounded else "a number"
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            self._bad(key, f"a number from {low:g} to {high:g}")
-        if not math.isfinite(value) or not low <= value <= high:
-            self._bad(key, f"a number from {low:g} to {high:g}")
+            self._bad(key, wanted)
+        # Compared before it is made a float: a whole number may be larger than any of them.
+        if not low <= value <= high:
+            self._bad(key, wanted)
         return float(value)
 
     def optional_number(self, key: str, low: float, high: float) -> float | None:

@@ -45,6 +45,11 @@ def print_text(text: str = "", *, file: TextIO | None = None, flush: bool = Fals
     print(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text), file=file, flush=flush)
 
 
+def print_left_out(error: Exception) -> None:
+    """What is wrong with something that a command goes on without, on standard error."""
+    print_text(f"edge-mrl: left out: {error}", file=sys.stderr)
+
+
 def one_line(text: object) -> str:
     """What a document says, on one line."""
     return " ".join(str(text).split())

@@ -12,7 +12,7 @@ from edge_mrl.cli import drawing
 from edge_mrl.cli.arguments import checked_corpus
 from edge_mrl.cli.companion_arguments import add_companion_arguments, companions_of
 from edge_mrl.cli.encoder_arguments import document_count
-from edge_mrl.cli.output import print_json, print_text
+from edge_mrl.cli.output import print_json, print_left_out, print_text
 from edge_mrl.cli.plan_plot import plan_plot
 from edge_mrl.cli.plan_table import plan_rows, render_plans
 from edge_mrl.corpus import Corpus
@@ -96,7 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
     profiles = [load_profile(name, engines=installed_engines()) for name in arguments.profile]
     if arguments.all:
         named = {profile.name for profile in profiles}
-        profiles += [profile for profile in list_profiles() if profile.name not in named]
+        listed = list_profiles(print_left_out)
+        profiles += [profile for profile in listed if profile.name not in named]
     if not profiles:
         raise ProfileError("no device was named: give --profile NAME, or --all for every one")
     facts = BundleFacts.from_manifest(Bundle.open(arguments.bundle).manifest)

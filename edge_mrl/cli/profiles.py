@@ -8,7 +8,8 @@ import textwrap
 from pathlib import Path
 
 from edge_mrl.backends import installed_engines
-from edge_mrl.cli.output import format_bytes, format_table, print_json, print_text
+from edge_mrl.cli.output import format_bytes, format_table, print_json, print_left_out, print_text
+from edge_mrl.errors import ProfileError
 from edge_mrl.planning import DeviceProfile, list_profiles, load_profile
 from edge_mrl.profiles.files import shipped_profile_folder
 from edge_mrl.profiles.user_folder import user_profile_folder
@@ -28,16 +29,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """List the profiles, or show one."""
     profiles: tuple[DeviceProfile, ...]
+    wrong: list[ProfileError] = []
     if arguments.name:
         profiles = (load_profile(arguments.name, engines=installed_engines()),)
     else:
-        profiles = list_profiles()
+        profiles = list_profiles(wrong.append)
     if arguments.json:
-        print_json({"profiles": [_document(profile) for profile in profiles]})
+        print_json(
+            {
+                "profiles": [_document(profile) for profile in profiles],
+                "left_out": [str(error) for error in wrong],
+            }
+        )
     elif arguments.name:
         print_text(_sheet(profiles[0]))
     else:
         print_text(f"{_table(profiles)}\n\n{_places(profiles)}")
+        for error in wrong:
+            print_left_out(error)
     return 0
 
 

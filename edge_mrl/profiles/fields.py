@@ -119,7 +119,7 @@ class Fields:
     def _number(self, key: str, units: Mapping[str, float]) -> tuple[Table, float]:
         field = self._field(key, "value", "unit", "source", "estimate")
         # The sign is checked with the unit, so that the message can give the range in that unit.
-        value = field.number("value", -1e18, 1e18)
+        value = field.number("value")
         unit = field.text("unit")
         if unit not in units:
             field.fail(f"the unit {unit!r} is unknown here; write {' or '.join(units)}")

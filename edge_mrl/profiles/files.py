@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from edge_mrl.errors import ProfileError
@@ -17,14 +17,28 @@ MAX_PROFILE_BYTES = 64 * 2**10
 """The shipped ones have about 4 KiB."""
 
 
-def list_profiles() -> tuple[DeviceProfile, ...]:
+def list_profiles(
+    wrong: Callable[[ProfileError], object] | None = None,
+) -> tuple[DeviceProfile, ...]:
     """Every profile that has a name, shipped or the user's own, the device with the least memory
     first. `DeviceProfile.place` is the file.
 
+    Args:
+        wrong: gets what is wrong with a file of the user's own, which is then left out.
+
     Raises:
-        ProfileError: the installation is incomplete, or a file is wrong.
+        ProfileError: the installation is incomplete, or a file is wrong and nobody asked for what
+            is.
     """
-    profiles = [_named(name) for name in _files()]
+    own = _stems(user_profile_folder())
+    profiles = []
+    for name in _files():
+        try:
+            profiles.append(_named(name))
+        except ProfileError as error:
+            if wrong is None or name not in own:
+                raise
+            wrong(error)
     return tuple(sorted(profiles, key=lambda one: (one.facts.memory_bytes, one.name)))
 
 
@@ -60,12 +74,7 @@ def shipped(*names: str) -> tuple[DeviceProfile, ...]:
     Raises:
         ProfileError: the installation is incomplete.
     """
-    folder = shipped_profile_folder()
-
-    def lookup(name: str) -> tuple[str, str]:
-        return _read(folder / f"{name}.toml")
-
-    return tuple(parse_profile(*lookup(name), lookup) for name in names)
+    return tuple(parse_profile(*_lookup_shipped(name), _lookup_shipped) for name in names)
 
 
 def calibrated_name(recognised: str) -> str:
@@ -75,7 +84,9 @@ def calibrated_name(recognised: str) -> str:
 
 def _named(name: str) -> DeviceProfile:
     text, where = _lookup(name)
-    profile = parse_profile(text, where, _lookup)
+    # What comes with the package extends only what does, whatever a user's folder holds.
+    comes_with_it = Path(where).parent == shipped_profile_folder()
+    profile = parse_profile(text, where, _lookup_shipped if comes_with_it else _lookup)
     if profile.name != name:
         raise ProfileError(
             f"{where} calls itself {profile.name!r}: a profile is found by its file's name, "
@@ -85,8 +96,18 @@ def _named(name: str) -> DeviceProfile:
 
 
 def _lookup(name: str) -> tuple[str, str]:
-    """The text of a profile's file, and the file."""
-    files = _files()
+    """The text of a profile's file, and the file.
+
+    A user's profile does not replace a shipped one of its name: a plan that says "raspberry-pi-5"
+    would mean one thing here and another elsewhere.
+    """
+    shipped, own = _stems(shipped_profile_folder()), _stems(user_profile_folder())
+    if name in shipped and name in own:
+        raise ProfileError(
+            f"{own[name]} has the name of a shipped profile: rename it, and let it extend "
+            f"{name} if it changes a few fields of that"
+        )
+    files = shipped | own
     if name in files:
         return _read(files[name])
     import difflib
@@ -99,20 +120,13 @@ def _lookup(name: str) -> tuple[str, str]:
     )
 
 
-def _files() -> dict[str, Path]:
-    """Name -> file, of shipped profiles and the user's own.
+def _lookup_shipped(name: str) -> tuple[str, str]:
+    return _read(shipped_profile_folder() / f"{name}.toml")
 
-    A user's profile does not replace a shipped one of its name: a plan that says "raspberry-pi-5"
-    would mean one thing here and another elsewhere.
-    """
-    shipped, own = _stems(shipped_profile_folder()), _stems(user_profile_folder())
-    for name in own:
-        if name in shipped:
-            raise ProfileError(
-                f"{own[name]} has the name of a shipped profile: rename it, and let it extend "
-                f"{name} if it changes a few fields of that"
-            )
-    return shipped | own
+
+def _files() -> dict[str, Path]:
+    """Name -> file, of shipped profiles and the user's own."""
+    return _stems(shipped_profile_folder()) | _stems(user_profile_folder())
 
 
 def _stems(folder: Path | None) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,27 @@ def test_a_shipped_name_is_refused(folder: Path) -> None:
         load_profile("raspberry-pi-5")
     with pytest.raises(ProfileError, match=r"device_profiles.raspberry-pi-5\.toml"):
         list_profiles()
+
+
+def test_a_wrong_one_keeps_no_other_from_being_used(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "barn.toml").write_text("name = ", "utf-8")
+    (folder / "raspberry-pi-5.toml").write_text(SHED, "utf-8")
+    assert load_profile("raspberry-pi-4b").name == "raspberry-pi-4b"
+    assert load_profile("raspberry-pi-5-16gb").extends == "raspberry-pi-5"
+    assert load_profile("shed").name == "shed"
+    assert main(["profiles"]) == 0
+    printed = capsys.readouterr()
+    assert "raspberry-pi-4b" in printed.out and "shed is your own" in printed.out
+    first, second = sorted(printed.err.splitlines())
+    assert first.startswith(f"edge-mrl: left out: {folder / 'barn.toml'}")
+    assert second.startswith(f"edge-mrl: left out: {folder / 'raspberry-pi-5.toml'} has the name")
+    assert main(["profiles", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert len(document["left_out"]) == 2
+    names = {profile["name"] for profile in document["profiles"]}
+    assert "shed" in names and not names & {"barn", "raspberry-pi-5"}
 
 
 def test_a_file_and_its_name_must_agree(folder: Path) -> None:
