@@ -55,10 +55,7 @@ class Served:
             text=True,
         )
         assert self.process.stdout is not None
-        lines: list[str] = []
-        while not lines or lines[-1] not in ("}\n", ""):
-            lines.append(self.process.stdout.readline())
-        ready = json.loads("".join(lines))
+        ready = json.loads(self.process.stdout.readline())
         self.place = urlsplit(ready["address"])
         self.model = ready["model"]
 

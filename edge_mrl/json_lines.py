@@ -3,12 +3,11 @@ length."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 from edge_mrl.errors import EdgeMrlError
+from edge_mrl.schema import load_json
 
 MAX_LINE_BYTES = 16 * 2**20
 
@@ -39,13 +38,9 @@ def read_objects(
             if not line.strip():
                 continue
             try:
-                found = json.loads(line, parse_constant=_refuse_constant)
-            except (ValueError, RecursionError) as reason:
+                found = load_json(line)
+            except ValueError as reason:
                 raise error(f"{where}: not valid JSON ({reason})") from reason
             if not isinstance(found, dict):
                 raise error(f"{where}: not a JSON object with the fields {fields}")
             yield number, found
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")

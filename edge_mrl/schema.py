@@ -1,4 +1,4 @@
-"""Strict reading of parsed JSON and TOML: each value is fetched with the type and range it must
+"""Strict reading of JSON and of parsed TOML: each value is fetched with the type and range it must
 have.
 
 One reader serves bundle manifests and device profiles, so that every wrong field is reported in the
@@ -7,6 +7,7 @@ program hands in. Nothing here touches a file."""
 
 from __future__ import annotations
 
+import json
 import operator
 import re
 import sys
@@ -24,6 +25,36 @@ and halves of characters, which nothing can print."""
 
 _LONGEST_MESSAGE = 1000
 _LARGEST = sys.float_info.max
+
+
+def load_json(text: str | bytes) -> object:
+    """The values in a text, as `json.loads` gives them; what is wrong with it is said of the text,
+    not of Python.
+
+    Args:
+        text: UTF-8, UTF-16 or UTF-32 where it is bytes.
+
+    Raises:
+        ValueError: it is not JSON, which NaN and infinities are not; it is nested too deeply, or
+            holds a number of more digits than Python reads.
+    """
+    try:
+        found: object = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, _NoNumberError):
+        raise
+    except ValueError:
+        raise ValueError("a number in it has too many digits") from None
+    return found
+
+
+class _NoNumberError(ValueError):
+    pass
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _NoNumberError(f"{name} is no JSON number")
 
 
 def whole_number(value: Any) -> int | None:

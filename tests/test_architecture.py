@@ -193,7 +193,7 @@ def test_pure_files_do_no_io(file):
                 "tokenization",
             },
         ),
-        ("json_lines.py", {"errors"}),
+        ("json_lines.py", {"errors", "schema"}),
         ("corpus.py", {"errors", "index", "json_lines"}),
         (
             "vector_files",

@@ -1,9 +1,13 @@
 """Strict reading: right types pass, everything else is named."""
 
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge_mrl.errors import BundleError, ProfileError
-from edge_mrl.schema import Table
+from edge_mrl.schema import Table, load_json
 
 
 def table(**fields):
@@ -82,3 +86,34 @@ def test_a_long_value_is_repeated_in_part():
         Table({"a": 1}, "here", BundleError).fail(f"{'x' * 9000} is too long: shorten it")
     assert len(str(caught.value)) < 1100
     assert str(caught.value).startswith("here: xxx") and str(caught.value).endswith("shorten it")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(VALUES)
+def test_what_json_holds_comes_back(value):
+    text = json.dumps(value)
+    assert load_json(text) == load_json(text.encode()) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "Expecting value: line 1 column 1"),
+        ('{"a": 1', "Expecting ',' delimiter: line 1 column 8"),
+        ("[1] 2", "Extra data"),
+        ("[NaN]", "NaN is no JSON number"),
+        ("-Infinity", "-Infinity is no JSON number"),
+        (b"\xff", "can't decode byte 0xff"),
+        ("[" * 100_000, "it is nested too deeply"),
+        ("[" + "9" * 5000 + "]", "a number in it has too many digits"),
+    ],
+)
+def test_what_is_wrong_is_said_of_the_text(text, reason):
+    with pytest.raises(ValueError, match=reason) as caught:
+        load_json(text)
+    assert "sys." not in str(caught.value) and "recursion" not in str(caught.value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import PurePosixPath
 from typing import TypeVar, get_args
@@ -30,7 +29,7 @@ from edge_mrl.bundle.manifest import (
 from edge_mrl.bundle.manifest_relations import check_relations
 from edge_mrl.bundle.seal import CHECKSUM, is_intact, sealed
 from edge_mrl.errors import BundleError
-from edge_mrl.schema import Table
+from edge_mrl.schema import Table, load_json
 from edge_mrl.slices import MAX_DIM, Slice
 
 SCHEMA_VERSION = 3
@@ -77,8 +76,8 @@ def parse(data: bytes) -> Manifest:
             f"{MANIFEST_NAME} is larger than {MAX_MANIFEST_BYTES} bytes: it cannot be genuine"
         )
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        document = load_json(data)
+    except ValueError as error:
         raise BundleError(
             f"{MANIFEST_NAME} is not valid JSON ({error}): export the bundle again"
         ) from error

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from edge_mrl.errors import InputError
+from edge_mrl.schema import load_json
 
 _MAX_BYTES = 64 << 20
 
@@ -34,7 +34,6 @@ def json_argument(argument: str, flag: str) -> object:
                 f"{flag}: cannot read {argument[:200]} ({reason}): give a file or a JSON object"
             ) from error
     try:
-        value: object = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return load_json(text)
+    except ValueError as error:
         raise InputError(f"{flag} is not JSON ({error}): {advice}") from error
-    return value

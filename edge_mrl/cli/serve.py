@@ -8,7 +8,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from edge_mrl.cli.output import print_json, print_text
+from edge_mrl.cli.output import print_json_line, print_text
 from edge_mrl.errors import ExtraMissingError, InputError
 from edge_mrl.serve.engine import EngineSettings
 from edge_mrl.serve.limits import Access, Limits, check_token, is_loopback
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BYTES",
         help=f"size of a request; 413 beyond (default {_DEFAULTS.body_bytes})",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object when ready")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON when ready")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -149,7 +149,7 @@ def _token(file: Path | None) -> str | None:
 
 def _announce(address: str, model: ServedModel | None, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        print_json(
+        print_json_line(
             {
                 "address": address,
                 "model": None if model is None else model.name,

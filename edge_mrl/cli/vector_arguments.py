@@ -4,7 +4,6 @@ when there is one."""
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import InputError
+from edge_mrl.schema import load_json
 
 if TYPE_CHECKING:
     from edge_mrl.vector_files import VectorFile
@@ -82,9 +82,9 @@ def query_vector(argument: str) -> npt.NDArray[np.float64 | np.float32]:
 
         return single_vector(open_vector_file(Path(argument)))
     try:
-        listed = json.loads(argument)
+        listed = load_json(argument)
         vector: npt.NDArray[np.float64] = np.asarray(listed)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(
             f"--vector is not a JSON list of numbers ({error}): write [0.1, 0.2, ...] or a file"
         ) from error

@@ -5,13 +5,12 @@ Field by field as in OpenAI's reference of `POST /v1/embeddings`; a search is re
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Literal, NoReturn, cast
+from typing import Literal, cast
 
 from edge_mrl.errors import InputError
 from edge_mrl.retrieval import Question, QuestionError, parse_question
-from edge_mrl.schema import Table
+from edge_mrl.schema import Table, load_json
 from edge_mrl.serve.http_error import HttpError, about
 from edge_mrl.slices import MAX_DIM, check_trained
 
@@ -68,8 +67,8 @@ def parse_json(body: bytes) -> object:
         HttpError: 400, it is not JSON; 413, a text in it is too long.
     """
     try:
-        found: object = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        found = load_json(body)
+    except ValueError as error:
         raise HttpError(400, f"the body is not JSON ({error}): send one JSON object") from error
     if len(body) > MAX_CHARACTERS:
         _refuse_long_texts(found)
@@ -175,7 +174,3 @@ def _texts(table: Table) -> list[str]:
             if not isinstance(text, str) or not text:
                 table.fail(f"the field 'input' holds no text at position {number}: leave it out")
         return cast("list[str]", texts)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")

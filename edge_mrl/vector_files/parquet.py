@@ -3,7 +3,6 @@ metadata. Needs pyarrow, which is imported when such a file is opened."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import ExtraMissingError, VectorFileError
+from edge_mrl.schema import load_json
 from edge_mrl.slices import MAX_DIM
 from edge_mrl.vector_files.batch import (
     ID_NAMES,
@@ -240,8 +240,8 @@ def _object(value: object, where: str) -> dict[str, object]:
     """Metadata as Parquet files hold it: a struct, a map, or JSON text."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
-        except (ValueError, RecursionError) as error:
+            value = load_json(value)
+        except ValueError as error:
             raise VectorFileError(f"{where} is not JSON ({error})") from error
     if isinstance(value, list) and all(isinstance(item, tuple) for item in value):
         value = dict(value)

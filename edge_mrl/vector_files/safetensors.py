@@ -4,7 +4,6 @@ Read here, by the format's published rules, so that a device needs no further pa
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_mrl.errors import VectorFileError
-from edge_mrl.schema import Table
+from edge_mrl.schema import Table, load_json
 from edge_mrl.vector_files.batch import (
     Columns,
     VectorBatch,
@@ -80,8 +79,8 @@ class SafetensorsFile:
                 )
             text = stream.read(length)
         try:
-            header = Table(json.loads(text), f"{path}: the header", VectorFileError)
-        except (ValueError, RecursionError) as error:
+            header = Table(load_json(text), f"{path}: the header", VectorFileError)
+        except ValueError as error:
             if isinstance(error, VectorFileError):
                 raise
             raise VectorFileError(f"{path}: the header is not JSON ({error})") from error

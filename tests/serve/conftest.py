@@ -34,13 +34,11 @@ class Server:
             text=True,
             env=os.environ | (environment or {}),
         )
-        lines = []
-        while not lines or lines[-1] not in ("}\n", ""):
-            lines.append(self.process.stdout.readline())
-        if lines[-1] == "":
+        line = self.process.stdout.readline()
+        if not line:
             self.process.wait()
             raise AssertionError(self.process.stderr.read())
-        self.ready = json.loads("".join(lines))
+        self.ready = json.loads(line)
         self.address = self.ready["address"]
         parts = urlsplit(self.address)
         self.host, self.port = parts.hostname, parts.port

@@ -44,7 +44,8 @@ def required(facts: Facts) -> TokenLayout:
 def missing(facts: Facts) -> InputError:
     """The error of an index that keeps no token vectors."""
     return InputError(
-        f"{facts.path} keeps no token vectors: make room for them with create_token_index"
+        f"{facts.path} keeps no token vectors: make room for them with create_token_index or "
+        "`edge-mrl optimize --token-vectors`"
     )
 
 
