@@ -36,6 +36,7 @@ MAX_VALUES = 100_000
 _INT_LIMIT = 2**63
 
 _CLAUSES = ("must", "should", "must_not", "min_should")
+_CONDITIONS = ("key", "is_empty", "is_null", "has_id", "nested")
 _BOUNDS = ("gt", "gte", "lt", "lte")
 _KINDS = "key with match or range, is_empty, is_null, has_id, nested, or a filter"
 
@@ -83,6 +84,11 @@ def _fields(value: object, where: str, known: tuple[str, ...]) -> Mapping[str, o
 def _filter(value: object, where: str, depth: int) -> Filter:
     if depth > MAX_DEPTH:
         raise InputError(f"{where}: filters are nested deeper than {MAX_DEPTH}: simplify them")
+    if isinstance(value, Mapping) and any(name in value for name in _CONDITIONS):
+        raise InputError(
+            f"{where} is a condition where a filter must be: write it in a clause, as in "
+            '{"must": [{"key": "lang", "match": {"value": "en"}}]}'
+        )
     fields = _fields(value, where, _CLAUSES)
     least = None
     if fields.get("min_should") is not None:

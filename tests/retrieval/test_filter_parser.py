@@ -67,6 +67,8 @@ for _ in range(40):
     [
         ([], r"^filter must be an object"),
         ({"most": []}, r"^filter has the unknown field 'most': known are must, should"),
+        ({"key": "a", "match": {"value": 1}}, r"^filter is a condition .* as in .*must"),
+        ({"must": [{"nested": {"key": "a", "filter": {"has_id": [1]}}}]}, r"filter is a condition"),
         ({"must": 5}, r"^filter\.must must be a list"),
         ({"must": ["a"]}, r"^filter\.must\[0\] must be a condition"),
         ({"must": [{"lang": "en"}]}, r"^filter\.must\[0\] must be a condition"),
