@@ -44,13 +44,18 @@ def check_static_request(request: VariantRequest) -> None:
     """Refuse what a static model has not.
 
     Raises:
-        ExportError: it has no such format or precision.
+        ExportError: it has no such format or precision, or what writes and runs it is not
+            installed.
     """
     if request.precision != "int8-portable":
         raise ExportError(
             f"a static model has no {request.format} at {request.precision}: it can give table, "
             "onnx and tflite at int8-portable"
         )
+    if request.format == "onnx":
+        require("onnx", "onnxruntime", extra="export-static", what="onnx variant")
+    elif request.format == "tflite":
+        require("ai_edge_litert", extra="litert", what="tflite variant")
 
 
 def build_static_variants(
@@ -110,7 +115,6 @@ def _onnx(
 def _tflite(
     table: npt.NDArray[np.floating], dims: Sequence[int], folder: Path, token_vectors: bool
 ) -> BuiltVariant:
-    require("ai_edge_litert", extra="litert")
     (folder / "tflite").mkdir(exist_ok=True)
     file = "tflite/int8-portable.tflite"
     (folder / file).write_bytes(static_tflite(*quantize_rows(table), token_vectors=token_vectors))

@@ -36,6 +36,9 @@ def without(monkeypatch):
         ("ir_measures", ["eval", "BUNDLE", "--data", "TEXTS"], "eval"),
         ("scipy", ["export", "wordllama", "-o", "OUT", "--eval", "MODEL"], "eval"),
         ("onnx", ["export", "wordllama", "-o", "OUT"], "export-static"),
+        ("onnxruntime", ["export", "wordllama", "-o", "OUT"], "export-static"),
+        ("onnxruntime", ["export", "MODEL", "-o", "OUT"], "export"),
+        ("ai_edge_litert", ["export", "wordllama", "-o", "OUT", "--formats", "tflite"], "litert"),
     ],
 )
 def test_the_sentence_names_the_pip_command(
@@ -55,3 +58,26 @@ def test_the_sentence_names_the_pip_command(
     line = capsys.readouterr().err.splitlines()[-1]
     assert f"pip install 'edge-mrl[{extra}]'" in line
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_converter_that_is_missing_is_told_before_any_text_is_embedded(
+    without, st_folder, tmp_path, capsys
+):
+    without("litert_torch")
+    words = ["export", str(st_folder), "-o", str(tmp_path / "out"), "--formats", "tflite"]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert (
+        "this tflite variant needs litert_torch: run `pip install 'edge-mrl[export]'` with" in said
+    )
+    assert "reference vectors" not in said
+
+
+def test_an_evaluation_without_an_engine_names_what_brings_one(
+    without, token_bundle, tmp_path, capsys
+):
+    pytest.importorskip("ir_measures", reason="the extra `eval` is not installed here")
+    (tmp_path / "pairs.tsv").write_text("sentence1\tsentence2\tscore\na\tb\t1\nc\td\t2\ne\tf\t3\n")
+    without("onnxruntime")
+    assert main(["eval", str(token_bundle), "--data", str(tmp_path)]) == 2
+    assert "run `pip install 'edge-mrl[onnx]'`" in capsys.readouterr().err

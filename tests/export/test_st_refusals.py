@@ -220,4 +220,4 @@ def test_a_missing_extra_is_named_with_its_pip_command(st_folder, monkeypatch):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "optimum" else find(name)
     )
-    assert refusal(st_folder) == ("this export needs optimum: run `pip install 'edge-mrl[export]'`")
+    assert refusal(st_folder) == ("this model needs optimum: run `pip install 'edge-mrl[export]'`")

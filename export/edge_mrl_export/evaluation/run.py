@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_mrl.backends import available
+from edge_mrl.backends import available, first_runnable
 from edge_mrl.bundle import Bundle
 from edge_mrl.bundle.manifest import Manifest, Variant
 from edge_mrl.encoder import Encoder
@@ -121,9 +121,7 @@ def _variants(manifest: Manifest, choice: Choice) -> tuple[list[Variant], tuple[
     runnable = [variant for variant in manifest.variants if available(variant)]
     skipped = tuple(v.name for v in manifest.variants if v not in runnable)
     if not runnable:
-        raise InputError(
-            f"none of the variants ({', '.join(skipped)}) can run here: install an engine"
-        )
+        first_runnable(manifest.variants)  # refuses, and names the pip commands
     return runnable, skipped
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_mrl.bundle.manifest import Precision
-from edge_mrl_export.extras import require
 from edge_mrl_export.lite.compact import compact
 from edge_mrl_export.lite.flatbuffer import parse
 from edge_mrl_export.lite.process import convert, quantize
@@ -16,6 +15,9 @@ from edge_mrl_export.scratch import Scratch
 
 FOLDER = "tflite"
 MODULES = ("litert_torch", "ai_edge_quantizer", "ai_edge_litert")
+WHERE = " with Python 3.11 to 3.13, not on 64-bit ARM Linux"
+"""The machines that the converter has wheels for."""
+
 TOOLS = ("litert-torch", "litert-converter", "ai-edge-quantizer", "ai-edge-litert")
 
 
@@ -51,7 +53,7 @@ class LiteVariants:
         """Write one file below `folder`.
 
         Raises:
-            ExportError: litert-torch is not installed, or cannot convert the model.
+            ExportError: litert-torch cannot convert the model.
         """
         precision = request.precision
         technique = TFLITE_TECHNIQUES[precision]
@@ -82,7 +84,6 @@ class LiteVariants:
 
     def _converted(self, *, token_vectors: bool) -> Path:
         if token_vectors not in self._float32:
-            require(*MODULES)
             out = self._scratch.path / f"fp32-{len(self._float32)}.tflite"
             convert(
                 self._source,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edge_mrl.bundle.manifest import Precision
 from edge_mrl_export.extras import installed
 from edge_mrl_export.lite.variants import MODULES as LITE_MODULES
+from edge_mrl_export.lite.variants import WHERE
 from edge_mrl_export.model import Gap, VariantRequest
 from edge_mrl_export.sources.size_limit import fits, size
 
@@ -36,7 +37,7 @@ def default_gaps(weights: int) -> tuple[Gap, ...]:
     elif not installed(*LITE_MODULES):
         why = (
             "no TFLite, since litert-torch is not installed: for it, run `pip install "
-            "'edge-mrl[export]'` with Python 3.11 to 3.13, not on 64-bit ARM Linux"
+            f"'edge-mrl[export]'`{WHERE}"
         )
         gaps.append(Gap("tflite", None, why))
     fp32 = size(weights, "fp32")

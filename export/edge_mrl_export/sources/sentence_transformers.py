@@ -18,7 +18,7 @@ from edge_mrl_export.graphs.head import check_opset
 from edge_mrl_export.lite.lengths import choose_lengths
 from edge_mrl_export.lite.variants import MODULES as LITE_MODULES
 from edge_mrl_export.lite.variants import TOOLS as LITE_TOOLS
-from edge_mrl_export.lite.variants import LiteVariants
+from edge_mrl_export.lite.variants import WHERE, LiteVariants
 from edge_mrl_export.model import BuiltVariant, Gap, ModelDescription, VariantRequest
 from edge_mrl_export.precision.techniques import ONNX_TECHNIQUES, TFLITE_TECHNIQUES
 from edge_mrl_export.scratch import Scratch
@@ -53,7 +53,7 @@ _TOOLS = (
     "onnx",
     "onnxruntime",
 )
-_MODULES = ("torch", "transformers", "sentence_transformers", "optimum", "onnx")
+_MODULES = ("torch", "transformers", "sentence_transformers", "optimum", "onnx", "onnxruntime")
 _FOLDER = "onnx"
 
 
@@ -189,6 +189,8 @@ class SentenceTransformersSource:
                 f"tflite with one of {', '.join(TFLITE_TECHNIQUES)}"
             )
         check_size(self._weights, request.format, request.precision)
+        if request.format == "tflite":
+            require(*LITE_MODULES, what="tflite variant", where=WHERE)
 
     def build(self, request: VariantRequest, folder: Path) -> tuple[BuiltVariant, ...]:
         """Write one file below `folder`; what all variants of a format share is made at the first
