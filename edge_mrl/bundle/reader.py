@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -91,6 +92,17 @@ class Bundle(NamedTuple):
             )
         for _, only in found:
             raise only
+
+    def unlisted(self) -> list[str]:
+        """Paths in the folder that the manifest does not list, at most 1000, sorted. Nothing reads
+        them, so they do no harm; but nobody vouches for them either."""
+        listed = {MANIFEST_NAME, *(entry.path for entry in self.manifest.files)}
+        found = (
+            place.relative_to(self.path).as_posix()
+            for folder, _, names in os.walk(self.path)
+            for place in map(Path(folder).joinpath, names)
+        )
+        return sorted(islice((path for path in found if path not in listed), 1000))
 
     def golden(self) -> Golden:
         """The golden texts and their reference vectors, (n, dim) float32 of unit length.

@@ -22,6 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     """See `edge_mrl.cli.registry`."""
     bundle = Bundle.open(arguments.bundle)
     bundle.check_all()
+    unlisted = bundle.unlisted()
     rows = []
     for variant in bundle.manifest.variants:
         cosine = None
@@ -30,11 +31,19 @@ def run(arguments: argparse.Namespace) -> int:
         rows.append({"variant": variant.name, "ran": cosine is not None, "cosine": cosine})
     if arguments.json:
         print_json(
-            {"bundle": str(arguments.bundle), "files": len(bundle.manifest.files), "variants": rows}
+            {
+                "bundle": str(arguments.bundle),
+                "files": len(bundle.manifest.files),
+                "unlisted": unlisted,
+                "variants": rows,
+            }
         )
         return 0
     count = len(bundle.manifest.files)
     print_text(f"{count} files have the sizes and hashes that the manifest says.")
+    if unlisted:
+        named = ", ".join(unlisted[:5]) + (", ..." if len(unlisted) > 5 else "")
+        print_text(f"Not in the manifest, so never checked or read: {named}")
     cells = [
         [
             str(row["variant"]),
